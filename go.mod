@@ -1,0 +1,10 @@
+module cachekey
+
+go 1.25.0
+
+require (
+	github.com/spf13/pflag v1.1.0
+	golang.org/x/term v0.45.0
+)
+
+require golang.org/x/sys v0.47.0 // indirect

@@ -1,0 +1,146 @@
+// Package cli is what the commands cachekey and same have in common at the
+// command line: a table of subcommands, their flags and help, and the way an
+// error becomes words and an exit code.
+//
+// The rules, for everything that prints:
+//
+//   - stdout is for machines, stderr for people;
+//   - every line on stderr begins with the program's name, then "error:",
+//     "warning:", "hint:" or nothing;
+//   - errors begin in lower case and end without a full stop;
+//   - exit codes: 0 done, 1 failed (or: differs), 2 misused.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+// A Program is a command with subcommands.
+type Program struct {
+	Name     string
+	Short    string // one line, lower case, no full stop
+	Long     string // paragraphs below the list of commands: what a newcomer must know
+	Default  string // the command that runs when the first argument names none; "" for none
+	Commands []*Command
+}
+
+// A Command is one subcommand.
+type Command struct {
+	Name  string
+	Args  string // the synopsis after the name: "[flags] OLD [NEW]"
+	Short string // one line for the table, lower case, no full stop
+	Long  string // paragraphs and examples below the flags
+
+	// Setup defines the flags and gives the function that runs the command
+	// with the arguments that are left. Flags are locals of Setup.
+	Setup func(*pflag.FlagSet) func(context.Context, *IO, []string) error
+}
+
+// IO is what a command has of the world.
+type IO struct {
+	Program string // its name, which begins every line on Err
+	In      io.Reader
+	Out     io.Writer
+	Err     io.Writer
+	Getenv  func(string) string
+	Quiet   bool // drops warnings and hints
+}
+
+// Warnf tells people of something that does not stop the work.
+func (o *IO) Warnf(format string, args ...any) { o.say("warning", yellow, format, args...) }
+
+// Hintf tells people what to do about it.
+func (o *IO) Hintf(format string, args ...any) { o.say("hint", cyan, format, args...) }
+
+func (o *IO) say(kind, colour, format string, args ...any) {
+	if !o.Quiet {
+		o.line(kind, colour, fmt.Sprintf(format, args...))
+	}
+}
+
+func (o *IO) line(kind, colour, text string) {
+	head := kind + ":"
+	if o.Colour(o.Err) {
+		head = colour + head + reset
+	}
+	// One message is one line: a name with a newline in it forges none.
+	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, oneLine(text))
+}
+
+// oneLine escapes the control characters of s.
+func oneLine(s string) string {
+	if !strings.ContainsFunc(s, isControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if isControl(r) {
+			fmt.Fprintf(&b, `\x%02x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+// A UsageError says that the command was called wrongly: exit code 2.
+type UsageError struct{ error }
+
+// Unwrap gives the error inside.
+func (e UsageError) Unwrap() error { return e.error }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+type hinted struct {
+	error
+	hint string
+}
+
+func (e hinted) Unwrap() error { return e.error }
+
+// WithHint adds to err a line that says what to do about it.
+func WithHint(err error, format string, args ...any) error {
+	return hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// ErrFailed is exit code 1 for a command that has already said all there is to say.
+var ErrFailed = errors.New("failed")
+
+// Main runs p as this process's program and exits.
+func Main(p *Program) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	o := &IO{Program: p.Name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	code := p.Exit(o, p.Run(ctx, o, os.Args[1:]))
+	stop()
+	os.Exit(code)
+}
+
+// Exit prints err, if there is one, and gives the exit code that it means.
+func (p *Program) Exit(o *IO, err error) int {
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, ErrFailed) {
+		o.line("error", red, err.Error())
+		var h hinted
+		if errors.As(err, &h) {
+			o.line("hint", cyan, h.hint)
+		}
+	}
+	if errors.As(err, new(UsageError)) {
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Run finds the command that args name and runs it.
+func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "help", "-h", "--help":
+			return p.help(o, args[1:])
+		case "--version":
+			fmt.Fprintln(o.Out, p.Name, Version())
+			return nil
+		}
+	}
+	c := p.command(p.Default)
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name := args[0]
+		if c = p.command(name); c == nil {
+			err := Usagef("unknown command %q", name)
+			if near := Nearest(name, p.names()); near != "" {
+				return WithHint(err, "did you mean %q?", near)
+			}
+			return WithHint(err, "%s help lists the commands", p.Name)
+		}
+		args = args[1:]
+	}
+	if c == nil {
+		if len(args) == 0 {
+			return WithHint(Usagef("no command given"), "%s help lists the commands", p.Name)
+		}
+		return WithHint(Usagef("flag %s comes before a command", args[0]), "%s help lists the commands", p.Name)
+	}
+	fs, run := p.flags(c)
+	version := fs.Bool("version", false, "")
+	_ = fs.MarkHidden("version")
+	quiet := fs.BoolP("quiet", "q", false, "print no warnings")
+	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprint(o.Out, p.usage(c))
+		return nil
+	} else if err != nil {
+		return flagError(fs, err)
+	}
+	if *version {
+		fmt.Fprintln(o.Out, p.Name, Version())
+		return nil
+	}
+	o.Quiet = *quiet
+	return run(ctx, o, fs.Args())
+}
+
+func (p *Program) flags(c *Command) (*pflag.FlagSet, func(context.Context, *IO, []string) error) {
+	fs := pflag.NewFlagSet(c.Name, pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {} // Run prints it, on stdout
+	return fs, c.Setup(fs)
+}
+
+func (p *Program) command(name string) *Command {
+	for _, c := range p.Commands {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (p *Program) names() []string {
+	var names []string
+	for _, c := range p.Commands {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+var unknownFlag = regexp.MustCompile(`^unknown (?:shorthand )?flag: (?:'.*' in )?--?([^=]*)`)
+
+func flagError(fs *pflag.FlagSet, err error) error {
+	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
+		var names []string
+		fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := Nearest(m[1], names); near != "" {
+			return WithHint(UsageError{err}, "did you mean --%s?", near)
+		}
+	}
+	return UsageError{err}
+}
+
+func (p *Program) help(o *IO, args []string) error {
+	if len(args) == 0 {
+		fmt.Fprint(o.Out, p.overview())
+		return nil
+	}
+	c := p.command(args[0])
+	if c == nil {
+		return Usagef("unknown command %q", args[0])
+	}
+	fmt.Fprint(o.Out, p.usage(c))
+	return nil
+}
+
+func (p *Program) overview() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", p.Name, p.Short, p.Name)
+	for _, c := range p.Commands {
+		fmt.Fprintf(&b, "  %-12s %s\n", c.Name, c.Short)
+	}
+	fmt.Fprintf(&b, "  %-12s %s\n", "help", "say more about a command")
+	if p.Default != "" {
+		fmt.Fprintf(&b, "\nWithout a command it is %q.\n", p.Default)
+	}
+	if p.Long != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(p.Long))
+	}
+	return b.String()
+}
+
+func (p *Program) usage(c *Command) string {
+	fs, _ := p.flags(c)
+	fs.BoolP("quiet", "q", false, "print no warnings")
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s\n\nUsage:\n  %s\n\nFlags:\n%s", p.Name, c.Name, c.Short,
+		strings.TrimSpace(p.Name+" "+c.Name+" "+c.Args), fs.FlagUsages())
+	if c.Long != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Long))
+	}
+	return b.String()
+}

@@ -1,0 +1,18 @@
+// Command cachekey says which remembered state of `same` fits a checkout, and
+// makes that state safe to restore and small to save.
+package main
+
+import "cachekey/internal/cli"
+
+func main() { cli.Main(program()) }
+
+func program() *cli.Program {
+	return &cli.Program{
+		Name:    "cachekey",
+		Short:   "cache keys for same workspaces that are built with Nix on CI",
+		Default: "key",
+		Commands: []*cli.Command{
+			keyCommand(),
+		},
+	}
+}

@@ -1,0 +1,14 @@
+// Command same runs the tasks of same.yaml and skips those whose inputs have
+// not changed.
+package main
+
+import "cachekey/internal/cli"
+
+func main() { cli.Main(program()) }
+
+func program() *cli.Program {
+	return &cli.Program{
+		Name:  "same",
+		Short: "runs the tasks of same.yaml and skips what has not changed",
+	}
+}
