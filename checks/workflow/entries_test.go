@@ -1,0 +1,76 @@
+package workflow
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/nektos/act/pkg/artifactcache"
+	"github.com/timshannon/bolthold"
+	"go.etcd.io/bbolt"
+)
+
+// entries are the complete entries of the cache server, oldest first.
+func (h *hub) entries(t *testing.T) []artifactcache.Cache {
+	t.Helper()
+	db, err := bolthold.Open(filepath.Join(h.cache, "bolt.db"), 0o644, &bolthold.Options{
+		Encoder: json.Marshal, Decoder: json.Unmarshal,
+		Options: &bbolt.Options{ReadOnly: true},
+	})
+	must(t, err)
+	defer db.Close()
+	var all []artifactcache.Cache
+	must(t, db.Find(&all, bolthold.Where("Complete").Eq(true).SortBy("ID")))
+	return all
+}
+
+// keys are the keys of the entries, oldest first.
+func (h *hub) keys(t *testing.T) []string {
+	t.Helper()
+	var keys []string
+	for _, e := range h.entries(t) {
+		keys = append(keys, e.Key)
+	}
+	return keys
+}
+
+// archive is the file that holds an entry.
+func (h *hub) archive(e artifactcache.Cache) string {
+	return filepath.Join(h.cache, "cache", fmt.Sprintf("%02x", e.ID%0xff), fmt.Sprint(e.ID))
+}
+
+// unpacked extracts an entry and gives the directory, and the path of every
+// file in it, sorted.
+func (h *hub) unpacked(t *testing.T, e artifactcache.Cache) (dir string, files []string) {
+	t.Helper()
+	dir = t.TempDir()
+	command(t, dir, "tar", "-xf", h.archive(e))
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			rel, _ := filepath.Rel(dir, path)
+			files = append(files, rel)
+		}
+		return err
+	}))
+	slices.Sort(files)
+	return dir, files
+}
+
+// replace puts what is in dir in place of what the entry holds, as one who can
+// write to the cache would.
+func (h *hub) replace(t *testing.T, e artifactcache.Cache, dir string) {
+	t.Helper()
+	file := h.archive(e)
+	tar := exec.Command("tar", "--zstd", "-cf", file, ".same")
+	tar.Dir = dir
+	if out, err := tar.CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	_, err := os.Stat(file)
+	must(t, err)
+}

@@ -1,0 +1,84 @@
+// Package workflow runs this repository's GitHub workflows and actions for
+// real, with nektos/act on this machine and the real cache client, and looks at
+// what they leave in the cache. docs/ci.md says what the workflows promise.
+package workflow
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var actBinary string
+
+func TestMain(m *testing.M) {
+	if _, err := os.Stat("node_modules/@actions/cache"); err != nil {
+		fmt.Fprintln(os.Stderr, "workflow: run `npm ci` here first:", err)
+		os.Exit(1)
+	}
+	dir, err := os.MkdirTemp("", "workflow-tools-")
+	if err != nil {
+		panic(err)
+	}
+	actBinary = filepath.Join(dir, "act")
+	build := exec.Command("go", "build", "-o", actBinary, "github.com/nektos/act")
+	build.Stderr = os.Stderr
+	err = build.Run()
+	code := 1
+	if err == nil {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command runs a program in dir and gives what it prints.
+func command(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	return command(t, dir, "git", args...)
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	return command(t, ".", "go", "env", name)
+}
+
+// commit writes the files, commits everything in the repository at dir, and
+// makes the repository one that serves a single commit, as GitHub does.
+func commit(t *testing.T, dir, message string, files map[string]string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, ".git")); err != nil {
+		git(t, dir, "init", "--quiet", "--initial-branch=main")
+	}
+	for name, content := range files {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	git(t, dir, "config", "uploadpack.allowAnySHA1InWant", "true")
+	git(t, dir, "config", "user.name", "A. Committer")
+	git(t, dir, "config", "user.email", "committer@example.org")
+	git(t, dir, "add", "--all")
+	git(t, dir, "commit", "--quiet", "--message", message)
+}
