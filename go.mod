@@ -4,7 +4,7 @@ go 1.25.0
 
 require (
 	github.com/spf13/pflag v1.1.0
+	golang.org/x/sync v0.22.0
+	golang.org/x/sys v0.47.0
 	golang.org/x/term v0.45.0
 )
-
-require golang.org/x/sys v0.47.0 // indirect

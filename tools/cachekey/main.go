@@ -13,6 +13,7 @@ func program() *cli.Program {
 		Default: "key",
 		Commands: []*cli.Command{
 			keyCommand(),
+			narHashCommand(),
 		},
 	}
 }

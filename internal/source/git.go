@@ -1,0 +1,193 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"cachekey/internal/cli"
+)
+
+// An indexEntry is one path of git's index, its conflict stages merged.
+type indexEntry struct {
+	path       string // raw bytes, slash-separated
+	commit     string // of a gitlink (a submodule), hexadecimal
+	conflict   bool
+	gitlink    bool
+	unchanged  bool // marked with `git update-index --assume-unchanged`
+	inHead     bool // only known for gitlinks and for unchanged
+	headIsFile bool // it is in HEAD, and there it is not a gitlink
+}
+
+// A repository is a git work tree and what its index says.
+type repository struct {
+	root       string
+	index      string // the index file
+	indexStamp stamp  // of that file, taken before it was read; zero if unknown
+	ignoreCase bool   // core.ignorecase
+	entries    []indexEntry
+}
+
+// openRepository reads the index of the work tree at root by asking git: it
+// knows every index format, and whether this user may read the repository.
+func openRepository(ctx context.Context, root string) (*repository, error) {
+	r := &repository{root: root}
+	ordinary := filepath.Join(root, ".git", "index")
+	before, _ := lstat(ordinary)
+	var top, listing []byte
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		top, err = r.git(ctx, "rev-parse", "--show-toplevel", "--git-path", "index")
+		return err
+	})
+	group.Go(func() (err error) {
+		listing, err = r.git(ctx, "ls-files", "-z", "--stage", "-v", "--full-name")
+		return err
+	})
+	group.Go(func() error {
+		out, err := r.git(ctx, "config", "--type=bool", "--get", "core.ignorecase")
+		r.ignoreCase = err == nil && string(out) == "true\n"
+		return nil // git exits 1 where it is not set; rev-parse reports real errors
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	line, index, _ := strings.Cut(strings.TrimSuffix(string(top), "\n"), "\n")
+	if line != root {
+		return nil, cli.WithHint(fmt.Errorf("the work tree of the git repository at %q is %q (core.worktree)", root, line),
+			"Nix mixes the two there; give the hash with --nar-hash")
+	}
+	if !filepath.IsAbs(index) {
+		index = filepath.Join(root, index)
+	}
+	r.index = index
+	if index == ordinary {
+		r.indexStamp = before
+	}
+	if err := r.parse(listing); err != nil {
+		return nil, err
+	}
+	return r, r.askHead(ctx)
+}
+
+// parse reads what `git ls-files -z --stage -v` prints: for each entry a tag
+// (lower case for assume-unchanged), its mode, object id, stage, a tab, and the
+// path up to a NUL.
+func (r *repository) parse(listing []byte) error {
+	r.entries = make([]indexEntry, 0, bytes.Count(listing, []byte{0}))
+	// One string for all paths: they are kept anyway.
+	for text := string(listing); text != ""; {
+		record, rest, ok := strings.Cut(text, "\x00")
+		head, path, tab := strings.Cut(record, "\t")
+		fields := strings.Fields(head)
+		if !ok || !tab || len(fields) != 4 || path == "" {
+			return fmt.Errorf("git ls-files printed %q, which is not an index entry", record)
+		}
+		text = rest
+		e := indexEntry{
+			path:      path,
+			conflict:  fields[3] != "0",
+			gitlink:   fields[1] == "160000",
+			unchanged: fields[0] >= "a" && fields[0] <= "z",
+		}
+		if e.gitlink {
+			e.commit = fields[2]
+		}
+		if n := len(r.entries); n > 0 && r.entries[n-1].path == path {
+			r.entries[n-1].conflict = true // another stage of the same path
+			continue
+		}
+		r.entries = append(r.entries, e)
+	}
+	return nil
+}
+
+// askHead finds out, for the few entries where it matters, what HEAD has at
+// their path.
+func (r *repository) askHead(ctx context.Context) error {
+	ask := map[string]*indexEntry{}
+	args := []string{"ls-tree", "-z", "--full-tree", "HEAD", "--"}
+	for i := range r.entries {
+		if e := &r.entries[i]; e.gitlink || e.unchanged {
+			ask[e.path] = e
+			args = append(args, e.path)
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	if _, err := r.git(ctx, "rev-parse", "--quiet", "--verify", "HEAD^{tree}"); err != nil {
+		return nil // no commit yet: nothing is in HEAD
+	}
+	if len(args) > 1000 { // stay far below the limit on arguments: list all
+		args = []string{"ls-tree", "-r", "-z", "--full-tree", "HEAD"}
+	}
+	out, err := r.git(ctx, args...)
+	if err != nil {
+		return err
+	}
+	for _, record := range strings.Split(string(out), "\x00") {
+		head, path, _ := strings.Cut(record, "\t")
+		if e := ask[path]; e != nil {
+			e.inHead = true
+			e.headIsFile = !strings.HasPrefix(head, "160000 ")
+		}
+	}
+	return nil
+}
+
+// untracked gives the files and directories (these with a slash at the end,
+// not descended) that git neither tracks nor ignores.
+func (r *repository) untracked(ctx context.Context) ([]string, error) {
+	out, err := r.git(ctx, "ls-files", "-z", "--others", "--directory", "--exclude-standard")
+	if err != nil {
+		return nil, err
+	}
+	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 }), nil
+}
+
+// git runs git in the work tree and gives what it prints. An error has git's
+// own words.
+func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
+	// core.fsmonitor may name a program to run: not because of a look at the index.
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false"}, args...)...)
+	cmd.Env = gitEnviron(r.root)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil, cli.WithHint(errors.New("git is not installed or not on PATH"), "%q is a git work tree, and only git can say what it tracks", r.root)
+		}
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			return nil, fmt.Errorf("git %s: %s", args[0], said)
+		}
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return stdout.Bytes(), nil
+}
+
+// gitEnviron is the environment without the variables that would point git at
+// another repository or index: Nix's libgit2 does not look at them. What
+// configures git (safe.directory among it) stays.
+func gitEnviron(root string) []string {
+	env := []string{
+		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
+		// A broken .git must not make git go on to a repository further up.
+		"GIT_CEILING_DIRECTORIES=" + filepath.Dir(root),
+	}
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "GIT_") || strings.HasPrefix(e, "GIT_CONFIG") || strings.HasPrefix(e, "GIT_EXEC_PATH=") {
+			if !strings.HasPrefix(e, "LC_ALL=") {
+				env = append(env, e)
+			}
+		}
+	}
+	return env
+}

@@ -1,0 +1,105 @@
+package source
+
+import (
+	"io"
+	"io/fs"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// open opens the file of n if it is still the one that was listed.
+func (t *Tree) open(n *node) (fd int, err error) {
+	path := t.abs(n.path)
+	err = retry(func() (err error) {
+		// NONBLOCK: a fifo that has taken the file's place must not hang us.
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err == unix.ELOOP {
+		return -1, &ChangedError{path}
+	}
+	if err != nil {
+		return -1, changed(&fs.PathError{Op: "open", Path: path, Err: err})
+	}
+	if err := t.same(fd, n); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// same tells whether the open file is the one that was listed, unwritten since.
+func (t *Tree) same(fd int, n *node) error {
+	st, err := fstat(fd, t.abs(n.path))
+	if err != nil {
+		return err
+	}
+	if st != n.stamp {
+		return &ChangedError{t.abs(n.path)}
+	}
+	return nil
+}
+
+// appendFile appends length bytes of the file of n, from offset on, to b.
+func (t *Tree) appendFile(b []byte, n *node, offset, length int64) ([]byte, error) {
+	fd, err := t.open(n)
+	if err != nil {
+		return b, err
+	}
+	defer unix.Close(fd)
+	b = slices.Grow(b, int(length)+64) // 64: what follows the contents fits too
+	end := len(b) + int(length)
+	for len(b) < end {
+		count, err := 0, error(nil)
+		err = retry(func() error {
+			count, err = unix.Pread(fd, b[len(b):end], offset)
+			return err
+		})
+		if err != nil {
+			return b, &fs.PathError{Op: "read", Path: t.abs(n.path), Err: err}
+		}
+		if count == 0 {
+			return b, &ChangedError{t.abs(n.path)}
+		}
+		b = b[:len(b)+count]
+		offset += int64(count)
+	}
+	return b, t.same(fd, n)
+}
+
+// copyFile writes the whole file of n to w.
+func (t *Tree) copyFile(w io.Writer, n *node) error {
+	var b []byte
+	for offset := int64(0); offset < n.stamp.size; offset += pieceSize {
+		var err error
+		if b, err = t.appendFile(b[:0], n, offset, min(pieceSize, n.stamp.size-offset)); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readLink reads the target of the symbolic link n.
+func (t *Tree) readLink(n *node) (string, error) {
+	path := t.abs(n.path)
+	b := make([]byte, 4096+1) // PATH_MAX, and one more to notice
+	var count int
+	err := retry(func() (err error) {
+		count, err = unix.Readlink(path, b)
+		return err
+	})
+	if err == unix.EINVAL {
+		return "", &ChangedError{path}
+	}
+	if err != nil {
+		return "", changed(&fs.PathError{Op: "readlink", Path: path, Err: err})
+	}
+	if st, err := lstat(path); err != nil || st != n.stamp {
+		return "", &ChangedError{path}
+	}
+	return string(b[:count]), nil
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/source"
+)
+
+func narHashCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "nar-hash",
+		Args:  "[flags] [DIR]",
+		Short: "print the narHash of a flake or a directory, without Nix",
+		Long: `The answer is that of the current Nix, byte for byte:
+
+  nix flake metadata --json | jq -r .locked.narHash   for the flake that DIR is in
+  nix hash path DIR                                   with no flake.nix and no git at DIR or above
+
+Nothing is copied to the Nix store, and no Nix need be installed.
+
+Example:
+  $ cachekey nar-hash .
+  sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=`,
+		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
+			directory := fs.StringP("directory", "C", ".", "the `DIR` to work in")
+			return func(ctx context.Context, o *cli.IO, args []string) error {
+				switch len(args) {
+				case 0:
+				case 1:
+					*directory = inDirectory(*directory, args[0])
+				default:
+					return cli.Usagef("nar-hash takes one directory, not %d", len(args))
+				}
+				tree, err := source.Open(ctx, *directory, source.Options{})
+				if err != nil {
+					return err
+				}
+				hash, err := tree.NarHash(ctx)
+				if err != nil {
+					return err
+				}
+				for _, w := range tree.Warnings {
+					o.Warnf("%s", w)
+				}
+				_, err = fmt.Fprintln(o.Out, hash)
+				return err
+			}
+		},
+	}
+}
