@@ -4,7 +4,10 @@ go 1.25.0
 
 require (
 	github.com/spf13/pflag v1.1.0
+	github.com/zeebo/blake3 v0.2.4
 	golang.org/x/sync v0.22.0
 	golang.org/x/sys v0.47.0
 	golang.org/x/term v0.45.0
 )
+
+require github.com/klauspost/cpuid/v2 v2.0.12 // indirect
