@@ -1,0 +1,176 @@
+# The part of nixpkgs' lib that the flake uses. What behaves otherwise than there
+# is a mistake; what is missing fails loudly.
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    concatStringsSep
+    filter
+    foldl'
+    isAttrs
+    isFunction
+    isList
+    listToAttrs
+    mapAttrs
+    replaceStrings
+    stringLength
+    substring
+    ;
+
+  lib = {
+    inherit (builtins)
+      all
+      any
+      attrNames
+      attrValues
+      concatLists
+      concatMap
+      concatStringsSep
+      elem
+      elemAt
+      filter
+      foldl'
+      functionArgs
+      genList
+      head
+      isAttrs
+      isBool
+      isFunction
+      isInt
+      isList
+      isPath
+      isString
+      length
+      listToAttrs
+      mapAttrs
+      match
+      removeAttrs
+      replaceStrings
+      stringLength
+      substring
+      tail
+      toJSON
+      ;
+
+    fix =
+      f:
+      let
+        x = f x;
+      in
+      x;
+    importJSON = path: builtins.fromJSON (builtins.readFile path);
+
+    # lists
+    last = list: builtins.elemAt list (builtins.length list - 1);
+    optional = condition: x: if condition then [ x ] else [ ];
+    optionals = condition: list: if condition then list else [ ];
+    toList = x: if isList x then x else [ x ];
+    unique = foldl' (seen: x: if builtins.elem x seen then seen else seen ++ [ x ]) [ ];
+    imap0 = f: list: builtins.genList (n: f n (builtins.elemAt list n)) (builtins.length list);
+    subtractLists = these: filter (x: !(builtins.elem x these));
+
+    # attribute sets
+    collect =
+      wanted: x:
+      if wanted x then
+        [ x ]
+      else if isAttrs x then
+        concatMap (lib.collect wanted) (builtins.attrValues x)
+      else
+        [ ];
+    concatMapAttrs = f: set: lib.mergeAttrsList (lib.mapAttrsToList f set);
+    filterAttrs =
+      wanted: set: removeAttrs set (filter (name: !(wanted name set.${name})) (attrNames set));
+    genAttrs =
+      names: f:
+      listToAttrs (
+        map (name: {
+          inherit name;
+          value = f name;
+        }) names
+      );
+    getAttrFromPath = path: set: foldl' (value: name: value.${name}) set path;
+    isDerivation = x: isAttrs x && (x.type or null) == "derivation";
+    mapAttrs' = f: set: listToAttrs (lib.mapAttrsToList f set);
+    mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
+    mergeAttrsList = foldl' (a: b: a // b) { };
+    nameValuePair = name: value: { inherit name value; };
+    optionalAttrs = condition: set: if condition then set else { };
+
+    # strings
+    boolToString = x: if x then "true" else "false";
+    concatMapStringsSep =
+      separator: f: list:
+      concatStringsSep separator (map f list);
+    concatMapStrings = lib.concatMapStringsSep "";
+    escapeShellArg =
+      x:
+      let
+        text = toString x;
+      in
+      if builtins.match "[[:alnum:],._+:@%/-]+" text != null then
+        text
+      else
+        "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
+    escapeShellArgs = lib.concatMapStringsSep " " lib.escapeShellArg;
+    fileContents = path: lib.removeSuffix "\n" (builtins.readFile path);
+    hasInfix = part: text: replaceStrings [ part ] [ "" ] text != text;
+    hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
+    hasSuffix =
+      suffix: text:
+      let
+        start = stringLength text - stringLength suffix;
+      in
+      start >= 0 && substring start (-1) text == suffix;
+    makeBinPath = lib.concatMapStringsSep ":" (package: "${lib.getBin package}/bin");
+    optionalString = condition: text: if condition then text else "";
+    removePrefix =
+      prefix: text: if lib.hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
+    removeSuffix =
+      suffix: text:
+      if lib.hasSuffix suffix text then
+        substring 0 (stringLength text - stringLength suffix) text
+      else
+        text;
+
+    # packages
+    callPackageWith =
+      packages: path: overrides:
+      let
+        f = if isFunction path then path else import path;
+      in
+      f (builtins.intersectAttrs (builtins.functionArgs f) packages // overrides);
+    getBin =
+      package:
+      if package.outputSpecified or false then package else package.bin or package.out or package;
+    getExe = package: lib.getExe' package package.meta.mainProgram;
+    getExe' = package: program: "${lib.getBin package}/bin/${program}";
+    licenses.mit = {
+      spdxId = "MIT";
+      free = true;
+    };
+
+    fileset = import ./fileset.nix lib;
+    types = import ./types.nix lib;
+    inherit (import ./modules.nix lib)
+      evalModules
+      isOption
+      literalExpression
+      literalMD
+      mkAfter
+      mkBefore
+      mkDefault
+      mkForce
+      mkIf
+      mkMerge
+      mkOption
+      mkOptionDefault
+      mkOptionType
+      mkOrder
+      mkOverride
+      setDefaultModuleLocation
+      showOption
+      ;
+  };
+in
+lib

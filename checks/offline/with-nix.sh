@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# with-nix.sh NIX_PREFIX STORE COMMAND…
+#
+# Runs COMMAND with the Nix in NIX_PREFIX (see install-nix.sh) over a store of its
+# own: STORE, a directory, is /nix for COMMAND alone. Builds run in Nix's sandbox;
+# nothing is substituted and no registry is asked. Needs root, for the mount.
+set -euo pipefail
+[ $# -ge 3 ] || { echo "with-nix: error: called with $# arguments, not NIX_PREFIX STORE COMMAND…" >&2; exit 2; }
+prefix=$(cd "$1" && pwd) store=$2
+shift 2
+mkdir -p "$store"/{nix,home,conf} /nix
+store=$(cd "$store" && pwd)
+
+# build-users-group empty: builds run in a user namespace, so that the machine
+# needs no users for them. /bin/sh is all that a sandbox has of the machine.
+cat >"$store/conf/nix.conf" <<-CONF
+	experimental-features = nix-command flakes
+	sandbox = true
+	sandbox-fallback = false
+	sandbox-paths = /bin/sh=$prefix/root/usr/bin/busybox
+	build-users-group =
+	substituters =
+	flake-registry =
+CONF
+
+# Go's settings come from a file in the home that is about to change.
+GOPROXY=$(go env GOPROXY) GOMODCACHE=$(go env GOMODCACHE) GOCACHE=$(go env GOCACHE)
+export GOPROXY GOMODCACHE GOCACHE
+export HOME=$store/home XDG_CACHE_HOME=$store/home/.cache XDG_CONFIG_HOME=$store/home/.config
+export NIX_CONF_DIR=$store/conf NIX_USER_CONF_FILES=/dev/null PATH=$prefix/bin:$PATH
+unset NIX_PATH NIX_CONFIG NIX_REMOTE XDG_STATE_HOME XDG_DATA_HOME
+# shellcheck disable=SC2016 # the inner shell expands these
+exec unshare --mount --propagation private bash -c 'mount --bind "$1/nix" /nix; shift; exec "$@"' with-nix "$store" "$@"

@@ -1,0 +1,61 @@
+# Both programs from one build. Each is an output of its own, so that nobody who
+# wants one of them carries the other.
+{ lib, buildGoModule }:
+let
+  inherit (lib.fileset) fileFilter toSource unions;
+  version = "0.1.0";
+in
+buildGoModule {
+  pname = "cachekey";
+  inherit version;
+
+  # Only what is compiled: no commit that leaves it alone builds anything anew.
+  src = toSource {
+    root = ../.;
+    fileset = unions [
+      ../go.mod
+      ../go.sum
+      (fileFilter (file: file.hasExt "go" && !lib.hasSuffix "_test.go" file.name) ../internal)
+      (fileFilter (file: file.hasExt "go" && !lib.hasSuffix "_test.go" file.name) ../tools)
+    ];
+  };
+
+  # The hash of what `go mod vendor` makes in the repository, which has the tests'
+  # dependencies too. nix/update-vendor-hash computes it.
+  vendorHash = "sha256-WtxKoUGCH5woqpR/p+VMYj79X41zR9fNy2wxML9faTc=";
+  overrideModAttrs = _: {
+    src = toSource {
+      root = ../.;
+      fileset = fileFilter (
+        file: file.hasExt "go" || file.name == "go.mod" || file.name == "go.sum"
+      ) ../.;
+    };
+  };
+
+  subPackages = [
+    "tools/cachekey"
+    "tools/same"
+  ];
+  env.CGO_ENABLED = "0";
+  ldflags = [
+    "-s"
+    "-w"
+    "-X cachekey/internal/cli.version=${version}"
+  ];
+  doCheck = false; # the check `go-tests` runs them all
+
+  outputs = [
+    "out"
+    "same"
+  ];
+  postInstall = ''
+    mkdir -p "$same/bin"
+    mv "$out/bin/same" "$same/bin/"
+  '';
+
+  meta = {
+    description = "Prints the key under which CI caches a `same` workspace, and keeps that cache safe";
+    license = lib.licenses.mit;
+    mainProgram = "cachekey";
+  };
+}

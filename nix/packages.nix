@@ -1,0 +1,15 @@
+# The flake's packages, of any nixpkgs.
+pkgs:
+let
+  cachekey = pkgs.callPackage ./package.nix { };
+in
+{
+  inherit cachekey;
+  same = cachekey.same // {
+    name = "same-${cachekey.version}";
+    meta = cachekey.meta // {
+      description = "Runs the tasks of same.yaml and skips what has not changed";
+      mainProgram = "same";
+    };
+  };
+}
