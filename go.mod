@@ -3,6 +3,8 @@ module cachekey
 go 1.25.0
 
 require (
+	github.com/bmatcuk/doublestar/v4 v4.10.4
+	github.com/nix-community/go-nix v0.0.0-20250101154619-4bdde671e0a1
 	github.com/spf13/pflag v1.1.0
 	github.com/zeebo/blake3 v0.2.4
 	golang.org/x/sync v0.22.0

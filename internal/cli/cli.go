@@ -95,10 +95,12 @@ func oneLine(s string) string {
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 // A UsageError says that the command was called wrongly: exit code 2.
-type UsageError struct{ error }
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
 
 // Unwrap gives the error inside.
-func (e UsageError) Unwrap() error { return e.error }
+func (e UsageError) Unwrap() error { return e.Err }
 
 // Usagef makes a UsageError.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }

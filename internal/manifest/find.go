@@ -10,8 +10,16 @@ import (
 	"cachekey/internal/cli"
 )
 
+// A NotFoundError says that a directory lies in no workspace.
+type NotFoundError struct{ Dir string }
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("no %s or %s in %s or above it", WorkspaceFile, TaskFile, e.Dir)
+}
+
 // Find gives the absolute path of the manifest that rules dir: the nearest
-// same.work.yaml in dir or above it, else the nearest same.yaml.
+// same.work.yaml in dir or above it, else the nearest same.yaml. Without one the
+// error is a *NotFoundError.
 func Find(dir string) (file string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
@@ -40,7 +48,7 @@ func Find(dir string) (file string, err error) {
 	if standalone != "" {
 		return standalone, nil
 	}
-	return "", cli.WithHint(fmt.Errorf("no %s or %s in %s or above it", WorkspaceFile, TaskFile, dir),
+	return "", cli.WithHint(&NotFoundError{dir},
 		"write a %s there, or name the directory with -C", TaskFile)
 }
 

@@ -59,8 +59,12 @@ func cut(steps []step) []stretch {
 }
 
 // NarHash reads the tree and gives the SHA-256 of its NAR. The error is a
-// *ChangedError if something wrote to the tree meanwhile.
+// *ChangedError if something wrote to the tree meanwhile. A flake that Nix
+// refuses, or whose narHash is not that of the tree on disk, is an error too.
 func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
+	if err := t.checkFlake(); err != nil {
+		return Hash{}, err
+	}
 	steps, err := t.steps()
 	if err != nil {
 		return Hash{}, err

@@ -70,18 +70,15 @@ func Open(ctx context.Context, dir string, o Options) (*Tree, error) {
 	if t.repository, err = openRepository(ctx, t.Root); err != nil {
 		return nil, err
 	}
-	if err := t.worktree(t.repository); err != nil {
-		return nil, err
-	}
-	if t.Flake == "" {
-		return t, nil
-	}
-	return t, t.checkFlake()
+	return t, t.worktree(t.repository)
 }
 
 // checkFlake refuses what Nix refuses, and what has another narHash than that
 // of the tree on disk.
 func (t *Tree) checkFlake() error {
+	if !t.Git || t.Flake == "" {
+		return nil
+	}
 	rel, err := filepath.Rel(t.Root, filepath.Join(t.Flake, "flake.nix"))
 	if err != nil {
 		return err

@@ -13,6 +13,8 @@ func program() *cli.Program {
 		Default: "key",
 		Commands: []*cli.Command{
 			keyCommand(),
+			explainCommand(),
+			diffCommand(),
 			narHashCommand(),
 		},
 	}

@@ -26,16 +26,17 @@ Example:
   $ cachekey nar-hash .
   sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=`,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
-			directory := fs.StringP("directory", "C", ".", "the `DIR` to work in")
+			var directory string
+			directoryFlag(fs, &directory)
 			return func(ctx context.Context, o *cli.IO, args []string) error {
 				switch len(args) {
 				case 0:
 				case 1:
-					*directory = inDirectory(*directory, args[0])
+					directory = inDirectory(directory, args[0])
 				default:
 					return cli.Usagef("nar-hash takes one directory, not %d", len(args))
 				}
-				tree, err := source.Open(ctx, *directory, source.Options{})
+				tree, err := source.Open(ctx, directory, source.Options{})
 				if err != nil {
 					return err
 				}

@@ -1,0 +1,183 @@
+package key
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/nix-community/go-nix/pkg/nixbase32"
+	"golang.org/x/sync/errgroup"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/manifest"
+	"cachekey/internal/samedir"
+	"cachekey/internal/source"
+)
+
+// MaxLength is the number of characters that GitHub allows for a key.
+const MaxLength = 512
+
+// Compute gives the key of the checkout that o.Dir lies in.
+func Compute(ctx context.Context, o Options) (*Document, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	t, err := source.Open(ctx, o.Dir, source.Options{
+		WithoutFlake: o.AllowMissing || o.NarHash != "",
+		Skip:         madeByBuilds,
+	})
+	if err != nil {
+		return nil, err
+	}
+	locks, tasks := o.selections(t)
+	for _, s := range []*selection{locks, tasks} {
+		if err := s.missing(ctx, t, o.AllowMissing); err != nil {
+			return nil, err
+		}
+	}
+	d := &Document{
+		Schema: Schema, Prefix: o.Prefix, System: o.System, Extra: o.Extra, NarHash: o.NarHash,
+		Ingredients: make([]Ingredient, 3), Warnings: []string{},
+	}
+	if d.Extra == nil {
+		d.Extra = map[string]string{}
+	}
+	if d.Paths, err = paths(o.Dir, t); err != nil {
+		return nil, err
+	}
+	var untracked []string
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if o.NarHash == "" {
+			hash, err := t.NarHash(running)
+			d.NarHash = hash.String()
+			return err
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		both := &selection{patterns: append(locks.patterns[:len(locks.patterns):len(locks.patterns)], tasks.patterns...)}
+		untracked, err = both.untracked(running, t)
+		return err
+	})
+	for i, s := range []*selection{locks, tasks} {
+		group.Go(func() (err error) {
+			d.Ingredients[i], err = s.ingredient(t)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, explainChange(err)
+	}
+	hash, err := source.ParseHash(d.NarHash)
+	if err != nil {
+		return nil, err
+	}
+	d.Ingredients[2] = Ingredient{Name: "tree", Digest: nixbase32.EncodeToString(hash[:]), Files: []File{}}
+	d.Warnings = append(d.Warnings, t.Warnings...)
+	for _, path := range untracked {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%q is not tracked by git, so neither Nix nor the key sees it: git add %q", path, path))
+	}
+	return d, d.assemble(o.Loose)
+}
+
+// assemble puts the key and the restore keys together: from stable to volatile,
+// so that what is cut off on the right leaves a state that still fits.
+func (d *Document) assemble(loose bool) error {
+	head := d.Prefix + "-" + Schema + "-"
+	if extra := extraDigest(d.Extra); extra != "" {
+		head += extra + "-"
+	}
+	head += d.System + "-"
+	locks := head + d.Ingredients[0].Digest + "-"
+	tasks := locks + d.Ingredients[1].Digest + "-"
+	d.Key = tasks + d.Ingredients[2].Digest
+	d.RestoreKeys = []string{tasks, locks}
+	if loose {
+		d.RestoreKeys = append(d.RestoreKeys, head)
+	}
+	if len(d.Key) > MaxLength {
+		return cli.Usagef("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
+	}
+	return nil
+}
+
+// selections gives the ingredients made of files.
+func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
+	flakeDir := ""
+	if rel, err := filepath.Rel(t.Root, t.Flake); err == nil && t.Flake != "" && rel != "." {
+		flakeDir = filepath.ToSlash(rel)
+	}
+	defaults := DefaultLocks(flakeDir)
+	locks = &selection{name: "locks", patterns: defaults, required: defaults[0], flag: "--lock", modules: true}
+	tasks = &selection{name: "tasks", patterns: DefaultTaskFiles, flag: "--task-file"}
+	if len(o.Locks) > 0 {
+		locks.patterns, locks.given = o.Locks, true
+	}
+	if len(o.TaskFiles) > 0 {
+		tasks.patterns, tasks.given = o.TaskFiles, true
+	}
+	return locks, tasks
+}
+
+// LocksDigest gives just the digest of the default locks ingredient for the
+// checkout that dir lies in; a checkout without a flake.lock has one too.
+func LocksDigest(ctx context.Context, dir string) (string, error) {
+	o := Options{Dir: dir}
+	t, err := source.Open(ctx, dir, source.Options{WithoutFlake: true, Skip: madeByBuilds})
+	if err != nil {
+		return "", err
+	}
+	locks, _ := o.selections(t)
+	in, err := locks.ingredient(t)
+	return in.Digest, err
+}
+
+// madeByBuilds names what builds make in the root of a tree that no git says
+// anything of: it must not change the key of the directory that they run in.
+func madeByBuilds(name string) bool {
+	return name == ".git" || name == samedir.Name || name == "result" || strings.HasPrefix(name, "result-")
+}
+
+// paths gives what CI carries, relative to the directory that it checks out
+// into. The list is the same whether or not anything exists.
+func paths(dir string, t *source.Tree) ([]string, error) {
+	prefix := ""
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, err
+	}
+	file, err := manifest.Find(real)
+	root := filepath.Dir(file)
+	switch {
+	case errors.As(err, new(*manifest.NotFoundError)): // as if the checkout were the workspace
+	case err != nil:
+		return nil, err
+	default:
+		rel, err := filepath.Rel(t.Root, root)
+		if err != nil {
+			return nil, err
+		}
+		if !filepath.IsLocal(rel) {
+			return nil, cli.WithHint(fmt.Errorf("the workspace root %q lies outside %q, whose key this would be", root, t.Root),
+				"a key says nothing about manifests out there: move them in, or compute the key of the outer directory with -C")
+		}
+		if rel != "." {
+			prefix = filepath.ToSlash(rel) + "/"
+		}
+	}
+	var all []string
+	for _, p := range samedir.Carried {
+		all = append(all, prefix+p)
+	}
+	return all, nil
+}
+
+func explainChange(err error) error {
+	if c := new(source.ChangedError); errors.As(err, &c) {
+		return cli.WithHint(err, "run it again when nothing writes to the tree")
+	}
+	return err
+}

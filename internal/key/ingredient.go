@@ -1,0 +1,160 @@
+package key
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/source"
+)
+
+// A selection is what an ingredient is made of: patterns, and where they come
+// from.
+type selection struct {
+	name     string
+	patterns []string
+	given    bool   // by the user: then each of them must match
+	flag     string // that gives them
+	required string // where they are not given: the pattern that must match, or "" for any one of them
+	modules  bool   // submodules are entries too
+}
+
+func (s *selection) matches(p string) bool {
+	return slices.ContainsFunc(s.patterns, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, p) })
+}
+
+// an entry of an ingredient, not yet hashed.
+type entry struct {
+	path  string
+	kind  byte
+	size  int64
+	write func(io.Writer) error
+}
+
+func (s *selection) entries(t *source.Tree) []entry {
+	var all []entry
+	for _, f := range t.Files(s.matches) {
+		kind := byte('f')
+		if f.Link() {
+			kind = 'l'
+		}
+		all = append(all, entry{f.Path(), kind, f.Size(), func(w io.Writer) error { return t.Copy(w, f) }})
+	}
+	if s.modules {
+		for _, m := range t.Submodules() {
+			all = append(all, entry{m.Path, 'g', int64(len(m.Commit)), func(w io.Writer) error {
+				_, err := io.WriteString(w, m.Commit)
+				return err
+			}})
+		}
+	}
+	slices.SortFunc(all, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.kind, b.kind))
+	})
+	return all
+}
+
+// ingredient hashes what s selects from t.
+func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
+	in := Ingredient{Name: s.name, Files: []File{}}
+	d := newDigest(s.name)
+	for _, e := range s.entries(t) {
+		own, err := d.entry(e.path, e.kind, e.size, e.write)
+		if err != nil {
+			return in, err
+		}
+		in.Files = append(in.Files, File{printable(e.path), string(e.kind), own})
+	}
+	in.Digest = d.segment()
+	return in, nil
+}
+
+// printable makes a path fit for JSON, which knows nothing but UTF-8. Paths are
+// hashed as the bytes that they are; this is for people only.
+func printable(p string) string {
+	if utf8.ValidString(p) {
+		return p
+	}
+	var b strings.Builder
+	for i, r := range p {
+		if r == utf8.RuneError && !strings.HasPrefix(p[i:], "\uFFFD") {
+			fmt.Fprintf(&b, `\x%02x`, p[i])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// missing says which pattern that must match a file matches none.
+func (s *selection) missing(ctx context.Context, t *source.Tree, allow bool) error {
+	if allow {
+		return nil
+	}
+	want := s.patterns
+	if !s.given {
+		if s.required == "" {
+			if len(t.Files(s.matches)) > 0 {
+				return nil
+			}
+			return s.missingError(ctx, t, strings.Join(s.patterns, " and "), s)
+		}
+		want = []string{s.required}
+	}
+	for _, p := range want {
+		one := &selection{patterns: []string{p}, given: s.given, flag: s.flag}
+		if len(t.Files(one.matches)) == 0 {
+			return s.missingError(ctx, t, p, one)
+		}
+	}
+	return nil
+}
+
+func (s *selection) missingError(ctx context.Context, t *source.Tree, what string, one *selection) error {
+	seen := "is a file"
+	if t.Git {
+		seen = "is a file that git tracks"
+		if untracked, err := one.untracked(ctx, t); err == nil && len(untracked) > 0 {
+			return cli.WithHint(fmt.Errorf("%q in %q is not tracked by git, so Nix does not see it", untracked[0], t.Root),
+				"git -C %q add %q", t.Root, untracked[0])
+		}
+	}
+	err := fmt.Errorf("nothing that matches %s in %q %s", what, t.Root, seen)
+	if s.given {
+		return cli.WithHint(err, "correct the pattern given with %s, or accept it with --allow-missing", s.flag)
+	}
+	return cli.WithHint(err, "name others with %s, or accept it with --allow-missing", s.flag)
+}
+
+// untracked gives the files that s would select if git tracked them.
+func (s *selection) untracked(ctx context.Context, t *source.Tree) ([]string, error) {
+	var names []string
+	for _, p := range s.patterns {
+		names = append(names, literalNames(path.Base(p))...)
+	}
+	return t.Untracked(ctx, s.matches, names)
+}
+
+// literalNames gives the names that a pattern without wildcards stands for.
+func literalNames(pattern string) []string {
+	open, shut := strings.IndexByte(pattern, '{'), strings.LastIndexByte(pattern, '}')
+	if open >= 0 && open < shut {
+		var names []string
+		for choice := range strings.SplitSeq(pattern[open+1:shut], ",") {
+			names = append(names, literalNames(pattern[:open]+choice+pattern[shut+1:])...)
+		}
+		return names
+	}
+	if strings.ContainsAny(pattern, `*?[]{}\`) {
+		return nil
+	}
+	return []string{pattern}
+}

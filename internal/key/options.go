@@ -1,0 +1,136 @@
+package key
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/source"
+)
+
+// DefaultPrefix begins a key where no other prefix is given.
+const DefaultPrefix = "same"
+
+// DefaultTaskFiles are the patterns of the tasks ingredient: same's manifests.
+var DefaultTaskFiles = []string{"**/same.yaml", "**/same.work.yaml"}
+
+// DefaultLocks gives the patterns of the locks ingredient for a flake in the
+// directory flakeDir, which is relative to the git root, slash-separated.
+func DefaultLocks(flakeDir string) []string {
+	return []string{
+		path.Join(flakeDir, "flake.lock"), // the toolchain, by revision
+		path.Join(flakeDir, "flake.nix"),  // how it becomes a devShell
+		"**/*.nix",                        // what flake.nix imports
+		"**/go.{mod,sum,work,work.sum}",   // go.sum alone is a log, not a lock
+	}
+}
+
+// Options say which key to compute. The zero value means every default.
+type Options struct {
+	Dir    string // where to look for the flake; "" is the working directory
+	Prefix string // first segment; DefaultPrefix if empty
+	System string // Nix's name; this machine's if empty
+
+	// Locks and TaskFiles replace the default patterns of their ingredient.
+	// They are doublestar globs relative to the git root (outside git: to the
+	// flake's directory). Each must match a file.
+	Locks, TaskFiles []string
+
+	// Extra sets apart what the tree does not tell: a matrix, or jobs that run
+	// different tasks.
+	Extra map[string]string
+
+	NarHash      string // SRI; computed if empty
+	AllowMissing bool   // no flake, no flake.lock, no manifest, no match: an ingredient without entries
+	Loose        bool   // adds the restore key that crosses locks
+}
+
+// segment is what prefix and system may be made of: the alphabet of a key.
+var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// check fills in defaults and refuses what cannot be.
+func (o *Options) check() error {
+	o.Dir = cmp.Or(o.Dir, ".")
+	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
+	if o.System == "" {
+		system, err := System(runtime.GOOS, runtime.GOARCH)
+		if err != nil {
+			return err
+		}
+		o.System = system
+	}
+	for _, s := range []struct{ what, value string }{{"prefix", o.Prefix}, {"system", o.System}} {
+		if !segment.MatchString(s.value) {
+			return cli.Usagef("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
+		}
+	}
+	for _, p := range slices.Concat(o.Locks, o.TaskFiles) {
+		if err := checkPattern(p); err != nil {
+			return err
+		}
+	}
+	if o.NarHash != "" {
+		if _, err := source.ParseHash(o.NarHash); err != nil {
+			return cli.UsageError{Err: err}
+		}
+	}
+	return nil
+}
+
+func checkPattern(p string) error {
+	switch {
+	case p == "":
+		return cli.Usagef("an empty pattern")
+	case !doublestar.ValidatePattern(p):
+		return cli.WithHint(cli.Usagef("%q is not a pattern", p), "it has * ? ** [class] and {a,b}; a bracket that is meant literally is \\[")
+	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):
+		return cli.WithHint(cli.Usagef("the pattern %q can match nothing", p), "patterns are relative to the git root, without ./ or ../")
+	}
+	return nil
+}
+
+// System gives Nix's name of a system that Go calls goos and goarch.
+func System(goos, goarch string) (string, error) {
+	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "riscv64": "riscv64"}[goarch]
+	if cpu == "" || goos != "linux" && goos != "darwin" {
+		return "", cli.WithHint(fmt.Errorf("no Nix system is known for %s on %s", goos, goarch), "name it with --system")
+	}
+	return cpu + "-" + goos, nil
+}
+
+// ParseExtra reads NAME=VALUE pairs as they stand on a command line.
+func ParseExtra(pairs []string) (map[string]string, error) {
+	extra := map[string]string{}
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, cli.Usagef("the extra %q is not NAME=VALUE", pair)
+		}
+		if _, twice := extra[name]; twice {
+			return nil, cli.Usagef("the extra %q is given twice", name)
+		}
+		extra[name] = value
+	}
+	return extra, nil
+}
+
+// extraDigest is the segment that stands for the extras, or "" if there are none.
+func extraDigest(extra map[string]string) string {
+	if len(extra) == 0 {
+		return ""
+	}
+	h := newDigest("extra")
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		h.string(name)
+		h.string(extra[name])
+	}
+	return h.segment()
+}
