@@ -134,7 +134,14 @@ func (p *Program) Exit(o *IO, err error) int {
 	if err == nil {
 		return 0
 	}
-	if !errors.Is(err, ErrFailed) {
+	var several Several
+	if !errors.As(err, &several) {
+		several = Several{err}
+	}
+	for _, err := range several {
+		if errors.Is(err, ErrFailed) {
+			continue
+		}
 		o.line("error", red, err.Error())
 		var h hinted
 		if errors.As(err, &h) {

@@ -1,10 +1,19 @@
 package cli
 
+// maxName is the length in bytes beyond which nobody mistypes a name.
+const maxName = 256
+
 // Nearest gives the candidate that name was most likely meant to be, or "".
 // It serves flags, commands and every name in a manifest alike.
 func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", len(name)/3+2
+	if len(name) > maxName {
+		return ""
+	}
 	for _, c := range candidates {
+		if max(len(c)-len(name), len(name)-len(c)) >= bestDistance {
+			continue // cannot be nearer, and is dear to find out
+		}
 		if d := distance(name, c); d < bestDistance {
 			best, bestDistance = c, d
 		}

@@ -1,14 +1,8 @@
 package manifest
 
-import (
-	"fmt"
-
-	"cachekey/internal/cli"
-)
-
 // Select gives the tasks called names and all that they depend on, every task
-// once and after its dependencies; otherwise in bytewise order of their names. The name "all"
-// stands for every task. It is an error that names the nearest task if a name is unknown.
+// once and after its dependencies, in an order that hangs on names alone. The name
+// "all" stands for every task. An unknown name is an error whose hint is the nearest.
 func (w *Workspace) Select(names ...string) ([]*Task, error) {
 	byName := make(map[string]*Task, len(w.Tasks))
 	known := []string{All}
@@ -16,29 +10,12 @@ func (w *Workspace) Select(names ...string) ([]*Task, error) {
 		byName[t.Name] = t
 		known = append(known, t.Name)
 	}
-	wanted := map[string]bool{}
-	var want func(t *Task)
-	want = func(t *Task) {
-		if wanted[t.Name] {
-			return
-		}
-		wanted[t.Name] = true
-		for _, d := range t.DependsOn {
-			want(byName[d])
-		}
-	}
+	named := map[string]bool{}
 	for _, name := range names {
-		if name == All {
-			for _, t := range w.Tasks {
-				want(t)
-			}
-			continue
+		if name != All && byName[name] == nil {
+			return nil, unknownTask(name, known, "")
 		}
-		t := byName[name]
-		if t == nil {
-			return nil, unknownTask(name, known)
-		}
-		want(t)
+		named[name] = true
 	}
 	var order []*Task
 	done := map[string]bool{}
@@ -54,17 +31,9 @@ func (w *Workspace) Select(names ...string) ([]*Task, error) {
 		order = append(order, t)
 	}
 	for _, t := range w.Tasks {
-		if wanted[t.Name] {
+		if named[All] || named[t.Name] {
 			visit(t)
 		}
 	}
 	return order, nil
-}
-
-func unknownTask(name string, known []string) error {
-	err := fmt.Errorf("unknown task %q", name)
-	if near := cli.Nearest(name, known); near != "" {
-		return cli.WithHint(err, "did you mean %q?", near)
-	}
-	return cli.WithHint(err, "same plan all lists the tasks")
 }

@@ -1,0 +1,107 @@
+package manifest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// TestBounds: what is built to be large is refused, and does not get large first.
+func TestBounds(t *testing.T) {
+	// Each level repeats the one below ten times: 10^7 tasks of a line each.
+	bomb := "version: \"1\"\nx0: &x0 [" + strings.Repeat("a,", 10) + "]\n"
+	for i := range 6 {
+		bomb += fmt.Sprintf("x%d: &x%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*x%d,", i), 10))
+	}
+	long := "&l \"" + strings.Repeat("x", 500_000) + "\""
+	merges := "version: \"1\"\ntasks:\n  m0: &m0 {cmd: [x]}\n"
+	for i := range 12 {
+		merges += fmt.Sprintf("  m%d: &m%d {<<: [%s]}\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*m%d,", i), 10))
+	}
+	var tasks strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&tasks, "  t%d: {cmd: [x], dependsOn: [u%d]}\n", i, i)
+	}
+	for _, tt := range []struct{ name, manifest, want string }{
+		{"a large file", "# " + strings.Repeat("x", maxFile), "larger than 1 MiB"},
+		{"aliases of aliases", bomb, "unknown field"},
+		{"merges of merges", merges, "too large once its aliases are followed"},
+		{"a long string again and again", "version: \"1\"\ntasks: {a: {cmd: [x], input: [" + long + strings.Repeat(",*l", 100_000) + "]}}", "too large once its aliases are followed"},
+		{"a list again and again", "version: \"1\"\ntasks:\n  a: {cmd: [x], input: &l [" + strings.Repeat("x,", 100_000) + "]}\n" + againAndAgain(1000), "too large once its aliases are followed"},
+		{"deep brackets", "a: " + strings.Repeat("[", 500_000), "not YAML"},
+		{"mistakes without end", "version: \"1\"\ntasks:\n" + strings.Repeat("  a: {}\n", 100_000), "more mistakes"},
+		{"unknown names without end", "version: \"1\"\ntasks:\n" + tasks.String(), "more mistakes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, TaskFile), []byte(tt.manifest), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Load(dir)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("got %.300v", err)
+			}
+			if len(err.Error()) > 20_000 {
+				t.Errorf("says %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+func againAndAgain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  b%d: {cmd: [x], input: *l}\n", i)
+	}
+	return b.String()
+}
+
+// TestLinkedProject: a project may be a link, but not one out of the workspace.
+func TestLinkedProject(t *testing.T) {
+	root := unpack(t, txtar.Parse([]byte(`
+-- w/same.work.yaml --
+version: "1"
+projects: [link]
+-- w/real/same.yaml --
+version: "1"
+project: p
+tasks: {a: {cmd: [x]}}
+-- elsewhere/same.yaml --
+version: "1"
+project: p
+tasks: {a: {cmd: [x]}}
+`)))
+	w := filepath.Join(root, "w")
+	link := filepath.Join(w, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(w); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../elsewhere", link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(w); err == nil || !strings.Contains(err.Error(), "leads out of the workspace") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestWalkIsBounded: a ** over a large disk ends, and says why.
+func TestWalkIsBounded(t *testing.T) {
+	root := unpack(t, txtar.Parse([]byte("-- a/b/c/same.yaml --\n")))
+	for left, want := range map[int]bool{10: true, 2: false} {
+		_, err := doublestar.Glob(&boundedFS{os.DirFS(root), left}, "**/same.yaml", doublestar.WithFailOnIOErrors())
+		if (err == nil) != want {
+			t.Errorf("with %d directories left: %v", left, err)
+		}
+	}
+}

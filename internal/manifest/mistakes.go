@@ -1,0 +1,83 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cachekey/internal/cli"
+)
+
+const (
+	maxMistakes = 25   // told at once: past that they are one mistake repeated
+	maxKept     = 1000 // to choose them from
+	maxText     = 500  // bytes of one
+)
+
+// mistakes collects what is wrong in the manifests of one workspace.
+type mistakes struct {
+	files    []string // in the order in which they were read
+	all      []mistake
+	more     int // beyond maxKept
+	warnings []string
+}
+
+type mistake struct {
+	pos        Position
+	text, cure string
+}
+
+func (m *mistakes) add(pos Position, cure, format string, args ...any) {
+	if len(m.all) == maxKept {
+		m.more++
+		return
+	}
+	m.all = append(m.all, mistake{pos, clip(fmt.Sprintf(format, args...)), clip(cure)})
+}
+
+func (m *mistakes) warn(pos Position, format string, args ...any) {
+	m.warnings = append(m.warnings, pos.String()+": "+fmt.Sprintf(format, args...))
+}
+
+// err gives all mistakes in order of file, line and column, or nil.
+func (m *mistakes) err() error {
+	if len(m.all) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(m.all, func(a, b mistake) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(m.files, a.pos.File), slices.Index(m.files, b.pos.File)),
+			cmp.Compare(a.pos.Line, b.pos.Line),
+			cmp.Compare(a.pos.Column, b.pos.Column))
+	})
+	var several cli.Several
+	for i, x := range m.all {
+		if i == maxMistakes {
+			several = append(several, fmt.Errorf("%d more mistakes", len(m.all)-i+m.more))
+			break
+		}
+		err := fmt.Errorf("%s: %s", x.pos, x.text)
+		if x.cure != "" {
+			err = cli.WithHint(err, "%s", x.cure)
+		}
+		several = append(several, err)
+	}
+	if len(several) == 1 {
+		return several[0]
+	}
+	return several
+}
+
+// many says whether there are more mistakes than will be told.
+func (m *mistakes) many() bool { return len(m.all) > maxMistakes }
+
+func clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + "…"
+}
+
+// join lists names in a sentence.
+func join(names []string) string { return strings.Join(names, ", ") }
