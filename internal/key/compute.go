@@ -137,8 +137,8 @@ func LocksDigest(ctx context.Context, dir string) (string, error) {
 
 // madeByBuilds names what builds make in the root of a tree that no git says
 // anything of: it must not change the key of the directory that they run in.
-func madeByBuilds(name string) bool {
-	return name == ".git" || name == samedir.Name || name == "result" || strings.HasPrefix(name, "result-")
+func madeByBuilds(name string, isLink bool) bool {
+	return name == ".git" || name == samedir.Name || isLink && strings.HasPrefix(name, "result")
 }
 
 // paths gives what CI carries, relative to the directory that it checks out

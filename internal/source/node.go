@@ -40,18 +40,15 @@ func sortByName(nodes []node) {
 	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.name(), b.name()) })
 }
 
-// walk lists everything below the directory at path, tracked or not. Names for
-// which skip is true are left out; it is asked only for those in the tree's root.
-func (t *Tree) walk(path string, st stamp, skip func(name string) bool) (node, error) {
+// walk lists everything below the directory at path, tracked or not. Names in
+// the tree's root for which skip is true are left out.
+func (t *Tree) walk(path string, st stamp, skip func(name string, isLink bool) bool) (node, error) {
 	n := node{path: path, kind: directory, stamp: st}
 	entries, err := readNames(t.abs(path))
 	if err != nil {
 		return n, err
 	}
 	for _, name := range entries {
-		if path == "" && skip != nil && skip(name) {
-			continue
-		}
 		child := name
 		if path != "" {
 			child = path + "/" + name
@@ -59,6 +56,9 @@ func (t *Tree) walk(path string, st stamp, skip func(name string) bool) (node, e
 		st, err := lstat(t.abs(child))
 		if err != nil {
 			return n, changed(err)
+		}
+		if path == "" && skip != nil && skip(name, st.kind() == link) {
+			continue
 		}
 		var c node
 		if st.kind() == directory {

@@ -48,7 +48,7 @@ type Options struct {
 	WithoutFlake bool
 
 	// Skip leaves names out of the tree's root directory, outside git.
-	Skip func(name string) bool
+	Skip func(name string, isLink bool) bool
 }
 
 // Open finds the flake that dir is in as Nix does and lists its source tree.

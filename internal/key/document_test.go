@@ -1,0 +1,88 @@
+package key
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// The schema is hand-written documentation: a document with every field in
+// use must be valid, and one with a field more or less must not.
+func TestSchema(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/key.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	layOut(t, dir, []string{"f flake.lock %7b%7d", "f flake.nix %7b%7d", "l go.sum a", "f same.yaml x"})
+	d, err := Compute(t.Context(), Options{Dir: dir, Loose: true, Extra: map[string]string{"job": "test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate := func(edit func(map[string]any)) error {
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit(v.(map[string]any))
+		return schema.Validate(v)
+	}
+	if err := validate(func(map[string]any) {}); err != nil {
+		t.Error(err)
+	}
+	for name, edit := range map[string]func(map[string]any){
+		"unknown field":   func(m map[string]any) { m["more"] = 1 },
+		"no key":          func(m map[string]any) { delete(m, "key") },
+		"a comma":         func(m map[string]any) { m["key"] = "same-v1,x" },
+		"null files":      func(m map[string]any) { m["ingredients"].([]any)[0].(map[string]any)["files"] = nil },
+		"another schema":  func(m map[string]any) { m["schema"] = "v2" },
+		"a bad SRI":       func(m map[string]any) { m["narHash"] = "sha256-AAAA" },
+		"two ingredients": func(m map[string]any) { m["ingredients"] = m["ingredients"].([]any)[:2] },
+	} {
+		if validate(edit) == nil {
+			t.Errorf("%s: valid", name)
+		}
+	}
+}
+
+// Whatever Parse accepts, it gives back from its own JSON, and Compare can read.
+func FuzzParse(f *testing.F) {
+	dir := f.TempDir()
+	if err := os.WriteFile(dir+"/same.yaml", nil, 0o666); err != nil {
+		f.Fatal(err)
+	}
+	d, err := Compute(f.Context(), Options{Dir: dir, AllowMissing: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	seed, err := json.Marshal(d)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"schema":"v1","ingredients":[{"name":"locks"},{"name":"tasks"},{"name":"tree"}]}`))
+	f.Add([]byte(`{"schema":"v1","ingredients":null}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := Parse(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		Compare(d, d)
+		again, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := Parse(bytes.NewReader(again))
+		if err != nil || !reflect.DeepEqual(d, e) {
+			t.Fatalf("%+v became %+v, %v", d, e, err)
+		}
+	})
+}

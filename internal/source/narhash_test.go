@@ -1,0 +1,141 @@
+package source
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nix-community/go-nix/pkg/nar"
+)
+
+// sizes around every boundary of the format and of the way files are cut.
+var sizes = []int{0, 1, 7, 8, 9, 4095, 4096, stretchSize - 1, stretchSize, stretchSize + 1, pieceSize - 1, pieceSize, pieceSize + 1, 3*pieceSize - 1, 3 * pieceSize, 3*pieceSize + 13}
+
+// randomTree fills dir. go-nix refuses names that begin with "..", so none does.
+func randomTree(t *testing.T, r *rand.Rand, dir string, depth int) {
+	t.Helper()
+	for i := range 2 + r.IntN(8) {
+		name := filepath.Join(dir, fmt.Sprintf("%c%s%d", []rune("aA.-_~é")[r.IntN(7)], []string{"", "-", "x.b", "\n", "ü", "\xff"}[r.IntN(6)], i))
+		var err error
+		switch k := r.IntN(10); {
+		case k < 2 && depth > 0:
+			if err = os.Mkdir(name, 0o777); err == nil {
+				randomTree(t, r, name, depth-1)
+			}
+		case k == 2:
+			err = os.Symlink([]string{"nowhere", "/absolute", "../up/", name, "new\nline"}[r.IntN(5)], name)
+		default:
+			size := r.IntN(300)
+			if r.IntN(10) == 0 {
+				size = sizes[r.IntN(len(sizes))]
+			}
+			b := make([]byte, size)
+			for i := range b {
+				b[i] = byte(r.Uint32())
+			}
+			err = os.WriteFile(name, b, []os.FileMode{0o644, 0o755, 0o600, 0o700, 0o744, 0o654}[r.IntN(6)])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// go-nix is another implementation of the NAR; the tests of tools/cachekey
+// compare with Nix itself.
+func TestNarHashEqualsGoNix(t *testing.T) {
+	for seed := range uint64(20) {
+		dir := t.TempDir()
+		randomTree(t, rand.New(rand.NewPCG(seed, 0)), dir, 4)
+		checkAgainstGoNix(t, dir, fmt.Sprintf("seed %d", seed))
+	}
+	dir := t.TempDir()
+	for _, size := range sizes {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(size)), bytes.Repeat([]byte{byte(size)}, size), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkAgainstGoNix(t, dir, "sizes")
+	checkAgainstGoNix(t, t.TempDir(), "empty")
+}
+
+func checkAgainstGoNix(t *testing.T, dir, what string) {
+	t.Helper()
+	h := sha256.New()
+	if err := nar.DumpPath(h, dir); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := Open(t.Context(), dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tree.NarHash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := Hash(h.Sum(nil)); got != want {
+		t.Errorf("%s: %s, go-nix says %s", what, got, want)
+	}
+}
+
+// A tree that was written to between the listing and the reading has no hash.
+func TestChanged(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"grown":     func(dir string) error { return os.WriteFile(dir+"/sub/file", []byte("longer"), 0o666) },
+		"rewritten": func(dir string) error { return os.WriteFile(dir+"/sub/file", []byte("gone"), 0o666) },
+		"removed":   func(dir string) error { return os.Remove(dir + "/sub/file") },
+		"replaced": func(dir string) error {
+			return errors.Join(os.WriteFile(dir+"/sub/new", []byte("text"), 0o666), os.Rename(dir+"/sub/new", dir+"/sub/file"))
+		},
+		"added": func(dir string) error { return os.WriteFile(dir+"/sub/more", nil, 0o666) },
+		"mode":  func(dir string) error { return os.Chmod(dir+"/sub/file", 0o755) },
+		"link": func(dir string) error {
+			return errors.Join(os.Remove(dir+"/sub/link"), os.Symlink("x", dir+"/sub/link"))
+		},
+		"link to file": func(dir string) error {
+			return errors.Join(os.Remove(dir+"/sub/link"), os.WriteFile(dir+"/sub/link", nil, 0o666))
+		},
+		"file to link": func(dir string) error {
+			return errors.Join(os.Remove(dir+"/sub/file"), os.Symlink("x", dir+"/sub/file"))
+		},
+		"directory": func(dir string) error { return os.RemoveAll(dir + "/sub") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := errors.Join(os.Mkdir(dir+"/sub", 0o777), os.WriteFile(dir+"/sub/file", []byte("text"), 0o666),
+				os.Symlink("target", dir+"/sub/link")); err != nil {
+				t.Fatal(err)
+			}
+			tree, err := Open(t.Context(), dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := change(dir); err != nil {
+				t.Fatal(err)
+			}
+			var c *ChangedError
+			if _, err := tree.NarHash(t.Context()); !errors.As(err, &c) {
+				t.Errorf("%v is not a ChangedError", err)
+			}
+		})
+	}
+}
+
+func TestParseHash(t *testing.T) {
+	const empty = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" // printf '' | openssl dgst -sha256 -binary | base64
+	h, err := ParseHash(empty)
+	if err != nil || h != sha256.Sum256(nil) || h.String() != empty {
+		t.Errorf("%v, %v", h, err)
+	}
+	for _, bad := range []string{"", "sha256-", "sha256:" + empty[7:], "sha512-" + empty[7:], empty + "\n", empty[:50], empty[:50] + "\n=",
+		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=", " " + empty, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="} {
+		if _, err := ParseHash(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package source
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSelfInput(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"path":                {`{ inputs.self.submodules = true; outputs = _: { }; }`, ".submodules"},
+		"set in path":         {`{ inputs.self = { lfs = true; }; outputs = _: { }; }`, ".lfs"},
+		"path in set":         {`{ inputs = { self.submodules = false; }; outputs = _: { }; }`, ".submodules"},
+		"sets":                {`{ inputs = { a.url = "x"; self = { submodules = true; }; }; }`, ".submodules"},
+		"quoted":              {`{ "inputs"."self"."lfs" = true; }`, ".lfs"},
+		"rec":                 {`rec { inputs = rec { self.lfs = true; }; }`, ".lfs"},
+		"behind with":         {`{ outputs = with builtins; x: assert true; { }; inputs.self.lfs = true; }`, ".lfs"},
+		"behind let":          {`{ outputs = _: let a = 1; b = let c = 2; in c; in { }; inputs.self.lfs = true; }`, ".lfs"},
+		"behind braces":       {`{ description = "}"; x = ''}; ''' ''${ ${"}"} ''; inputs.self.lfs = true; }`, ".lfs"},
+		"behind dollars":      {`{ x = "$${"; y = "$${"; inputs.self.lfs = true; }`, ".lfs"},
+		"behind an update":    {`{ x = a //* b; y = c; inputs.self.lfs = true; }`, ".lfs"},
+		"behind a URI":        {`{ inputs.a.url = https://example.org/a//b?c=d; inputs.self.lfs = true; }`, ".lfs"},
+		"no inputs":           {`{ outputs = { self }: self.x; }`, ""},
+		"self is an argument": {`{ inputs.nixpkgs.url = "n"; outputs = { self, nixpkgs }: { a = self.inputs.self.lfs; }; }`, ""},
+		"follows":             {`{ inputs.a.inputs.self.follows = ""; }`, ""},
+		"empty self":          {`{ inputs.self = { }; }`, ""},
+		"in a comment":        {"{ # inputs.self.lfs = true;\n /* inputs.self.lfs = true; */ outputs = _: { }; }", ""},
+		"in a string":         {`{ description = "inputs.self.lfs = true;"; }`, ""},
+		"in a nested set":     {`{ outputs = _: { inputs.self.lfs = true; }; }`, ""},
+		"nixConfig":           {`{ nixConfig.self = { a = 1; }; inputs = { }; }`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			attr, found, err := selfInput([]byte(c.text))
+			if err != nil || attr != c.want || found != (c.want != "") {
+				t.Errorf("%q, %v, %v; want %q", attr, found, err, c.want)
+			}
+		})
+	}
+}
+
+func TestSelfInputUnsure(t *testing.T) {
+	for _, text := range []string{``, `{`, `{ a = "`, `{ a = ''`, `{ a = "${`, `/* {}`, `let a = 1; in { }`, `{ inputs = import ./inputs.nix; }`} {
+		if _, _, err := selfInput([]byte(text)); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}
+
+// What stands after the flake in a comment or before it as white space
+// changes no answer, and nothing crashes the lexer.
+func FuzzSelfInput(f *testing.F) {
+	for _, s := range []string{`{ inputs.self.lfs = true; }`, `{ x = ''a ''${ '''${"b"}''; }`, `{ x = "$${a}\${b}${c "}" {}}"; }`, `{ inherit (a) b; c = ./d/*e*/; }`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		attr, found, err := selfInput([]byte(text))
+		if err != nil || strings.Contains(text, "#") {
+			return
+		}
+		attr2, found2, err2 := selfInput([]byte(" /* } */ \n" + text + "\n# inputs.self.x = 1;"))
+		if err2 != nil || attr != attr2 || found != found2 {
+			t.Errorf("%q %v, then %q %v %v", attr, found, attr2, found2, err2)
+		}
+	})
+}
