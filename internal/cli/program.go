@@ -26,10 +26,7 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		name := args[0]
 		if c = p.command(name); c == nil {
 			err := Usagef("unknown command %q", name)
-			if near := Nearest(name, p.names()); near != "" {
-				return WithHint(err, "did you mean %q?", near)
-			}
-			return WithHint(err, "%s help lists the commands", p.Name)
+			return p.meant(err, name)
 		}
 		args = args[1:]
 	}
@@ -40,14 +37,13 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		return WithHint(Usagef("flag %s comes before a command", args[0]), "%s help lists the commands", p.Name)
 	}
 	fs, run := p.flags(c)
-	version := fs.Bool("version", false, "")
-	_ = fs.MarkHidden("version")
+	version := fs.Bool("version", false, "print the version")
 	quiet := fs.BoolP("quiet", "q", false, "print no warnings")
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(o.Out, p.usage(c))
 		return nil
 	} else if err != nil {
-		return flagError(fs, err)
+		return p.flagError(c, fs, err)
 	}
 	if *version {
 		fmt.Fprintln(o.Out, p.Name, Version())
@@ -55,6 +51,14 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 	}
 	o.Quiet = *quiet
 	return run(ctx, o, fs.Args())
+}
+
+// meant adds to err, about an unknown command, the one that was meant.
+func (p *Program) meant(err error, name string) error {
+	if near := Nearest(name, p.names()); near != "" {
+		return WithHint(err, "did you mean %q?", near)
+	}
+	return WithHint(err, "%s help lists the commands", p.Name)
 }
 
 func (p *Program) flags(c *Command) (*pflag.FlagSet, func(context.Context, *IO, []string) error) {
@@ -74,7 +78,7 @@ func (p *Program) command(name string) *Command {
 }
 
 func (p *Program) names() []string {
-	var names []string
+	names := []string{"help"}
 	for _, c := range p.Commands {
 		names = append(names, c.Name)
 	}
@@ -83,7 +87,7 @@ func (p *Program) names() []string {
 
 var unknownFlag = regexp.MustCompile(`^unknown (?:shorthand )?flag: (?:'.*' in )?--?([^=]*)`)
 
-func flagError(fs *pflag.FlagSet, err error) error {
+func (p *Program) flagError(c *Command, fs *pflag.FlagSet, err error) error {
 	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
 		var names []string
 		fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
@@ -91,7 +95,7 @@ func flagError(fs *pflag.FlagSet, err error) error {
 			return WithHint(UsageError{err}, "did you mean --%s?", near)
 		}
 	}
-	return UsageError{err}
+	return WithHint(UsageError{err}, "%s %s --help lists the flags", p.Name, c.Name)
 }
 
 func (p *Program) help(o *IO, args []string) error {
@@ -101,36 +105,8 @@ func (p *Program) help(o *IO, args []string) error {
 	}
 	c := p.command(args[0])
 	if c == nil {
-		return Usagef("unknown command %q", args[0])
+		return p.meant(Usagef("unknown command %q", args[0]), args[0])
 	}
 	fmt.Fprint(o.Out, p.usage(c))
 	return nil
-}
-
-func (p *Program) overview() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", p.Name, p.Short, p.Name)
-	for _, c := range p.Commands {
-		fmt.Fprintf(&b, "  %-12s %s\n", c.Name, c.Short)
-	}
-	fmt.Fprintf(&b, "  %-12s %s\n", "help", "say more about a command")
-	if p.Default != "" {
-		fmt.Fprintf(&b, "\nWithout a command it is %q.\n", p.Default)
-	}
-	if p.Long != "" {
-		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(p.Long))
-	}
-	return b.String()
-}
-
-func (p *Program) usage(c *Command) string {
-	fs, _ := p.flags(c)
-	fs.BoolP("quiet", "q", false, "print no warnings")
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s\n\nUsage:\n  %s\n\nFlags:\n%s", p.Name, c.Name, c.Short,
-		strings.TrimSpace(p.Name+" "+c.Name+" "+c.Args), fs.FlagUsages())
-	if c.Long != "" {
-		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Long))
-	}
-	return b.String()
 }

@@ -145,12 +145,11 @@ func madeByBuilds(name string, isLink bool) bool {
 // into. The list is the same whether or not anything exists.
 func paths(dir string, t *source.Tree) ([]string, error) {
 	prefix := ""
-	real, err := filepath.EvalSymlinks(dir)
+	real, err := realPath(dir)
 	if err != nil {
 		return nil, err
 	}
-	file, err := manifest.Find(real)
-	root := filepath.Dir(file)
+	root, err := manifest.Root(real)
 	switch {
 	case errors.As(err, new(*manifest.NotFoundError)): // as if the checkout were the workspace
 	case err != nil:
@@ -173,6 +172,16 @@ func paths(dir string, t *source.Tree) ([]string, error) {
 		all = append(all, prefix+p)
 	}
 	return all, nil
+}
+
+// realPath is the absolute path of dir without symbolic links, as the tree's
+// root is.
+func realPath(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 func explainChange(err error) error {

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/pflag"
+)
+
+// overview is what `help` prints.
+func (p *Program) overview() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", p.Name, p.Short, p.Name)
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, c := range p.Commands {
+		fmt.Fprintf(w, "  %s\t%s\n", c.Name, c.Short)
+	}
+	fmt.Fprintf(w, "  help\tsay more about a command\n")
+	w.Flush()
+	if p.Default != "" {
+		fmt.Fprintf(&b, "\nWithout a command it is %q.\n", p.Default)
+	}
+	if p.Long != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(p.Long))
+	}
+	return b.String()
+}
+
+// usage is what COMMAND --help prints.
+func (p *Program) usage(c *Command) string {
+	fs, _ := p.flags(c)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s\n\nUsage:\n  %s\n\nFlags:\n", p.Name, c.Name, c.Short,
+		strings.TrimSpace(p.Name+" "+c.Name+" "+c.Args))
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			fmt.Fprintf(w, "  %s\t%s\n", flagName(f), flagText(f))
+		}
+	})
+	fmt.Fprintf(w, "  -q, --quiet\tprint no warnings\n  -h, --help\tprint this\n      --version\tprint the version\n")
+	w.Flush()
+	if c.Long != "" {
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Long))
+	}
+	return b.String()
+}
+
+func flagName(f *pflag.Flag) string {
+	short := "    "
+	if f.Shorthand != "" {
+		short = "-" + f.Shorthand + ", "
+	}
+	placeholder, _ := pflag.UnquoteUsage(f)
+	if f.NoOptDefVal != "" {
+		placeholder = ""
+	}
+	return strings.TrimRight(short+"--"+f.Name+" "+placeholder, " ")
+}
+
+func flagText(f *pflag.Flag) string {
+	_, text := pflag.UnquoteUsage(f)
+	switch f.DefValue {
+	case "", "false", "[]", "0":
+		return text
+	}
+	return fmt.Sprintf("%s (default %s)", text, f.DefValue)
+}
