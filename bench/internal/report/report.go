@@ -28,8 +28,14 @@ func (t Target) Met() bool {
 	return t.Got <= t.Limit
 }
 
-// Table renders results; bound is the name of the row that the last column is relative to.
-func Table(results []measure.Result, bound string) string {
+// A Column is one more column of a table, by the name of the row.
+type Column struct {
+	Head string
+	Cell func(row string) string
+}
+
+// Table renders results; bound is the name of the row that times are compared to, or "".
+func Table(results []measure.Result, bound string, more ...Column) string {
 	var unit time.Duration
 	for _, r := range results {
 		if r.Name == bound {
@@ -37,19 +43,28 @@ func Table(results []measure.Result, bound string) string {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("| what | wall, median (least–most) | processor time | peak memory | × bound | runs |\n")
-	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: |\n")
+	b.WriteString("| what | wall, median (least–most) | processor time | peak memory | runs |")
+	rule := "\n| --- | ---: | ---: | ---: | ---: |"
+	if unit > 0 {
+		b.WriteString(" × bound |")
+		rule += " ---: |"
+	}
+	for _, column := range more {
+		b.WriteString(" " + column.Head + " |")
+		rule += " ---: |"
+	}
+	b.WriteString(rule + "\n")
 	for _, r := range results {
-		if len(r.Samples) == 0 {
-			continue
-		}
 		median, least, most := r.Wall()
-		ratio := "–"
+		fmt.Fprintf(&b, "| %s | %s (%s–%s) | %s | %s | %d |", r.Name,
+			seconds(median), seconds(least), seconds(most), seconds(r.CPU()), mebibytes(r.Peak()), len(r.Samples))
 		if unit > 0 {
-			ratio = fmt.Sprintf("%.2f", float64(median)/float64(unit))
+			fmt.Fprintf(&b, " %.2f |", float64(median)/float64(unit))
 		}
-		fmt.Fprintf(&b, "| %s | %s (%s–%s) | %s | %s | %s | %d |\n", r.Name,
-			seconds(median), seconds(least), seconds(most), seconds(r.CPU()), mebibytes(r.Peak()), ratio, len(r.Samples))
+		for _, column := range more {
+			b.WriteString(" " + column.Cell(r.Name) + " |")
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }

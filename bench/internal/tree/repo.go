@@ -32,7 +32,7 @@ func Make(dir string, spec Spec) (*Tree, error) {
 	if err := link(t.Repo, t.Plain); err != nil {
 		return nil, err
 	}
-	if err := commit(t.Repo); err != nil {
+	if err := Commit(t.Repo); err != nil {
 		return nil, err
 	}
 	if err := spec.writeUntracked(t.Repo); err != nil {
@@ -63,9 +63,9 @@ func link(from, to string) error {
 	})
 }
 
-// commit makes root a repository with one commit, which is packed without the
+// Commit makes root a repository with one commit, which is packed without the
 // compression that nothing here reads.
-func commit(root string) error {
+func Commit(root string) error {
 	for _, args := range [][]string{
 		{"init", "-q", "-b", "main"},
 		{"config", "core.compression", "0"},

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"cachekey/bench/internal/measure"
+	"cachekey/bench/internal/report"
+)
+
+// table renders the results of one workspace, a table for each scenario.
+func (c *contest) table(results []measure.Result) string {
+	executed := report.Column{Head: "executed", Cell: func(row string) string {
+		if did, ok := c.outcomes[row]; ok {
+			return fmt.Sprint(did.ran)
+		}
+		return ""
+	}}
+	right := report.Column{Head: "outputs right", Cell: func(row string) string {
+		if did, ok := c.outcomes[row]; ok {
+			return fmt.Sprint(did.right)
+		}
+		return ""
+	}}
+	var b strings.Builder
+	for s, bounds := range [][]string{first: nil, inPlace: {walkRow}, fresh: {hashRow, writeRow}} {
+		var part []measure.Result
+		for _, r := range results {
+			if name, ok := strings.CutSuffix(r.Name, ": "+scenarioNames[s]); ok {
+				part = append(part, measure.Result{Name: name, Samples: r.Samples})
+			}
+		}
+		bound := ""
+		for _, name := range bounds {
+			part = append(part, find(results, name))
+			bound = bounds[0]
+		}
+		atRow := func(column report.Column) report.Column {
+			return report.Column{Head: column.Head, Cell: func(row string) string { return column.Cell(rowName(row, scenario(s))) }}
+		}
+		fmt.Fprintf(&b, "%s:\n\n%s\n", strings.ToUpper(scenarioNames[s][:1])+scenarioNames[s][1:], report.Table(part, bound, atRow(executed), atRow(right)))
+	}
+	return b.String()
+}
+
+// targets are those that `same run` was built to.
+func (c *contest) targets(results []measure.Result) []report.Target {
+	wall := func(name string) float64 {
+		median, _, _ := find(results, name).Wall()
+		return median.Seconds()
+	}
+	at := func(tool string, s scenario) float64 { return wall(rowName(tool, s)) }
+	allowed := 1.5*wall(hashRow) + wall(writeRow)
+	var peak int64
+	for s := range scenarioNames {
+		peak = max(peak, find(results, rowName(sameName, scenario(s))).Peak())
+	}
+	carried := c.outcomes[rowName(sameName, fresh)]
+	return []report.Target{
+		{Text: "in place ÷ walk and lstat", Got: at(sameName, inPlace) / wall(walkRow), Limit: 2.5},
+		{Text: "fresh checkout ÷ (1.5 × read and BLAKE3 + write)", Got: at(sameName, fresh) / allowed, Limit: 1},
+		{Text: "in place ÷ turbo", Got: at(sameName, inPlace) / at(turboName, inPlace), Limit: 1},
+		{Text: "in place ÷ go-task", Got: at(sameName, inPlace) / at(taskName, inPlace), Limit: 1},
+		{Text: "fresh checkout ÷ turbo", Got: at(sameName, fresh) / at(turboName, fresh), Limit: 1},
+		{Text: "fresh checkout ÷ go-task", Got: at(sameName, fresh) / at(taskName, fresh), Limit: 1},
+		{Text: "tasks executed in a fresh checkout", Got: float64(carried.ran), Limit: 0},
+		{Text: "outputs that came back there", Got: float64(carried.right), Limit: float64(c.spec.tasks), Least: true},
+		{Text: "peak memory, MiB", Got: float64(peak) / (1 << 20), Limit: 64},
+	}
+}
+
+func find(results []measure.Result, name string) measure.Result {
+	for _, r := range results {
+		if r.Name == name {
+			return r
+		}
+	}
+	return measure.Result{Name: name, Samples: []measure.Sample{{Wall: time.Nanosecond}}}
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"cachekey/bench/internal/peer"
+)
+
+// A tool is one of the programs that are measured.
+type tool struct {
+	name    string
+	args    []string // the command line that builds everything
+	carried []string // what a CI would carry from one run to the next, relative to the workspace
+}
+
+// A stand-in for npm, which turbo starts for each task: npm itself would take
+// longer than all that is measured here.
+const npmStandIn = `#!/bin/sh
+exec sh -c "$(sed -n 's/.*"build": "\([^"]*\)".*/\1/p' package.json)"
+`
+
+const (
+	sameName  = "`same run`"
+	turboName = "turbo"
+	taskName  = "go-task"
+	makeName  = "make"
+)
+
+func install(shed *peer.Shed) (tools []tool, versions string, err error) {
+	_, same, err := shed.Build()
+	if err != nil {
+		return nil, "", err
+	}
+	goTask, err := shed.Task()
+	if err != nil {
+		return nil, "", err
+	}
+	turboDir, err := shed.NPM("turbo", peer.Turbo)
+	if err != nil {
+		return nil, "", err
+	}
+	// The program itself, without the Node.js script in front of it.
+	turbo, err := filepath.Glob(filepath.Join(turboDir, "node_modules", "@turbo", "*", "bin", "turbo"))
+	if err != nil || len(turbo) != 1 {
+		return nil, "", fmt.Errorf("the package turbo has no program for this system: %v", err)
+	}
+	if err := os.MkdirAll(shed.Path("npm-stand-in"), 0o755); err != nil {
+		return nil, "", err
+	}
+	if err := os.WriteFile(shed.Path("npm-stand-in", "npm"), []byte(npmStandIn), 0o755); err != nil {
+		return nil, "", err
+	}
+	goVersion, err := peer.Version("go", "env", "GOVERSION")
+	if err != nil {
+		return nil, "", err
+	}
+	makeVersion, err := peer.Version("make", "--version")
+	if err != nil {
+		return nil, "", err
+	}
+	jobs := strconv.Itoa(runtime.NumCPU())
+	return []tool{
+			{sameName, []string{same, "run", "--ci", "all"}, []string{".same/store", ".same/cache", ".same/seal.json"}},
+			{turboName, []string{turbo[0], "run", "build", "--concurrency=" + jobs}, []string{".turbo/cache"}},
+			{taskName, []string{goTask, "--concurrency", jobs, "all"}, []string{".task"}},
+			{makeName, []string{"make", "-r", "-j" + jobs, "all"}, nil},
+		},
+		strings.Join([]string{goVersion, "turbo " + peer.Turbo, "go-task " + peer.GoTask, makeVersion}, ", "), nil
+}
+
+func env(shed *peer.Shed) []string {
+	list := shed.Env("TURBO_TELEMETRY_DISABLED=1", "DO_NOT_TRACK=1", "TURBO_UI=false", "TURBO_NO_UPDATE_NOTIFIER=1")
+	for i, entry := range list {
+		if path, ok := strings.CutPrefix(entry, "PATH="); ok {
+			list[i] = "PATH=" + shed.Path("npm-stand-in") + ":" + path
+		}
+	}
+	return list
+}
