@@ -16,6 +16,8 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		switch args[0] {
 		case "help", "-h", "--help":
 			return p.help(o, args[1:])
+		case "completion":
+			return p.completion(o, args[1:])
 		case "--version":
 			fmt.Fprintln(o.Out, p.Name, Version())
 			return nil
@@ -37,8 +39,7 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		return WithHint(Usagef("flag %s comes before a command", args[0]), "%s help lists the commands", p.Name)
 	}
 	fs, run := p.flags(c)
-	version := fs.Bool("version", false, "print the version")
-	quiet := fs.BoolP("quiet", "q", false, "print no warnings")
+	version, quiet := commonFlags(fs)
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(o.Out, p.usage(c))
 		return nil
@@ -68,6 +69,11 @@ func (p *Program) flags(c *Command) (*pflag.FlagSet, func(context.Context, *IO, 
 	return fs, c.Setup(fs)
 }
 
+// commonFlags defines the flags that every command has.
+func commonFlags(fs *pflag.FlagSet) (version, quiet *bool) {
+	return fs.Bool("version", false, "print the version"), fs.BoolP("quiet", "q", false, "print no warnings")
+}
+
 func (p *Program) command(name string) *Command {
 	for _, c := range p.Commands {
 		if c.Name == name {
@@ -78,11 +84,11 @@ func (p *Program) command(name string) *Command {
 }
 
 func (p *Program) names() []string {
-	names := []string{"help"}
+	var names []string
 	for _, c := range p.Commands {
 		names = append(names, c.Name)
 	}
-	return names
+	return append(names, "help", "completion")
 }
 
 var unknownFlag = regexp.MustCompile(`^unknown (?:shorthand )?flag: (?:'.*' in )?--?([^=]*)`)
@@ -101,6 +107,10 @@ func (p *Program) flagError(c *Command, fs *pflag.FlagSet, err error) error {
 func (p *Program) help(o *IO, args []string) error {
 	if len(args) == 0 {
 		fmt.Fprint(o.Out, p.overview())
+		return nil
+	}
+	if args[0] == "--markdown" {
+		fmt.Fprint(o.Out, p.reference())
 		return nil
 	}
 	c := p.command(args[0])

@@ -16,7 +16,7 @@ func (p *Program) overview() string {
 	for _, c := range p.Commands {
 		fmt.Fprintf(w, "  %s\t%s\n", c.Name, c.Short)
 	}
-	fmt.Fprintf(w, "  help\tsay more about a command\n")
+	fmt.Fprintf(w, "  help\tsay more about a command\n  completion\tprint a completion script for bash, zsh or fish\n")
 	w.Flush()
 	if p.Default != "" {
 		fmt.Fprintf(&b, "\nWithout a command it is %q.\n", p.Default)
@@ -29,17 +29,14 @@ func (p *Program) overview() string {
 
 // usage is what COMMAND --help prints.
 func (p *Program) usage(c *Command) string {
-	fs, _ := p.flags(c)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s\n\nUsage:\n  %s\n\nFlags:\n", p.Name, c.Name, c.Short,
 		strings.TrimSpace(p.Name+" "+c.Name+" "+c.Args))
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fs.VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden {
-			fmt.Fprintf(w, "  %s\t%s\n", flagName(f), flagText(f))
-		}
-	})
-	fmt.Fprintf(w, "  -q, --quiet\tprint no warnings\n  -h, --help\tprint this\n      --version\tprint the version\n")
+	for _, f := range p.visible(c) {
+		fmt.Fprintf(w, "  %s\t%s\n", flagName(f), flagText(f))
+	}
+	fmt.Fprintf(w, "  -h, --help\tprint this\n")
 	w.Flush()
 	if c.Long != "" {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(c.Long))
@@ -66,4 +63,14 @@ func flagText(f *pflag.Flag) string {
 		return text
 	}
 	return fmt.Sprintf("%s (default %s)", text, f.DefValue)
+}
+
+// reference is `help --markdown`: the page of docs/ about the program.
+func (p *Program) reference() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\nWritten by `%s help --markdown`; `go generate ./...` writes it anew.\n\n```text\n%s```\n", p.Name, p.Name, p.overview())
+	for _, c := range p.Commands {
+		fmt.Fprintf(&b, "\n## %s %s\n\n```text\n%s```\n", p.Name, c.Name, p.usage(c))
+	}
+	return b.String()
 }

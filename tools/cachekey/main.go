@@ -2,6 +2,8 @@
 // makes that state safe to restore and small to save.
 package main
 
+//go:generate sh -c "go run . help --markdown >../../docs/cachekey.md"
+
 import "cachekey/internal/cli"
 
 func main() { cli.Main(program()) }

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// completion is `completion SHELL`: a script for the shell, made from the
+// table of commands.
+func (p *Program) completion(o *IO, args []string) error {
+	scripts := map[string]func() string{"bash": p.bash, "zsh": p.zsh, "fish": p.fish}
+	if len(args) != 1 || scripts[args[0]] == nil {
+		return WithHint(Usagef("completion takes the name of a shell: bash, zsh or fish"),
+			"in bash: source <(%s completion bash)", p.Name)
+	}
+	fmt.Fprint(o.Out, scripts[args[0]]())
+	return nil
+}
+
+// visible gives the flags that a person may type after the command.
+func (p *Program) visible(c *Command) (flags []*pflag.Flag) {
+	fs, _ := p.flags(c)
+	commonFlags(fs)
+	fs.VisitAll(func(f *pflag.Flag) { flags = append(flags, f) })
+	return flags
+}
+
+func (p *Program) bash() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `_%[1]s() {
+	local word command= words=
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case $word in
+		%[2]s) command=$word && break ;;
+		esac
+	done
+	case $command in
+`, p.Name, strings.Join(p.names(), " | "))
+	for _, c := range p.Commands {
+		fmt.Fprintf(&b, "\t%s) words='%s' ;;\n", c.Name, strings.Join(p.long(c), " "))
+	}
+	fmt.Fprintf(&b, "\thelp) words='%s' ;;\n\tcompletion) words='bash zsh fish' ;;\n", strings.Join(p.names(), " "))
+	first := p.names()
+	if c := p.command(p.Default); c != nil {
+		first = append(first, p.long(c)...)
+	}
+	fmt.Fprintf(&b, "\t*) words='%s' ;;\n\tesac\n", strings.Join(first, " "))
+	fmt.Fprintf(&b, "\tCOMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _%[1]s %[1]s\n", p.Name)
+	return b.String()
+}
+
+func (p *Program) long(c *Command) (words []string) {
+	for _, f := range p.visible(c) {
+		words = append(words, "--"+f.Name)
+	}
+	return words
+}
+
+func (p *Program) zsh() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "#compdef %[1]s\n_%[1]s() {\n\tlocal -a commands=(\n", p.Name)
+	for _, c := range p.Commands {
+		fmt.Fprintf(&b, "\t\t%s\n", shellQuote(c.Name+":"+c.Short))
+	}
+	fmt.Fprintf(&b, "\t\t'help:say more about a command'\n\t\t'completion:print a completion script'\n\t)\n"+
+		"\tif ((CURRENT == 2)) && [[ $words[2] != -* ]]; then\n\t\t_describe command commands\n\t\treturn\n\tfi\n"+
+		"\tlocal command=$words[2]\n\t[[ $command == -* ]] && command='%s' || { shift words; ((CURRENT--)); }\n\tcase $command in\n", p.Default)
+	for _, c := range p.Commands {
+		fmt.Fprintf(&b, "\t%s)\n\t\t_arguments", c.Name)
+		for _, f := range p.visible(c) {
+			argument, text := pflag.UnquoteUsage(f)
+			text = strings.NewReplacer("[", "(", "]", ")", ":", "\\:").Replace(text)
+			spec := fmt.Sprintf("--%s[%s]", f.Name, text)
+			if f.NoOptDefVal == "" {
+				spec = fmt.Sprintf("*--%s=[%s]:%s:_files", f.Name, text, argument)
+			}
+			fmt.Fprintf(&b, " \\\n\t\t\t%s", shellQuote(spec))
+		}
+		fmt.Fprintf(&b, " \\\n\t\t\t'*:file:_files'\n\t\t;;\n")
+	}
+	fmt.Fprintf(&b, "\thelp) _describe command commands ;;\n\tcompletion) _values shell bash zsh fish ;;\n\tesac\n}\ncompdef _%[1]s %[1]s\n", p.Name)
+	return b.String()
+}
+
+func (p *Program) fish() string {
+	var b strings.Builder
+	command := func(name, short string) {
+		fmt.Fprintf(&b, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", p.Name, name, shellQuote(short))
+	}
+	for _, c := range p.Commands {
+		command(c.Name, c.Short)
+	}
+	command("help", "say more about a command")
+	command("completion", "print a completion script")
+	for _, c := range p.Commands {
+		for _, f := range p.visible(c) {
+			_, text := pflag.UnquoteUsage(f)
+			fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s", p.Name, c.Name, f.Name)
+			if f.Shorthand != "" {
+				fmt.Fprintf(&b, " -s %s", f.Shorthand)
+			}
+			if f.NoOptDefVal == "" {
+				fmt.Fprint(&b, " -r")
+			}
+			fmt.Fprintf(&b, " -d %s\n", shellQuote(text))
+		}
+	}
+	fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from help' -f -a '%s'\n", p.Name, strings.Join(p.names(), " "))
+	fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n", p.Name)
+	return b.String()
+}
+
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
