@@ -52,7 +52,7 @@ type IO struct {
 	Out     io.Writer
 	Err     io.Writer
 	Getenv  func(string) string
-	Quiet   bool // drops warnings and hints
+	Quiet   bool // drops all but errors
 }
 
 // Warnf tells people of something that does not stop the work.
@@ -60,6 +60,13 @@ func (o *IO) Warnf(format string, args ...any) { o.say("warning", yellow, format
 
 // Hintf tells people what to do about it.
 func (o *IO) Hintf(format string, args ...any) { o.say("hint", cyan, format, args...) }
+
+// Sayf tells people what was done.
+func (o *IO) Sayf(format string, args ...any) {
+	if !o.Quiet {
+		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, oneLine(fmt.Sprintf(format, args...)))
+	}
+}
 
 func (o *IO) say(kind, colour, format string, args ...any) {
 	if !o.Quiet {
@@ -76,8 +83,10 @@ func (o *IO) line(kind, colour, text string) {
 	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, oneLine(text))
 }
 
-// oneLine escapes the control characters of s.
+// oneLine escapes the control characters of s, and what GitHub's runner takes
+// for a command wherever it stands in a line: "##[…]".
 func oneLine(s string) string {
+	s = strings.ReplaceAll(s, "##[", `#\x23[`)
 	if !strings.ContainsFunc(s, isControl) {
 		return s
 	}
