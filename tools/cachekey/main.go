@@ -18,6 +18,8 @@ func program() *cli.Program {
 			explainCommand(),
 			diffCommand(),
 			narHashCommand(),
+			verifyCommand(),
+			sealCommand(),
 		},
 	}
 }

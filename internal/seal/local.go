@@ -1,0 +1,113 @@
+package seal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"cachekey/internal/safedir"
+)
+
+// The files of .same/local that matter here.
+const (
+	lockName     = "lock"          // of runs: whoever waits for it must find it
+	restoredName = "restored.json" // the Verdict of the last Verify
+)
+
+// clearLocal removes what .same/local holds but the lock.
+func clearLocal(dir *safedir.Dir) error {
+	info, err := dir.Lstat("local")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Kind != safedir.Directory {
+		_, err := dir.Remove("local")
+		return err
+	}
+	local, err := dir.OpenDir("local")
+	if err != nil {
+		_, err := dir.Remove("local")
+		return err
+	}
+	defer local.Close()
+	for it, err := range local.Sorted() {
+		if err != nil {
+			return err
+		}
+		if it.Name == lockName && it.Kind == safedir.File {
+			continue
+		}
+		if _, err := local.Remove(it.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remember keeps v for Restored.
+func remember(dir *safedir.Dir, v *Verdict) error {
+	local, err := dir.MakeDir("local")
+	if err != nil {
+		return err
+	}
+	defer local.Close()
+	return local.Write(restoredName, safedir.Fleeting, func(f *os.File) error {
+		return json.NewEncoder(f).Encode(v)
+	})
+}
+
+// openSeal opens .same/seal.json, which must be a regular file.
+func openSeal(dir *safedir.Dir) (*os.File, error) {
+	fd, info, err := dir.Open("seal.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, refusal{errors.New(noSeal)}
+	}
+	if err != nil {
+		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
+	}
+	f := os.NewFile(uintptr(fd), "seal.json")
+	if info.Kind != safedir.File {
+		f.Close()
+		return nil, refusal{errors.New("the seal is " + info.Kind.String())}
+	}
+	return f, nil
+}
+
+// Restored gives what the last Verify in the workspace at root found, also after a run
+// has removed the seal. It is nil if there was none.
+func Restored(root string) (*Verdict, error) {
+	v := &Verdict{}
+	dir, err := safedir.Open(root)
+	for _, name := range []string{".same", "local"} {
+		if err != nil {
+			break
+		}
+		var sub *safedir.Dir
+		sub, err = dir.OpenDir(name)
+		dir.Close()
+		dir = sub
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	data, err := dir.ReadFile(restoredName, maxHeader+1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir.Path()+"/"+restoredName, err)
+	}
+	return v, nil
+}

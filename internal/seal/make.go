@@ -1,0 +1,142 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/key"
+	"cachekey/internal/safedir"
+)
+
+// MakeOptions say what Make seals.
+type MakeOptions struct {
+	Root  string        // the workspace root: .same lies in it
+	Doc   *key.Document // of the key under which the cache is saved
+	Key   *MACKey       // nil for a seal without a MAC
+	Warnf func(format string, args ...any)
+}
+
+// Sealed counts what a seal vouches for.
+type Sealed struct {
+	Files int64
+	Bytes int64
+}
+
+// Make writes .same/seal.json: last, whole and at once, or not at all. What a
+// seal can't hold is left out with a warning; Verify removes it after a restore.
+func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
+	if o.Doc.System == "" || o.Doc.Ingredient("locks") == nil {
+		return Sealed{}, cli.WithHint(errors.New("the key's document names no system or no locks"),
+			"make one with: cachekey key --json")
+	}
+	same := filepath.Join(o.Root, ".same")
+	if err := os.Mkdir(same, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Sealed{}, err
+	}
+	dir, err := safedir.Open(same)
+	if err != nil {
+		return Sealed{}, cli.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
+	}
+	defer dir.Close()
+
+	var made Sealed
+	err = dir.Write("seal.json", safedir.Lasting, func(f *os.File) error {
+		w, err := NewWriter(f, o.Doc, o.Key)
+		if err != nil {
+			return err
+		}
+		if err := sealTrees(ctx, dir, w, o.Warnf, &made); err != nil {
+			return err
+		}
+		return w.Close()
+	})
+	return made, err
+}
+
+func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, warnf func(string, ...any), made *Sealed) error {
+	entries := 0
+	produce := func(p *pipeline) error {
+		visit := func(e safedir.Entry) (bool, error) {
+			t := task{path: e.Path, kind: e.Kind}
+			switch {
+			case !fits(e.Path):
+				t.what = "its name does not fit into a seal"
+			case e.Kind == safedir.File:
+				t.dir, t.name = e.Dir, e.Name
+			case e.Kind != safedir.Directory:
+				t.what = "it is " + e.Kind.String()
+			}
+			return e.Kind == safedir.Directory && t.what == "", p.add(t)
+		}
+		return walkRoots(dir, visit, func(e safedir.Entry, err error) error { return err })
+	}
+	consume := func(t *task) error {
+		if t.err != nil {
+			return fmt.Errorf("sealing: %w", t.err)
+		}
+		switch {
+		case t.what != "":
+		case t.kind == safedir.File && t.info.Kind != safedir.File:
+			t.what = "it is " + t.info.Kind.String()
+		case t.info.SetID:
+			t.what = "it is a set-id file"
+		case t.info.Size > MaxFileSize:
+			t.what = fmt.Sprintf("it has %d bytes, a seal takes %d", t.info.Size, int64(MaxFileSize))
+		}
+		if t.what != "" {
+			warnf("not sealed: %s: %s", quote(".same/"+t.path), t.what)
+			return nil
+		}
+		if t.kind == safedir.File {
+			made.Files++
+			made.Bytes += t.got.Size
+		}
+		if entries++; entries > MaxEntries || made.Bytes > MaxTotalSize {
+			return cli.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),
+				"cachekey prune removes what the workspace does not refer to")
+		}
+		w.Add(Entry{Path: t.path, Dir: t.kind == safedir.Directory, Size: t.got.Size, Digest: t.got.Digest})
+		return nil
+	}
+	return run(ctx, produce, consume)
+}
+
+// walkRoots visits the sealed directories themselves and everything below them.
+// What is not there is not visited.
+func walkRoots(dir *safedir.Dir, visit func(safedir.Entry) (bool, error), unreadable func(safedir.Entry, error) error) error {
+	for _, root := range roots {
+		info, err := dir.Lstat(root)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e := safedir.Entry{Dir: dir, Name: root, Path: root, Kind: info.Kind}
+		into, err := visit(e)
+		if err != nil {
+			return err
+		}
+		if !into {
+			continue
+		}
+		sub, err := dir.OpenDir(root)
+		if err != nil {
+			if err := unreadable(e, err); err != nil {
+				return err
+			}
+			continue
+		}
+		err = sub.Walk(root, visit, unreadable)
+		sub.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/github"
+	"cachekey/internal/key"
+	"cachekey/internal/manifest"
+	"cachekey/internal/seal"
+	"cachekey/internal/size"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "verify",
+		Args:  "[flags]",
+		Short: "after a restore: remove what is not as it was sealed",
+		Long: `Checks every file below .same/store and .same/cache against .same/seal.json and
+removes what is missing from it, altered, or no plain file. If the seal itself is
+broken, or of another system or other locks, everything goes: a bad cache is a
+clean miss and never fails a build, unless --strict is given. It is for restored
+state only; without a seal nothing is kept.
+
+With CACHEKEY_SEAL_KEY in the environment only a seal made with the same secret
+counts. An empty secret is none, as forks get it.
+
+--key also checks that the restore, which can write outside .same, left the
+tree as it was when the key was computed. If not, the exit code is 1.
+
+--github adds the outputs state (whole, partial or none), kept, removed and missing.`,
+		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
+			options := keyFlags(fs)
+			want := fs.String("key", "", "the `KEY` that was computed before the restore")
+			strict := fs.Bool("strict", false, "exit with 1 if anything was not as it was sealed")
+			asJSON := fs.Bool("json", false, "print the verdict for a script")
+			forGitHub := fs.Bool("github", false, "append the verdict to the file $GITHUB_OUTPUT")
+			return func(ctx context.Context, o *cli.IO, args []string) error {
+				if err := noArguments(args); err != nil {
+					return err
+				}
+				opts, err := options()
+				if err != nil {
+					return err
+				}
+				var given *key.Segments
+				if *want != "" {
+					if given, err = key.ParseKey(*want); err != nil {
+						return cli.UsageError{Err: err}
+					}
+				}
+				secret, err := seal.DeriveKey(o.Getenv(seal.SecretVariable))
+				if err != nil {
+					return cli.UsageError{Err: err}
+				}
+				root, err := manifest.Root(opts.Dir)
+				if err != nil {
+					return err
+				}
+				v, failed := verify(ctx, o, root, opts, given, secret)
+				if v == nil {
+					return failed
+				}
+				sayVerdict(o, v)
+				if *forGitHub {
+					failed = errors.Join(failed, outputVerdict(o, v))
+				}
+				if *asJSON {
+					failed = errors.Join(failed, printJSON(o.Out, v))
+				}
+				if failed == nil && *strict && v.Flawed() {
+					return cli.ErrFailed
+				}
+				return failed
+			}
+		},
+	}
+}
+
+// verify gives the verdict, and an error if the restored state may not be used
+// because of something other than that state.
+func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given *key.Segments, secret *seal.MACKey) (*seal.Verdict, error) {
+	doc, err := key.Compute(ctx, opts)
+	if err != nil {
+		v, cleared := seal.Empty(root, "it can't be said which checkout this is")
+		return v, errors.Join(err, cleared)
+	}
+	locks, tree := doc.Ingredient("locks").Digest, doc.Ingredient("tree").Digest
+	if given != nil {
+		locks = given.Locks
+	}
+	if given != nil && given.Tree != tree {
+		v, cleared := seal.Empty(root, "the tree is not the one of --key")
+		return v, errors.Join(cli.WithHint(
+			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
+			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)
+	}
+	return seal.Verify(ctx, seal.VerifyOptions{
+		Root: root, System: doc.System, Locks: locks, Key: secret,
+		Report: func(f seal.Finding) { o.Sayf("%s", f) }, Warnf: o.Warnf,
+	})
+}
+
+func sayVerdict(o *cli.IO, v *seal.Verdict) {
+	kept := fmt.Sprintf("%s, %s", count(int(v.Kept), "file"), size.Bytes(v.KeptBytes))
+	switch {
+	case v.Reason != "":
+		o.Warnf("the restored cache was dropped, %s and %s: %s", entries(v.Removed), size.Bytes(v.RemovedBytes), v.Reason)
+	case v.Flawed():
+		o.Warnf("%d not as sealed, now gone; %d missing; kept %s", v.Removed, v.Missing, kept)
+	case v.State == seal.None:
+		o.Sayf("nothing was restored")
+	default:
+		o.Sayf("all is as it was sealed: %s", kept)
+	}
+}
+
+func outputVerdict(o *cli.IO, v *seal.Verdict) error {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return github.AppendOutputs(o.Getenv,
+		github.Output{Name: "state", Value: v.State},
+		github.Output{Name: "kept", Value: number(v.Kept)},
+		github.Output{Name: "removed", Value: number(v.Removed)},
+		github.Output{Name: "missing", Value: number(v.Missing)},
+	)
+}
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return strconv.FormatInt(n, 10) + " entries"
+}
