@@ -34,8 +34,8 @@ type Mode uint32
 // Perm gives m for the functions of package os.
 func (m Mode) Perm() fs.FileMode { return fs.FileMode(m) & fs.ModePerm }
 
-// Exec says whether anybody may execute.
-func (m Mode) Exec() bool { return m&0o111 != 0 }
+// Exec says whether the owner may execute, which is what git and Nix keep.
+func (m Mode) Exec() bool { return m&0o100 != 0 }
 
 // MarshalText writes four octal digits.
 func (m Mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }

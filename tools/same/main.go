@@ -10,5 +10,8 @@ func program() *cli.Program {
 	return &cli.Program{
 		Name:  "same",
 		Short: "runs the tasks of same.yaml and skips what has not changed",
+		Commands: []*cli.Command{
+			runCommand(),
+		},
 	}
 }

@@ -1,0 +1,127 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/manifest"
+	"cachekey/internal/samedir"
+	"cachekey/internal/tree"
+)
+
+// inputsOf finds and hashes all that goes into t, now that what it depends on
+// is done.
+func (r *Runner) inputsOf(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest) (*inputs, error) {
+	in := &inputs{depends: depends}
+	var err error
+	if in.recipe, err = r.recipe(ctx, t); err != nil {
+		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
+	}
+	if in.match, err = r.match(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := checkEmpty(t, in.match); err != nil {
+		return nil, err
+	}
+	in.sum()
+	return in, nil
+}
+
+func (r *Runner) match(ctx context.Context, t *manifest.Task) (*tree.Match, error) {
+	patterns, err := tree.Compile(t.Inputs, t.Targets)
+	if err != nil {
+		return nil, fmt.Errorf("%s: task %q: input %w", t.Pos, t.Name, err)
+	}
+	m, err := r.tree.Match(ctx, patterns)
+	if err != nil {
+		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
+	}
+	return m, nil
+}
+
+// remembered gives the build info that t could be skipped with, or nil: the
+// last success had the same inputs and made what t makes.
+func (r *Runner) remembered(t *manifest.Task, hash digest.Digest) *samedir.BuildInfo {
+	info, err := r.dir.ReadBuildInfo(t.Name)
+	if err != nil {
+		r.Warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+		return nil
+	}
+	if info == nil || info.Foreign() || info.InputHash != hash.String() {
+		return nil
+	}
+	if err := fits(info, t); err != nil {
+		r.Warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+		return nil
+	}
+	return info
+}
+
+// fits refuses outputs that are not t's to make, and a target without any. The
+// build info comes out of a cache: it may have been made to look right.
+func fits(info *samedir.BuildInfo, t *manifest.Task) error {
+	for _, o := range info.Outputs {
+		if !under(o.Path, t.Targets) {
+			return fmt.Errorf("output %q is at none of its targets", o.Path)
+		}
+	}
+	for _, target := range t.Targets {
+		_, ok := slices.BinarySearchFunc(info.Outputs, target, func(o samedir.Output, p string) int { return strings.Compare(o.Path, p) })
+		if !ok {
+			return fmt.Errorf("target %q is not among its outputs", target)
+		}
+	}
+	return nil
+}
+
+// scanPresent gives what lies at t's targets, and the first that is not there.
+func (r *Runner) scanPresent(ctx context.Context, t *manifest.Task) (outputs []samedir.Output, missing string, err error) {
+	skip := r.others(t)
+	for _, target := range t.Targets {
+		found, err := r.tree.Scan(ctx, target, skip)
+		if errors.Is(err, tree.ErrNotThere) {
+			if missing == "" {
+				missing = target
+			}
+			continue
+		} else if err != nil {
+			return nil, "", err
+		}
+		outputs = append(outputs, found...)
+	}
+	slices.SortFunc(outputs, func(a, b samedir.Output) int { return strings.Compare(a.Path, b.Path) })
+	// A target may lie below another of the same task.
+	outputs = slices.CompactFunc(outputs, func(a, b samedir.Output) bool { return a.Path == b.Path })
+	return outputs, missing, nil
+}
+
+// A difference is what lies at t's targets against what is remembered.
+type difference struct {
+	wrong []samedir.Output // remembered, and missing or not so
+	extra []samedir.Output // there, and not remembered
+}
+
+func compare(have, want []samedir.Output) (d difference) {
+	for len(have) > 0 || len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(have) > 0 && have[0].Path < want[0].Path:
+			d.extra = append(d.extra, have[0])
+			have = have[1:]
+		case len(have) == 0 || have[0].Path > want[0].Path:
+			d.wrong = append(d.wrong, want[0])
+			want = want[1:]
+		default:
+			if have[0] != want[0] {
+				d.wrong = append(d.wrong, want[0])
+			}
+			have, want = have[1:], want[1:]
+		}
+	}
+	return d
+}
+
+func (d *difference) none() bool { return len(d.wrong) == 0 && len(d.extra) == 0 }

@@ -1,0 +1,103 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"cachekey/internal/manifest"
+)
+
+var errNotOnPath = errors.New("it is not on the task's PATH")
+
+// gentle is how long an interrupted task may take to clean up after itself.
+const gentle = 10 * time.Second
+
+// lingering is how long output is waited for that somebody else, who left the
+// task's process group, might still write.
+const lingering = time.Second
+
+// execute runs t's command with a process group of its own and no input, and
+// copies what it says to out. When ctx is done the whole group is asked to end,
+// and in the end made to.
+func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, out io.Writer) error {
+	if len(t.Command) == 0 {
+		return nil
+	}
+	dir := r.dir.Path(t.WorkingDir)
+	program, err := lookPath(t.Command[0], dir, env)
+	if err != nil {
+		return err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	cmd := &exec.Cmd{
+		Path: program, Args: t.Command, Dir: dir, Env: env,
+		Stdout: write, Stderr: write, // one pipe, so that both stay in order
+		SysProcAttr: processGroup(),
+	}
+	err = cmd.Start()
+	write.Close()
+	if err != nil {
+		return err
+	}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = io.Copy(out, read) // ends when the last writer does, or on Close
+	}()
+	ended := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		endGroup(ctx, cmd.Process.Pid, ended)
+	}()
+	err = cmd.Wait()
+	close(ended)
+	<-stopped
+	// What the command has left running would go on writing to its outputs.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	select {
+	case <-copied:
+	case <-time.After(lingering):
+		read.Close()
+		<-copied
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return errors.New(exit.ProcessState.String()) // "exit status 2", "signal: killed"
+	} else if err != nil {
+		return fmt.Errorf("waiting for the command: %w", err)
+	}
+	return nil
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// endGroup waits until the command has ended, and ends its group if ctx is done
+// before.
+func endGroup(ctx context.Context, group int, ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	_ = syscall.Kill(-group, syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(gentle):
+		_ = syscall.Kill(-group, syscall.SIGKILL)
+		<-ended
+	}
+}

@@ -1,0 +1,171 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/manifest"
+	"cachekey/internal/samedir"
+)
+
+// A Summary is what came of a run.
+type Summary struct {
+	Ran, Cached, Failed, NotRun int
+	Took, Saved                 time.Duration // Saved: how long the skipped tasks once ran
+}
+
+// ErrTasksFailed says that not every task succeeded. People have been told
+// which.
+var ErrTasksFailed = errors.New("not every task succeeded")
+
+// Run runs tasks, which come in dependency order with all that they depend on.
+func (r *Runner) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error) {
+	start := time.Now()
+	r.dir = samedir.Open(r.Workspace.Root)
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer unlock()
+	_ = r.dir.ClearTemp() // what can't be removed is in nobody's way
+	if err := r.open(); err != nil {
+		return Summary{}, err
+	}
+	defer r.close()
+	s := newSchedule(r, tasks)
+	s.run(ctx)
+	s.summary.Took = time.Since(start)
+	r.Report.Done(s.summary)
+	switch {
+	case ctx.Err() != nil:
+		return s.summary, errInterrupted
+	case s.summary.Failed > 0:
+		return s.summary, ErrTasksFailed
+	}
+	return s.summary, nil
+}
+
+// A result is what came of one task.
+type result struct {
+	err    error
+	cached bool
+	digest digest.Digest // what the tasks that depend on it count it by
+	saved  time.Duration
+}
+
+// limits bound what goes on at once: checking, which is our own work, by the
+// cores; executing by --jobs.
+type limits struct{ checks, jobs chan struct{} }
+
+func newLimits(jobs int) limits {
+	return limits{make(chan struct{}, runtime.GOMAXPROCS(0)), make(chan struct{}, jobs)}
+}
+
+// do skips or runs one task whose dependencies are done. stopped says, when
+// its turn to execute has come, that it is not to start any more.
+func (r *Runner) do(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest, l limits, stopped func() bool) result {
+	l.checks <- struct{}{}
+	in, res := r.check(ctx, t, depends, stopped)
+	<-l.checks
+	if res != nil {
+		return *res
+	}
+	l.jobs <- struct{}{}
+	defer func() { <-l.jobs }()
+	if stopped() {
+		return result{err: errNotStarted}
+	}
+	return r.perform(ctx, t, in)
+}
+
+var errNotStarted = errors.New("not started")
+
+// check finds t's inputs and skips t if it can be skipped: then, or when
+// something is wrong, there is a result.
+func (r *Runner) check(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest, stopped func() bool) (*inputs, *result) {
+	if stopped() {
+		return nil, &result{err: errNotStarted}
+	}
+	start := time.Now()
+	in, err := r.inputsOf(ctx, t, depends)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, &result{err: errNotStarted}
+		}
+		r.Report.Failed(t.Name, time.Since(start), err)
+		return nil, &result{err: err}
+	}
+	if r.NoCache || t.Rebuild == manifest.Always {
+		return in, nil
+	}
+	info := r.remembered(t, in.hash)
+	if info == nil {
+		return in, nil
+	}
+	if err := r.bringBack(ctx, t, in, info); err != nil {
+		if ctx.Err() != nil {
+			return nil, &result{err: errNotStarted}
+		}
+		r.Warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
+		return in, nil
+	}
+	r.Report.Cached(t.Name)
+	return nil, &result{cached: true, saved: info.Duration(), digest: in.result(t, info.Outputs)}
+}
+
+// result is what the tasks that depend on t count it by.
+func (in *inputs) result(t *manifest.Task, outputs []samedir.Output) digest.Digest {
+	if len(t.Targets) == 0 {
+		return in.hash
+	}
+	return samedir.ResultHash(outputs)
+}
+
+// perform runs t for real.
+func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) result {
+	start := time.Now()
+	out := r.Report.Started(t.Name)
+	outputs, err := r.make(ctx, t, in, out)
+	took := time.Since(start)
+	if err != nil {
+		r.failed(t)
+		r.Report.Failed(t.Name, took, err)
+		return result{err: err}
+	}
+	r.remember(ctx, t, in, outputs, took)
+	r.succeeded(t)
+	r.Report.Completed(t.Name, took)
+	return result{digest: in.result(t, outputs)}
+}
+
+func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Output) ([]samedir.Output, error) {
+	defer out.Close()
+	var tools []string
+	if len(t.Tools) > 0 {
+		resolution, err := r.Resolver.Resolve(ctx, t.Tools)
+		if err == nil {
+			tools, err = r.Resolver.Environment(ctx, t.Tools, resolution)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := r.clean(ctx, t, in); err != nil {
+		return nil, err
+	}
+	r.begin(ctx, t)
+	err := r.execute(ctx, t, r.environment(t, tools), out)
+	r.tree.Changed()
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := r.scan(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("the command succeeded, but %w", err)
+	}
+	return outputs, nil
+}

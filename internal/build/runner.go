@@ -1,0 +1,132 @@
+// Package build runs the tasks of a workspace in order, skips those whose
+// inputs have not changed, and brings back what skipped tasks made.
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+
+	"cachekey/internal/manifest"
+	"cachekey/internal/nixenv"
+	"cachekey/internal/samedir"
+	"cachekey/internal/tree"
+)
+
+// A Resolver knows what tools are and gives the environment that has them.
+// *nixenv.Resolver is one.
+type Resolver interface {
+	Resolve(ctx context.Context, tools map[string]string) (nixenv.Resolution, error)
+	Environment(ctx context.Context, tools map[string]string, resolution nixenv.Resolution) ([]string, error)
+}
+
+var _ Resolver = (*nixenv.Resolver)(nil)
+
+// A Runner runs or plans the tasks of one workspace, once.
+type Runner struct {
+	Workspace *manifest.Workspace
+	Resolver  Resolver
+	System    string // Nix's: x86_64-linux
+	Own       string // the path of the program same, which is no part of a toolchain
+
+	Jobs      int      // tasks at once; 0 for one a core
+	KeepGoing bool     // a failure stops only what depends on it
+	NoCache   bool     // nothing is taken from the store; everything runs
+	PassEnv   []string // more variables that tasks see, outside every input hash
+
+	LookupEnv func(string) (string, bool)
+	Report    Reporter
+	Warnf     func(format string, args ...any)
+
+	dir     *samedir.Dir
+	tree    *tree.Tree
+	owned   map[string]bool // every task's targets
+	unsaved sync.Once       // says once that nothing can be remembered
+}
+
+// Getenv gives a variable of the environment that the runner was started in.
+func (r *Runner) Getenv(name string) string {
+	value, _ := r.LookupEnv(name)
+	return value
+}
+
+// open makes ready what Run and Plan have in common.
+func (r *Runner) open() (err error) {
+	if r.Jobs <= 0 {
+		r.Jobs = runtime.GOMAXPROCS(0)
+	}
+	r.dir = samedir.Open(r.Workspace.Root)
+	r.owned = make(map[string]bool)
+	for _, t := range r.Workspace.Tasks {
+		for _, target := range t.Targets {
+			r.owned[target] = true
+		}
+	}
+	if r.tree, err = tree.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
+		return err
+	}
+	data, err := r.dir.ReadFile(samedir.StatCache, tree.MaxCache)
+	if err == nil {
+		err = r.tree.Load(data)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.Warnf("%s: %v; every input is read again", samedir.StatCache, err)
+	}
+	return nil
+}
+
+// close saves what was hashed and lets go of the tree.
+func (r *Runner) close() {
+	if r.tree.Dirty() {
+		err := r.dir.Create(samedir.StatCache, 0o644, func(f *os.File) error { return r.tree.Save(f) })
+		if err != nil {
+			r.cannotRemember(err)
+		}
+	}
+	_ = r.tree.Close() // it was only read
+}
+
+// cannotRemember says once that .same can't be written. The tasks themselves
+// go on.
+func (r *Runner) cannotRemember(err error) {
+	r.unsaved.Do(func() { r.Warnf("nothing can be remembered for the next run: %v", err) })
+}
+
+// under says whether p is one of targets or below one of them.
+func under(p string, targets []string) bool {
+	for _, target := range targets {
+		if p == target || len(p) > len(target) && p[len(target)] == '/' && p[:len(target)] == target {
+			return true
+		}
+	}
+	return false
+}
+
+// others gives the targets that are not t's own: nothing of them is t's
+// output, even if it lies below one of t's targets.
+func (r *Runner) others(t *manifest.Task) map[string]bool {
+	nested := map[string]bool{}
+	for target := range r.owned {
+		if under(target, t.Targets) {
+			nested[target] = true
+		}
+	}
+	for _, target := range t.Targets {
+		delete(nested, target)
+	}
+	return nested
+}
+
+// scan gives what lies at t's targets. Of a target that is not there it gives
+// an error.
+func (r *Runner) scan(ctx context.Context, t *manifest.Task) ([]samedir.Output, error) {
+	outputs, missing, err := r.scanPresent(ctx, t)
+	if err == nil && missing != "" {
+		err = fmt.Errorf("target %q was not made", missing)
+	}
+	return outputs, err
+}

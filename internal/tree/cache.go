@@ -1,0 +1,170 @@
+package tree
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/zeebo/blake3"
+
+	"cachekey/internal/digest"
+)
+
+// The stat cache is one file, read at once:
+//
+//	"same stat cache 1\n"
+//	for each directory, in bytewise order:
+//	    path, and the number of its entries
+//	    for each entry, in bytewise order:
+//	        name, dev, ino, size, mtime, ctime, mode, digest (32 bytes)
+//	BLAKE3 of all that (32 bytes)
+//
+// Strings have their length in front; numbers are 64 bits, little-endian,
+// lengths and counts 32. Only settled entries are in it.
+const cacheMagic = "same stat cache 1\n"
+
+// MaxCache is the greatest size of a stat cache, in bytes: some four million files.
+const MaxCache = 512 << 20
+
+const entryFixed = 6*8 + digest.Size
+
+// A cache is what a stat cache says of each directory, not unfolded yet.
+type cache map[string]string
+
+var errBadCache = errors.New("stat cache is damaged")
+
+// Load takes over what a former run knew: the whole of a stat cache. Of a
+// damaged one nothing is taken.
+func (t *Tree) Load(data []byte) error {
+	c, err := parseCache(data)
+	if err == nil {
+		t.cache = c
+	}
+	return err
+}
+
+func parseCache(data []byte) (cache, error) {
+	body, sum := data, []byte(nil)
+	if len(data) >= len(cacheMagic)+digest.Size {
+		body, sum = data[:len(data)-digest.Size], data[len(data)-digest.Size:]
+	}
+	if want := digest.Of(body); !bytes.Equal(sum, want[:]) || !bytes.HasPrefix(body, []byte(cacheMagic)) {
+		return nil, errBadCache
+	}
+	rest, c := string(body[len(cacheMagic):]), cache{}
+	for rest != "" {
+		path, after, ok := cutString(rest)
+		if !ok || len(after) < 4 {
+			return nil, errBadCache
+		}
+		entries := after
+		after = after[4:]
+		for range binary.LittleEndian.Uint32([]byte(entries[:4])) {
+			if _, after, ok = cutString(after); !ok || len(after) < entryFixed {
+				return nil, errBadCache
+			}
+			after = after[entryFixed:]
+		}
+		c[path] = entries[:len(entries)-len(after)]
+		rest = after
+	}
+	return c, nil
+}
+
+func cutString(s string) (head, rest string, ok bool) {
+	if len(s) < 4 {
+		return "", "", false
+	}
+	n := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+	if uint64(len(s)-4) < n {
+		return "", "", false
+	}
+	return s[4 : 4+n], s[4+n:], true
+}
+
+// entries unfolds what is known of a directory.
+func (c cache) entries(dir string) []entry {
+	s, ok := c[dir]
+	if !ok {
+		return nil
+	}
+	entries := make([]entry, binary.LittleEndian.Uint32([]byte(s[:4])))
+	s = s[4:]
+	for i := range entries {
+		e := &entries[i]
+		e.name, s, _ = cutString(s)
+		n := func() uint64 {
+			v := binary.LittleEndian.Uint64([]byte(s[:8]))
+			s = s[8:]
+			return v
+		}
+		e.stat = stat{dev: n(), ino: n(), size: int64(n()), mtime: int64(n()), ctime: int64(n()), mode: uint32(n())}
+		copy(e.digest[:], s)
+		s = s[digest.Size:]
+		e.settled = true
+	}
+	return entries
+}
+
+// Dirty says whether there is more to save than was loaded.
+func (t *Tree) Dirty() bool { return t.dirty.Load() }
+
+// Save writes the stat cache. Directories that this run did not look at keep
+// what is known of them.
+func (t *Tree) Save(to io.Writer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := maps.Clone(t.cache)
+	if known == nil {
+		known = cache{}
+	}
+	for p, d := range t.dirs {
+		d.mu.Lock()
+		known[p] = fold(d.entries)
+		d.mu.Unlock()
+	}
+	h, buffered := blake3.New(), bufio.NewWriterSize(to, 64<<10)
+	w := io.MultiWriter(h, buffered)
+	_, _ = io.WriteString(w, cacheMagic)
+	var buf []byte
+	for _, p := range slices.Sorted(maps.Keys(known)) {
+		if known[p] == "" {
+			continue
+		}
+		buf = appendString(buf[:0], p)
+		_, _ = w.Write(buf)
+		_, _ = io.WriteString(w, known[p])
+	}
+	_, _ = buffered.Write(h.Sum(nil))
+	return buffered.Flush() // has the first error of all the writes
+}
+
+func fold(entries []entry) string {
+	n := 0
+	buf := []byte{0, 0, 0, 0}
+	for i := range entries {
+		e := &entries[i]
+		if e.digest.IsZero() || !e.settled {
+			continue
+		}
+		n++
+		buf = appendString(buf, e.name)
+		for _, v := range [...]uint64{e.stat.dev, e.stat.ino, uint64(e.stat.size), uint64(e.stat.mtime), uint64(e.stat.ctime), uint64(e.stat.mode)} {
+			buf = binary.LittleEndian.AppendUint64(buf, v)
+		}
+		buf = append(buf, e.digest[:]...)
+	}
+	if n == 0 {
+		return ""
+	}
+	binary.LittleEndian.PutUint32(buf, uint32(n))
+	return string(buf)
+}
+
+func appendString(buf []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(buf, uint32(len(s))), s...)
+}

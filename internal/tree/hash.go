@@ -1,0 +1,164 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+	"sync/atomic"
+
+	"github.com/zeebo/blake3"
+	"golang.org/x/sys/unix"
+
+	"cachekey/internal/digest"
+)
+
+// Kinds of files in what a task's patterns match.
+const (
+	File = 'f'
+	Exec = 'x' // a file that its owner may execute
+	Link = 'l'
+)
+
+// kind gives File, Exec, Link, 'd' for a directory or 0 for anything else.
+func (s *stat) kind() byte {
+	switch s.mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		if s.mode&0o100 != 0 {
+			return Exec
+		}
+		return File
+	case unix.S_IFLNK:
+		return Link
+	case unix.S_IFDIR:
+		return 'd'
+	}
+	return 0
+}
+
+// hashAll makes sure of the digests of these entries of d. An entry that has
+// gone since it was seen loses its stat. d.mu is held.
+func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
+	missing := wanted[:0:0]
+	for _, e := range wanted {
+		if e.digest.IsZero() {
+			missing = append(missing, e)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	handle, err := fd.open()
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", d.shown(), err)
+	}
+	t.dirty.Store(true)
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	work := func() {
+		buf := readBuffers.Get().(*[readSize]byte)
+		defer readBuffers.Put(buf)
+		for failed.Load() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(missing) {
+				return
+			}
+			if err := t.hash(handle, missing[i], buf[:]); err != nil {
+				err = fmt.Errorf("reading %s: %w", path.Join(d.path, missing[i].name), err)
+				failed.CompareAndSwap(nil, &err)
+			}
+		}
+	}
+	var helpers sync.WaitGroup
+	for range len(missing) / 16 { // fewer are not worth a goroutine
+		if !t.spawn(&helpers, work) {
+			break
+		}
+	}
+	work()
+	helpers.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// spawn runs f in a goroutine if one may be had.
+func (t *Tree) spawn(wg *sync.WaitGroup, f func()) bool {
+	select {
+	case t.slots <- struct{}{}:
+		wg.Go(func() {
+			defer func() { <-t.slots }()
+			f()
+		})
+		return true
+	default:
+		return false
+	}
+}
+
+const readSize = 128 << 10
+
+var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
+
+// hash reads a file or link and sets its entry's digest.
+func (t *Tree) hash(dir int, e *entry, buf []byte) error {
+	if e.stat.kind() == Link {
+		n, err := unix.Readlinkat(dir, e.name, buf)
+		if err != nil {
+			return vanished(e, err)
+		}
+		e.digest, e.settled = digest.Of(buf[:n]), t.clock.settled(&e.stat)
+		return nil
+	}
+	fd, err := openAt(dir, e.name, 0)
+	if err != nil {
+		return vanished(e, err)
+	}
+	defer unix.Close(fd)
+	// The stat that is kept is of before the reading: a write during it makes
+	// another one.
+	if e.stat, err = fstat(fd); err != nil {
+		return err
+	}
+	if k := e.stat.kind(); k != File && k != Exec {
+		return errors.New("it is no longer a regular file")
+	}
+	e.settled = t.clock.settled(&e.stat)
+	e.digest, err = hashFile(fd, buf)
+	return err
+}
+
+func vanished(e *entry, err error) error {
+	if errors.Is(err, unix.ENOENT) {
+		e.stat, e.seen = stat{}, 0
+		return nil
+	}
+	return err
+}
+
+func hashFile(fd int, buf []byte) (d digest.Digest, err error) {
+	var h *blake3.Hasher
+	filled := 0
+	for {
+		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, buf[filled:]) })
+		if err != nil {
+			return d, err
+		}
+		filled += n
+		switch {
+		case n == 0 && h == nil:
+			return digest.Of(buf[:filled]), nil
+		case n == 0:
+			_, _ = h.Write(buf[:filled])
+			h.Sum(d[:0])
+			return d, nil
+		case filled == len(buf):
+			if h == nil {
+				h = blake3.New()
+			}
+			_, _ = h.Write(buf)
+			filled = 0
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"cachekey/internal/samedir"
+)
+
+// Patterns is what a task says that its inputs are, ready to be matched.
+//
+// A pattern is a slash-separated path relative to the workspace root, whose
+// names may have the wildcards of doublestar: *, ?, [a-z], {a,b} within a name,
+// and ** for any number of names. What it matches:
+//
+//   - a file, whatever its name, hidden ones too;
+//   - a symbolic link, as a link: never what it points to. A pattern that goes
+//     through a link to a directory (link/**) matches the link alone;
+//   - with a directory, everything below it;
+//   - nothing that is, or is below, a .git or a .same;
+//   - none of the task's own targets, unless it names them or something below
+//     them: a task whose input is ** does not run again because of its result.
+type Patterns struct {
+	list []pattern
+	own  map[string]bool // the task's targets
+}
+
+type pattern struct {
+	text  string
+	parts []part
+	base  string // the names before the first wildcard
+}
+
+type part struct {
+	text string
+	kind partKind
+}
+
+type partKind byte
+
+const (
+	literal  partKind = iota
+	wildcard          // within one name
+	anyDepth          // **: any number of names
+)
+
+// A state is how far a path has gone along a pattern: at is the number of parts
+// that it has passed. At the end everything below matches too.
+type state struct{ pattern, at int }
+
+// Compile reads patterns, for a task that makes targets.
+func Compile(patterns, targets []string) (*Patterns, error) {
+	ps := &Patterns{own: make(map[string]bool, len(targets))}
+	for _, target := range targets {
+		ps.own[target] = true
+	}
+	for _, text := range patterns {
+		p, err := compile(text)
+		if err != nil {
+			return nil, err
+		}
+		ps.list = append(ps.list, p)
+	}
+	return ps, nil
+}
+
+func compile(text string) (pattern, error) {
+	p := pattern{text: text}
+	if !doublestar.ValidatePattern(text) {
+		return p, fmt.Errorf("%q is not a valid pattern", text)
+	}
+	if text == "." {
+		return p, nil
+	}
+	wild := false
+	for name := range strings.SplitSeq(strings.TrimSuffix(text, "/"), "/") {
+		q := part{text: name}
+		switch {
+		case name == "" || name == "." || name == "..":
+			return p, fmt.Errorf("%q does not stay in the workspace", text)
+		case name == "**":
+			q.kind = anyDepth
+		case strings.ContainsAny(name, `*?[{\`):
+			q.kind = wildcard
+			if !doublestar.ValidatePattern(name) {
+				return p, fmt.Errorf("%q has a {…,…} that spans directories: write one pattern for each", text)
+			}
+		}
+		if wild = wild || q.kind != literal; !wild {
+			p.base = strings.TrimPrefix(p.base+"/"+name, "/")
+		}
+		p.parts = append(p.parts, q)
+	}
+	return p, nil
+}
+
+// start gives the states at the workspace root.
+func (ps *Patterns) start() []state {
+	var states []state
+	for i := range ps.list {
+		states = ps.enter(states, state{i, 0})
+	}
+	return states
+}
+
+// enter adds s to states, and what it is at the same time: ** may stand for no
+// name at all.
+func (ps *Patterns) enter(states []state, s state) []state {
+	if slices.Contains(states, s) {
+		return states
+	}
+	states = append(states, s)
+	if parts := ps.list[s.pattern].parts; s.at < len(parts) && parts[s.at].kind == anyDepth {
+		return ps.enter(states, state{s.pattern, s.at + 1})
+	}
+	return states
+}
+
+// step gives the states after one more name of a path. full is the path with
+// that name.
+func (ps *Patterns) step(buf, from []state, name, full string) []state {
+	next := buf[:0]
+	if samedir.Private(name) {
+		return next
+	}
+	for _, s := range from {
+		p := &ps.list[s.pattern]
+		switch {
+		case s.at == len(p.parts):
+			next = ps.enter(next, s)
+		case p.parts[s.at].kind == anyDepth:
+			next = ps.enter(next, s)
+		case p.parts[s.at].matches(name):
+			next = ps.enter(next, state{s.pattern, s.at + 1})
+		}
+	}
+	if len(next) > 0 && ps.own[full] {
+		next = slices.DeleteFunc(next, func(s state) bool { return isAbove(ps.list[s.pattern].base, full) })
+	}
+	return next
+}
+
+func (p *part) matches(name string) bool {
+	switch {
+	case p.kind == literal:
+		return p.text == name
+	case p.text == "*":
+		return true
+	case strings.HasPrefix(p.text, "*.") && !strings.ContainsAny(p.text[1:], `*?[{\`):
+		return strings.HasSuffix(name, p.text[1:])
+	}
+	return doublestar.MatchUnvalidated(p.text, name)
+}
+
+// isAbove says whether dir is a directory above p.
+func isAbove(dir, p string) bool {
+	return dir == "" || len(dir) < len(p) && p[len(dir)] == '/' && strings.HasPrefix(p, dir)
+}
+
+// done says whether s is at the end of its pattern.
+func (ps *Patterns) done(s state) bool { return s.at == len(ps.list[s.pattern].parts) }
+
+// literals gives the names that states can go on with, if there are no others.
+func (ps *Patterns) literals(states []state) ([]string, bool) {
+	var names []string
+	for _, s := range states {
+		if ps.done(s) || ps.list[s.pattern].parts[s.at].kind != literal {
+			return nil, false
+		}
+		if name := ps.list[s.pattern].parts[s.at].text; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, true
+}
+
+// MatchPath gives the indexes of the patterns that a file at p matches.
+func (ps *Patterns) MatchPath(p string) []int {
+	states, full := ps.start(), ""
+	for name := range strings.SplitSeq(p, "/") {
+		full = strings.TrimPrefix(full+"/"+name, "/")
+		states = ps.step(nil, states, name, full)
+	}
+	var matched []int
+	for _, s := range states {
+		if ps.done(s) && !slices.Contains(matched, s.pattern) {
+			matched = append(matched, s.pattern)
+		}
+	}
+	return matched
+}

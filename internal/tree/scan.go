@@ -1,0 +1,144 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"cachekey/internal/samedir"
+)
+
+// ErrNotThere says that nothing is where a target should be.
+var ErrNotThere = errors.New("it is not there")
+
+// Scan gives what is at target and below it, in bytewise order, hashed. What
+// lies below the paths of skip belongs to others.
+func (t *Tree) Scan(ctx context.Context, target string, skip map[string]bool) ([]samedir.Output, error) {
+	s := &scan{t: t, ctx: ctx, epoch: t.epoch.Load(), skip: skip}
+	up := ""
+	for name := range strings.SplitSeq(path.Dir(target), "/") {
+		if name == "." {
+			break
+		}
+		if err := s.parent(up, name); err != nil {
+			return nil, err
+		}
+		up = path.Join(up, name)
+	}
+	if err := s.visit(up, path.Base(target)); err != nil {
+		return nil, err
+	}
+	if len(s.outputs) == 0 {
+		return nil, ErrNotThere
+	}
+	slices.SortFunc(s.outputs, func(a, b samedir.Output) int { return strings.Compare(a.Path, b.Path) })
+	return s.outputs, nil
+}
+
+type scan struct {
+	t       *Tree
+	ctx     context.Context
+	epoch   uint32
+	skip    map[string]bool
+	outputs []samedir.Output
+}
+
+// parent makes sure that a name above the target is a real directory.
+func (s *scan) parent(up, name string) error {
+	d := s.t.dir(up)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fd := s.t.fd(d)
+	defer fd.close()
+	e, err := s.t.single(d, fd, name, s.epoch)
+	switch {
+	case err != nil:
+		return err
+	case e == nil:
+		return ErrNotThere
+	case e.stat.kind() == Link:
+		return fmt.Errorf("it lies behind the symbolic link %s, which is not followed: %w", path.Join(up, name), ErrNotThere)
+	case e.stat.kind() != 'd':
+		return ErrNotThere
+	}
+	return nil
+}
+
+// visit records the entries of dir, or just the one that is called only, and
+// then what lies below them.
+func (s *scan) visit(dir, only string) error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	subs, err := s.entries(s.t.dir(dir), only)
+	if err != nil {
+		return err
+	}
+	for _, sub := range subs {
+		if err := s.visit(sub, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scan) entries(d *dir, only string) (subs []string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fd := s.t.fd(d)
+	defer fd.close()
+	var wanted []*entry
+	if only != "" {
+		e, err := s.t.single(d, fd, only, s.epoch)
+		if err != nil || e == nil {
+			return nil, err
+		}
+		wanted = append(wanted, e)
+	} else {
+		if err := s.t.list(d, fd, s.epoch); err != nil {
+			return nil, fmt.Errorf("listing %s: %w", d.shown(), err)
+		}
+		for i := range d.entries {
+			wanted = append(wanted, &d.entries[i])
+		}
+	}
+	wanted = slices.DeleteFunc(wanted, func(e *entry) bool { return s.skip[path.Join(d.path, e.name)] })
+	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return e.stat.kind() == 'd' || e.stat.kind() == 0 })
+	if err := s.t.hashAll(d, fd, contents); err != nil {
+		return nil, err
+	}
+	for _, e := range wanted {
+		o := samedir.Output{Path: path.Join(d.path, e.name), Mode: samedir.Mode(e.stat.mode & 0o777)}
+		switch e.stat.kind() {
+		case 'd':
+			o.Type = samedir.TypeDir
+			subs = append(subs, o.Path)
+		case Link:
+			o.Type, o.Mode = samedir.TypeLink, 0
+			if o.Link, err = readlink(fd, e.name); err != nil {
+				return nil, fmt.Errorf("reading the link %s: %w", o.Path, err)
+			}
+		case File, Exec:
+			o.Type, o.Size, o.Digest = samedir.TypeFile, e.stat.size, e.digest
+		default:
+			return nil, fmt.Errorf("%s is neither a file nor a directory nor a link", o.Path)
+		}
+		s.outputs = append(s.outputs, o)
+	}
+	return subs, nil
+}
+
+func readlink(fd *dirFD, name string) (string, error) {
+	handle, err := fd.open()
+	if err != nil {
+		return "", err
+	}
+	buf := make([]byte, 4096)
+	n, err := unix.Readlinkat(handle, name, buf)
+	return string(buf[:max(n, 0)]), err
+}

@@ -1,0 +1,112 @@
+package tree
+
+import (
+	"errors"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A dirFD is a directory of the tree, opened when it is first needed. Its path
+// is walked name by name, so that no link in it is followed.
+type dirFD struct {
+	root int
+	path string
+	fd   int
+	done bool
+	err  error
+}
+
+func (t *Tree) fd(d *dir) *dirFD { return &dirFD{root: t.root, path: d.path, fd: -1} }
+
+func (f *dirFD) open() (int, error) {
+	if f.done {
+		return f.fd, f.err
+	}
+	f.done = true
+	if f.path == "" {
+		f.fd = f.root
+		return f.fd, nil
+	}
+	at := f.root
+	for name := range strings.SplitSeq(f.path, "/") {
+		next, err := openAt(at, name, unix.O_DIRECTORY)
+		if at != f.root {
+			unix.Close(at)
+		}
+		if err != nil {
+			if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
+				err = unix.ENOENT // no longer a directory: there is nothing in it
+			}
+			f.err = err
+			return -1, err
+		}
+		at = next
+	}
+	f.fd = at
+	return at, nil
+}
+
+func (f *dirFD) close() {
+	if f.fd >= 0 && f.fd != f.root {
+		unix.Close(f.fd)
+	}
+}
+
+// openAt opens name for reading without following it and without waiting for
+// whoever has a pipe's other end.
+func openAt(dir int, name string, flags int) (int, error) {
+	return ignoringEINTR(func() (int, error) {
+		return unix.Openat(dir, name, flags|unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	})
+}
+
+func lstatAt(dir int, name string) (stat, error) {
+	var st unix.Stat_t
+	_, err := ignoringEINTR(func() (int, error) { return 0, unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	return statOf(&st), err
+}
+
+func fstat(fd int) (stat, error) {
+	var st unix.Stat_t
+	_, err := ignoringEINTR(func() (int, error) { return 0, unix.Fstat(fd, &st) })
+	return statOf(&st), err
+}
+
+func statOf(st *unix.Stat_t) stat {
+	return stat{
+		dev: uint64(st.Dev), ino: st.Ino, size: st.Size, mode: uint32(st.Mode),
+		mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+	}
+}
+
+var listBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// readNames gives the names in an open directory.
+func readNames(fd int) ([]string, error) {
+	if _, err := unix.Seek(fd, 0, 0); err != nil {
+		return nil, err
+	}
+	buf := listBuffers.Get().(*[32 << 10]byte)
+	defer listBuffers.Put(buf)
+	var names []string
+	for {
+		n, err := ignoringEINTR(func() (int, error) { return unix.ReadDirent(fd, buf[:]) })
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}
+
+func ignoringEINTR(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
