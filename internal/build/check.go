@@ -80,9 +80,8 @@ func fits(info *samedir.BuildInfo, t *manifest.Task) error {
 
 // scanPresent gives what lies at t's targets, and the first that is not there.
 func (r *Runner) scanPresent(ctx context.Context, t *manifest.Task) (outputs []samedir.Output, missing string, err error) {
-	skip := r.others(t)
 	for _, target := range t.Targets {
-		found, err := r.tree.Scan(ctx, target, skip)
+		found, err := r.tree.Scan(ctx, target)
 		if errors.Is(err, tree.ErrNotThere) {
 			if missing == "" {
 				missing = target
@@ -94,8 +93,6 @@ func (r *Runner) scanPresent(ctx context.Context, t *manifest.Task) (outputs []s
 		outputs = append(outputs, found...)
 	}
 	slices.SortFunc(outputs, func(a, b samedir.Output) int { return strings.Compare(a.Path, b.Path) })
-	// A target may lie below another of the same task.
-	outputs = slices.CompactFunc(outputs, func(a, b samedir.Output) bool { return a.Path == b.Path })
 	return outputs, missing, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"cachekey/internal/manifest"
@@ -41,7 +42,8 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 			r.tree.ChangedPath(o.Path)
 		}
 	}()
-	r.removeExtra(t, in, diff.extra)
+	gone := r.replaced(have, diff)
+	r.dispose(t, in, gone, info.Outputs)
 	for i, o := range diff.wrong {
 		if err := r.place(staged[i], o); err != nil {
 			return fmt.Errorf("restoring %s: %w", o.Path, err)
@@ -175,17 +177,19 @@ func (r *Runner) makeParents(dir string) error {
 	return err
 }
 
-// removeExtra removes from t's targets what is not among its outputs, as far
-// as nothing is lost by it: what the store has too. Anything else stays, and
-// people are told.
-func (r *Runner) removeExtra(t *manifest.Task, in *inputs, extra []samedir.Output) {
-	for _, o := range slices.Backward(extra) { // what a directory holds comes before it
-		if in.has(o.Path) {
-			continue
-		}
-		known := o.Type == samedir.TypeDir || o.Type == samedir.TypeFile && r.dir.HasBlob(o.Digest, o.Size)
-		if !known || os.Remove(r.dir.Path(o.Path)) != nil {
-			r.Warnf("task %q: %s is not among the task's outputs and was left in its target", t.Name, o.Path)
+// replaced gives what is there and has to go: what is not among the outputs, or
+// not as it should be.
+func (r *Runner) replaced(have []samedir.Output, diff difference) []samedir.Output {
+	wrong := make(map[string]samedir.Output, len(diff.wrong))
+	for _, o := range diff.wrong {
+		wrong[o.Path] = o
+	}
+	gone := slices.Clone(diff.extra)
+	for _, o := range have {
+		if w, ok := wrong[o.Path]; ok && (o.Type != w.Type || o.Digest != w.Digest || o.Link != w.Link) {
+			gone = append(gone, o)
 		}
 	}
+	slices.SortFunc(gone, func(a, b samedir.Output) int { return strings.Compare(a.Path, b.Path) })
+	return gone
 }

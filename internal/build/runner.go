@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"runtime"
 	"sync"
+	"time"
 
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
@@ -44,8 +46,8 @@ type Runner struct {
 
 	dir     *samedir.Dir
 	tree    *tree.Tree
-	owned   map[string]bool // every task's targets
-	unsaved sync.Once       // says once that nothing can be remembered
+	aside   string    // where this run puts what is in the way
+	unsaved sync.Once // says once that nothing can be remembered
 }
 
 // Getenv gives a variable of the environment that the runner was started in.
@@ -59,13 +61,7 @@ func (r *Runner) open() (err error) {
 	if r.Jobs <= 0 {
 		r.Jobs = runtime.GOMAXPROCS(0)
 	}
-	r.dir = samedir.Open(r.Workspace.Root)
-	r.owned = make(map[string]bool)
-	for _, t := range r.Workspace.Tasks {
-		for _, target := range t.Targets {
-			r.owned[target] = true
-		}
-	}
+	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
 	if r.tree, err = tree.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
 		return err
 	}
@@ -104,21 +100,6 @@ func under(p string, targets []string) bool {
 		}
 	}
 	return false
-}
-
-// others gives the targets that are not t's own: nothing of them is t's
-// output, even if it lies below one of t's targets.
-func (r *Runner) others(t *manifest.Task) map[string]bool {
-	nested := map[string]bool{}
-	for target := range r.owned {
-		if under(target, t.Targets) {
-			nested[target] = true
-		}
-	}
-	for _, target := range t.Targets {
-		delete(nested, target)
-	}
-	return nested
 }
 
 // scan gives what lies at t's targets. Of a target that is not there it gives

@@ -126,13 +126,6 @@ func WithHint(err error, format string, args ...any) error {
 	return hinted{err, fmt.Sprintf(format, args...)}
 }
 
-// Hint gives what WithHint has added to err, or "".
-func Hint(err error) string {
-	var h hinted
-	errors.As(err, &h)
-	return h.hint
-}
-
 // ErrFailed is exit code 1 for a command that has already said all there is to say.
 var ErrFailed = errors.New("failed")
 

@@ -16,10 +16,9 @@ import (
 // ErrNotThere says that nothing is where a target should be.
 var ErrNotThere = errors.New("it is not there")
 
-// Scan gives what is at target and below it, in bytewise order, hashed. What
-// lies below the paths of skip belongs to others.
-func (t *Tree) Scan(ctx context.Context, target string, skip map[string]bool) ([]samedir.Output, error) {
-	s := &scan{t: t, ctx: ctx, epoch: t.epoch.Load(), skip: skip}
+// Scan gives what is at target and below it, in bytewise order, hashed.
+func (t *Tree) Scan(ctx context.Context, target string) ([]samedir.Output, error) {
+	s := &scan{t: t, ctx: ctx, epoch: t.epoch.Load()}
 	up := ""
 	for name := range strings.SplitSeq(path.Dir(target), "/") {
 		if name == "." {
@@ -44,7 +43,6 @@ type scan struct {
 	t       *Tree
 	ctx     context.Context
 	epoch   uint32
-	skip    map[string]bool
 	outputs []samedir.Output
 }
 
@@ -107,7 +105,6 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 			wanted = append(wanted, &d.entries[i])
 		}
 	}
-	wanted = slices.DeleteFunc(wanted, func(e *entry) bool { return s.skip[path.Join(d.path, e.name)] })
 	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return e.stat.kind() == 'd' || e.stat.kind() == 0 })
 	if err := s.t.hashAll(d, fd, contents); err != nil {
 		return nil, err
