@@ -64,6 +64,9 @@ func (h *hub) double(t *testing.T, use string) {
 	must(t, os.CopyFS(stand, os.DirFS(filepath.Join("doubles", filepath.Base(action)))))
 	modules, err := filepath.Abs("node_modules")
 	must(t, err)
+	if _, err := os.Stat(filepath.Join(modules, "@actions/cache")); err != nil {
+		t.Fatalf("%v: `npm ci` in checks/workflow comes first", err)
+	}
 	must(t, os.Symlink(modules, filepath.Join(stand, "node_modules")))
 	h.doubles[use] = stand
 }
@@ -141,7 +144,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, actBinary, args...)
+	cmd := exec.CommandContext(ctx, tool(t, "github.com/nektos/act"), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Dir = dir

@@ -4,7 +4,6 @@
 package workflow
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,27 +11,27 @@ import (
 	"testing"
 )
 
-var actBinary string
+var toolDir string
 
 func TestMain(m *testing.M) {
-	if _, err := os.Stat("node_modules/@actions/cache"); err != nil {
-		fmt.Fprintln(os.Stderr, "workflow: run `npm ci` here first:", err)
-		os.Exit(1)
-	}
 	dir, err := os.MkdirTemp("", "workflow-tools-")
 	if err != nil {
 		panic(err)
 	}
-	actBinary = filepath.Join(dir, "act")
-	build := exec.Command("go", "build", "-o", actBinary, "github.com/nektos/act")
-	build.Stderr = os.Stderr
-	err = build.Run()
-	code := 1
-	if err == nil {
-		code = m.Run()
-	}
+	toolDir = dir
+	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// tool builds the program of a package that go.mod pins, once, and gives its path.
+func tool(t *testing.T, pkg string) string {
+	t.Helper()
+	binary := filepath.Join(toolDir, filepath.Base(pkg))
+	if _, err := os.Stat(binary); err != nil {
+		command(t, ".", "go", "build", "-o", binary, pkg)
+	}
+	return binary
 }
 
 func must(t *testing.T, err error) {

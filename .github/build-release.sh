@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# build-release.sh VERSION DIR: both programs for four systems, static, and their
+# digests. The same commit and Go give the same bytes anywhere.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+version=$1 dir=$2
+mkdir -p "$dir"
+for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
+	case $target in
+	*/amd64) machine=x86_64 ;;
+	*/arm64) machine=aarch64 ;;
+	esac
+	for program in cachekey same; do
+		CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} GOFLAGS=-mod=readonly go build -trimpath -buildvcs=false \
+			-ldflags "-s -w -buildid= -X cachekey/internal/cli.version=${version#v}" \
+			-o "$dir/$program-$machine-${target%/*}" "./tools/$program"
+	done
+done
+cd "$dir"
+if command -v sha256sum >/dev/null; then
+	sha256sum cachekey-* same-* >SHA256SUMS
+else
+	shasum -a 256 cachekey-* same-* >SHA256SUMS
+fi

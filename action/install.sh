@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Puts cachekey and same on PATH for the steps that follow: from a release,
+# checked against its published digests; from a flake; or as PATH has them.
+#
+# INPUT_FROM     auto, release, flake or path
+# INPUT_VERSION  the release, as its tag is called; by default the action's own ref
+# INPUT_DIGEST   SHA-256 of the release's SHA256SUMS; by default whatever it says is believed
+# INPUT_RELEASES where releases are: $INPUT_RELEASES/TAG/FILE
+# INPUT_FLAKE    the flake; by default the action's own repository at its own ref
+set -euo pipefail
+
+fail() {
+	printf '::error title=cachekey::%s\n' "$1" >&2
+	exit 1
+}
+
+bin=$RUNNER_TEMP/cachekey/bin
+mkdir -p "$bin"
+
+version=$INPUT_VERSION
+if [ -z "$version" ]; then
+	case ${ACTION_REF-} in v[0-9]*.[0-9]*.[0-9]*) version=$ACTION_REF ;; esac
+fi
+flake=$INPUT_FLAKE
+if [ -z "$flake" ] && [ -n "${ACTION_REPOSITORY-}" ]; then
+	flake=github:$ACTION_REPOSITORY/$ACTION_REF
+fi
+
+platform() {
+	local machine
+	machine=$(uname -m)
+	case $machine in arm64) machine=aarch64 ;; esac
+	case $(uname -s) in
+	Linux) echo "$machine-linux" ;;
+	Darwin) echo "$machine-darwin" ;;
+	*) fail "there is no release for $(uname -s): use \`from: path\`" ;;
+	esac
+}
+
+sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+
+fetch() {
+	curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1" ||
+		fail "$INPUT_RELEASES/$version/$1 could not be fetched: is \"$version\" a release?"
+}
+
+from_release() {
+	[ -n "$version" ] || fail "\`from: release\` needs \`version\`, or the action at a tag such as v1.2.3"
+	local system download got
+	system=$(platform)
+	download=$(mktemp -d "$RUNNER_TEMP/cachekey/download.XXXXXX")
+	cd "$download"
+	fetch SHA256SUMS
+	got=$(sha256 SHA256SUMS | cut -d ' ' -f 1)
+	if [ -n "$INPUT_DIGEST" ] && [ "$INPUT_DIGEST" != "$got" ]; then
+		fail "SHA256SUMS of $version has the digest $got, not $INPUT_DIGEST"
+	fi
+	for program in cachekey same; do
+		fetch "$program-$system"
+		# Exactly one line of that name, so that nothing is checked against another's digest.
+		grep -E "^[0-9a-f]{64}  $program-$system\$" SHA256SUMS >"$program.sum" ||
+			fail "SHA256SUMS of $version does not name $program-$system"
+		sha256 --check --status "$program.sum" ||
+			fail "$program-$system of $version is not what its digest says"
+		install -m 755 "$program-$system" "$bin/$program"
+	done
+	cd - >/dev/null
+	rm -rf "$download"
+}
+
+from_flake() {
+	[ -n "$flake" ] || fail "\`from: flake\` needs \`flake\`, which a local action can't guess"
+	local program
+	for program in cachekey same; do
+		# The link is also what keeps the program from being collected.
+		nix --extra-experimental-features 'nix-command flakes' build --out-link "$bin/../$program" "$flake#$program"
+		ln -sf "../$program/bin/$program" "$bin/$program"
+	done
+}
+
+from_path() {
+	command -v cachekey >/dev/null || fail "\`from: path\`, but there is no cachekey on PATH"
+}
+
+from=$INPUT_FROM
+if [ "$from" = auto ]; then
+	if [ -n "$version" ]; then
+		from=release
+	elif command -v cachekey >/dev/null; then
+		from=path
+	elif command -v nix >/dev/null; then
+		from=flake
+	else
+		fail "nowhere to take cachekey from: set \`version\`, or install Nix first"
+	fi
+fi
+case $from in
+release | flake | path) "from_$from" ;;
+*) fail "\`from: $from\` is none of auto, release, flake and path" ;;
+esac
+
+if [ "$from" != path ]; then
+	printf '%s\n' "$bin" >>"$GITHUB_PATH"
+	PATH=$bin:$PATH
+fi
+printf '%s, from its %s: %s\n' "$(cachekey --version)" "$from" "$(command -v cachekey)"

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs the tasks, and fails if one ran that the plan called cached.
+#
+# INPUT_TASKS      their names, separated by blanks
+# INPUT_DEVELOP    "true": in the flake's devShell
+# INPUT_DIRECTORY  the workspace
+set -euo pipefail
+
+read -r -a tasks <<<"${INPUT_TASKS//$'\n'/ }"
+same=(same)
+if [ "$INPUT_DEVELOP" = true ]; then
+	same=(nix --extra-experimental-features "nix-command flakes" develop "$PWD/$INPUT_DIRECTORY" --command same)
+fi
+plan=$RUNNER_TEMP/cachekey/plan.json
+log=$RUNNER_TEMP/cachekey/same.log
+cd "$INPUT_DIRECTORY"
+"${same[@]}" plan --json "${tasks[@]}" >"$plan"
+"${same[@]}" run --ci "${tasks[@]}" | tee "$log"
+cachekey hits --github --plan "$plan" "$log"

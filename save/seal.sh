@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Makes .same small and seals it, under the key that was computed before the build.
+set -euo pipefail
+
+prune=(--directory "$INPUT_DIRECTORY")
+[ -z "$INPUT_MAX_SIZE" ] || prune+=(--max-size "$INPUT_MAX_SIZE")
+cachekey prune "${prune[@]}"
+
+document=$RUNNER_TEMP/cachekey/$KEY.json
+if [ ! -e "$document" ]; then
+	echo "::error title=cachekey::no step of this job computed the key $KEY: the action that restores comes first"
+	exit 1
+fi
+cachekey seal --directory "$INPUT_DIRECTORY" --key-file "$document"
