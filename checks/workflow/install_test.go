@@ -1,0 +1,137 @@
+package workflow
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// A release is what release.yml publishes: here two scripts that say their version.
+func release(t *testing.T, edit func(files map[string]string)) (url, sums string) {
+	t.Helper()
+	files := map[string]string{}
+	var lines string
+	for _, program := range []string{"cachekey", "same"} {
+		for _, system := range []string{"x86_64-linux", "aarch64-linux", "x86_64-darwin", "aarch64-darwin"} {
+			name := program + "-" + system
+			files[name] = fmt.Sprintf("#!/bin/sh\necho %s 9.8.7 for %s\n", program, system)
+			lines += fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(files[name])), name)
+		}
+	}
+	files["SHA256SUMS"] = lines
+	edit(files)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		content, ok := files[strings.TrimPrefix(r.URL.Path, "/v9.8.7/")]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprint(w, content)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, fmt.Sprintf("%x", sha256.Sum256([]byte(files["SHA256SUMS"])))
+}
+
+// install runs action/install.sh as a step of action.yml does, without Nix.
+func install(t *testing.T, env ...string) (out string, path string, err error) {
+	t.Helper()
+	script, absErr := filepath.Abs(filepath.Join(root, "action/install.sh"))
+	must(t, absErr)
+	temp := t.TempDir()
+	path = filepath.Join(temp, "path")
+	cmd := exec.Command("bash", script)
+	cmd.Dir = temp
+	cmd.Env = append([]string{
+		"PATH=/usr/bin:/bin", "HOME=" + temp, "RUNNER_TEMP=" + temp, "GITHUB_PATH=" + path,
+		"INPUT_FROM=auto", "INPUT_VERSION=", "INPUT_DIGEST=", "INPUT_RELEASES=", "INPUT_FLAKE=",
+		"ACTION_REPOSITORY=", "ACTION_REF=",
+	}, env...)
+	all, err := cmd.CombinedOutput()
+	added, _ := os.ReadFile(path)
+	return string(all), strings.TrimSpace(string(added)), err
+}
+
+func TestInstallFromARelease(t *testing.T) {
+	url, sums := release(t, func(map[string]string) {})
+	for name, env := range map[string][]string{
+		"by version":                 {"INPUT_VERSION=v9.8.7"},
+		"by the action's tag":        {"ACTION_REF=v9.8.7"},
+		"by version, not by the tag": {"INPUT_VERSION=v9.8.7", "ACTION_REF=v1.0.0"},
+		"with a digest":              {"INPUT_VERSION=v9.8.7", "INPUT_DIGEST=" + sums},
+		"asked for":                  {"INPUT_VERSION=v9.8.7", "INPUT_FROM=release"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, path, err := install(t, append(env, "INPUT_RELEASES="+url)...)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			system := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-" + runtime.GOOS
+			for _, program := range []string{"cachekey", "same"} {
+				said := command(t, ".", filepath.Join(path, program))
+				if want := program + " 9.8.7 for " + system; said != want {
+					t.Errorf("PATH's %s says %q, want %q", program, said, want)
+				}
+			}
+		})
+	}
+}
+
+func TestInstallRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(map[string]string)
+		env  []string
+		want string
+	}{
+		"a binary that was changed": {
+			func(files map[string]string) {
+				for name := range files {
+					if name != "SHA256SUMS" {
+						files[name] += "echo more\n"
+					}
+				}
+			},
+			[]string{"INPUT_VERSION=v9.8.7"}, "is not what its digest says",
+		},
+		"digests that were changed": {
+			func(map[string]string) {},
+			[]string{"INPUT_VERSION=v9.8.7", "INPUT_DIGEST=" + strings.Repeat("0", 64)}, "has the digest",
+		},
+		"digests that leave it out": {
+			func(files map[string]string) { files["SHA256SUMS"] = "\n" },
+			[]string{"INPUT_VERSION=v9.8.7"}, "does not name cachekey-",
+		},
+		"digests of something else": {
+			func(files map[string]string) {
+				files["SHA256SUMS"] = strings.ReplaceAll(files["SHA256SUMS"], "  ", "  other/")
+			},
+			[]string{"INPUT_VERSION=v9.8.7"}, "does not name cachekey-",
+		},
+		"a release that is not there": {
+			func(map[string]string) {},
+			[]string{"INPUT_VERSION=v1.2.3"}, `is "v1.2.3" a release?`,
+		},
+		"a release without a version":    {func(map[string]string) {}, []string{"INPUT_FROM=release", "ACTION_REF=main"}, "needs `version`"},
+		"a flake without an address":     {func(map[string]string) {}, []string{"INPUT_FROM=flake"}, "needs `flake`"},
+		"a PATH without it":              {func(map[string]string) {}, []string{"INPUT_FROM=path"}, "no cachekey on PATH"},
+		"an unknown source":              {func(map[string]string) {}, []string{"INPUT_FROM=npm"}, "none of auto, release, flake and path"},
+		"auto with nothing to take from": {func(map[string]string) {}, []string{}, "nowhere to take cachekey from"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, _ := release(t, c.edit)
+			out, path, err := install(t, append(c.env, "INPUT_RELEASES="+url)...)
+			if err == nil || !strings.Contains(out, "::error title=cachekey::") || !strings.Contains(out, c.want) {
+				t.Errorf("ended with %v, want an error with %q:\n%s", err, c.want, out)
+			}
+			if path != "" {
+				t.Errorf("%s is on PATH all the same", path)
+			}
+		})
+	}
+}
