@@ -42,17 +42,17 @@ func openRepository(ctx context.Context, root string) (*repository, error) {
 	ordinary := filepath.Join(root, ".git", "index")
 	before, _ := lstat(ordinary)
 	var top, listing []byte
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		top, err = r.git(ctx, "rev-parse", "--show-toplevel", "--git-path", "index")
+		top, err = r.git(running, "rev-parse", "--show-toplevel", "--git-path", "index")
 		return err
 	})
 	group.Go(func() (err error) {
-		listing, err = r.git(ctx, "ls-files", "-z", "--stage", "-v", "--full-name")
+		listing, err = r.git(running, "ls-files", "-z", "--stage", "-v", "--full-name")
 		return err
 	})
 	group.Go(func() error {
-		out, err := r.git(ctx, "config", "--type=bool", "--get", "core.ignorecase")
+		out, err := r.git(running, "config", "--type=bool", "--get", "core.ignorecase")
 		r.ignoreCase = err == nil && string(out) == "true\n"
 		return nil // git exits 1 where it is not set; rev-parse reports real errors
 	})
@@ -135,7 +135,8 @@ func (r *repository) askHead(ctx context.Context) error {
 	}
 	for _, record := range strings.Split(string(out), "\x00") {
 		head, path, _ := strings.Cut(record, "\t")
-		if e := ask[path]; e != nil {
+		// A directory is none of HEAD's entries: those are what is in it.
+		if e := ask[path]; e != nil && !strings.HasPrefix(head, "040000 ") {
 			e.inHead = true
 			e.headIsFile = !strings.HasPrefix(head, "160000 ")
 		}
