@@ -1,0 +1,80 @@
+package main
+
+import (
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary the command cachekey when it is called by
+// that name, which the tests put on PATH.
+func TestMain(m *testing.M) {
+	testscript.Main(isolated{m}, map[string]func(){"cachekey": main})
+}
+
+// isolated runs the tests with an empty home and nothing of the user's: no git
+// configuration, no Nix configuration, no language.
+type isolated struct{ m *testing.M }
+
+func (i isolated) Run() int {
+	dir, err := os.MkdirTemp("", "cachekey-test-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer removeAll(dir)
+	scratch = dir
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		for _, prefix := range []string{"GIT_", "NIX_", "XDG_", "GITHUB_", "LC_", "LANG", "CI"} {
+			if strings.HasPrefix(name, prefix) {
+				os.Unsetenv(name)
+			}
+		}
+	}
+	home := filepath.Join(dir, "home")
+	if err := writeHome(home); err != nil {
+		log.Fatal(err)
+	}
+	os.Setenv("HOME", home)
+	// With the race detector every cachekey would sleep for a second at its end.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	return i.m.Run()
+}
+
+// scratch is a directory that lives as long as the tests do.
+var scratch string
+
+// writeHome makes a home directory in which git commits, and clones from
+// directories (which submodules do).
+func writeHome(home string) error {
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(`[user]
+	name = Someone
+	email = someone@example.org
+[init]
+	defaultBranch = main
+[protocol "file"]
+	allow = always
+[advice]
+	detachedHead = false
+[gc]
+	auto = 0
+`), 0o644)
+}
+
+// removeAll removes what Nix has made read-only, too.
+func removeAll(dir string) {
+	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			os.Chmod(path, 0o755)
+		}
+		return nil
+	})
+	os.RemoveAll(dir)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestNix compares cachekey with real Nix: each script in testdata/nix builds
+// the corners of one topic with the real git, and its verbs (nix_verbs_test.go)
+// say whether both must agree.
+func TestNix(t *testing.T) {
+	both := requireNix(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                filepath.Join("testdata", "nix"),
+		RequireUniqueNames: true,
+		Condition:          condition,
+		Cmds:               both.verbs(),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
+			return writeHome(e.Getenv("HOME"))
+		},
+	})
+}
+
+// condition knows [root]: some corners need to change a file's owner.
+func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Getuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// A nix is a version of Nix with a store of its own, where it leaves the
+// machine's alone and no root is needed.
+type nix struct {
+	program, version, store string
+}
+
+// nixes are the current Nix and the oldest supported one.
+type nixes struct{ current, oldest nix }
+
+// requireNix gives both, which ./test names in the environment. Without them
+// the test is skipped, or fails where that must not be.
+func requireNix(t *testing.T) nixes {
+	t.Helper()
+	both, err := findNixes()
+	if err != nil {
+		if os.Getenv("CACHEKEY_TEST_REQUIRE_NIX") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("no comparison with Nix: %v (./test sets it)", err)
+	}
+	return both
+}
+
+var findNixes = sync.OnceValues(func() (both nixes, err error) {
+	if both.current, err = newNix("CACHEKEY_TEST_NIX"); err != nil {
+		return both, err
+	}
+	both.oldest, err = newNix("CACHEKEY_TEST_NIX_OLDEST")
+	return both, err
+})
+
+func newNix(variable string) (nix, error) {
+	n := nix{program: os.Getenv(variable), store: filepath.Join(scratch, strings.ToLower(variable))}
+	if n.program == "" {
+		return n, fmt.Errorf("%s does not name a nix", variable)
+	}
+	out, err := exec.Command(n.program, "--version").Output()
+	if err != nil {
+		return n, fmt.Errorf("%s: %w", variable, err)
+	}
+	n.version = strings.TrimPrefix(strings.TrimSpace(string(out)), "nix (Nix) ")
+	return n, nil
+}
+
+// flakeHash asks Nix for the narHash of the flake that dir is in. The error has
+// Nix's own words. Other environment variables than the usual ones come in env.
+func (n nix) flakeHash(dir string, env []string) (string, error) {
+	out, err := n.run(env, "flake", "metadata", "--json", "--offline", "--no-write-lock-file", "--store", n.store, dir)
+	if err != nil {
+		return "", err
+	}
+	var metadata struct{ Locked struct{ NarHash string } }
+	if err := json.Unmarshal(out, &metadata); err != nil {
+		return "", err
+	}
+	return metadata.Locked.NarHash, nil
+}
+
+// pathHash asks Nix for the hash of the directory as it is.
+func (n nix) pathHash(dir string, env []string) (string, error) {
+	out, err := n.run(env, "hash", "path", dir)
+	return strings.TrimSpace(string(out)), err
+}
+
+func (n nix) run(env []string, args ...string) ([]byte, error) {
+	// Nix remembers hashes by commit, and so would tell an old one of a
+	// tree that has changed in a way that git does not see.
+	cache, err := os.MkdirTemp(scratch, "cache-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(cache)
+	cmd := exec.Command(n.program, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
+	cmd.Dir = cache
+	cmd.Env = append(env[:len(env):len(env)],
+		"XDG_CACHE_HOME="+cache, "NIX_CONF_DIR="+cache, "NIX_USER_CONF_FILES=", "NIX_CONFIG=", "NO_COLOR=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("nix %s: %w\n%s", n.version, err, &stderr)
+	}
+	return out, nil
+}
+
+// ownHash asks cachekey. The error has its own words.
+func ownHash(dir string, env []string) (hash, stderr string, err error) {
+	cmd := exec.Command("cachekey", "nar-hash", dir)
+	cmd.Env = env
+	var errors bytes.Buffer
+	cmd.Stderr = &errors
+	out, err := cmd.Output()
+	if err != nil {
+		return "", errors.String(), fmt.Errorf("cachekey nar-hash: %w\n%s", err, &errors)
+	}
+	return strings.TrimSuffix(string(out), "\n"), errors.String(), nil
+}
