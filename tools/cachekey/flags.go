@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -24,7 +25,10 @@ func keyFlags(fs *pflag.FlagSet) func() (key.Options, error) {
 	fs.StringVar(&o.NarHash, "nar-hash", "", "the tree's narHash (`SRI`), instead of computing it")
 	fs.BoolVar(&o.AllowMissing, "allow-missing", false, "accept that there is no flake.lock or no manifest")
 	return func() (key.Options, error) {
-		var err error
+		err := setDefaults(fs, os.Getenv(defaultsVariable))
+		if err != nil {
+			return o, err
+		}
 		o.Extra, err = key.ParseExtra(*extra)
 		return o, err
 	}
