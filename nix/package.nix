@@ -22,7 +22,7 @@ buildGoModule {
 
   # The hash of what `go mod vendor` makes in the repository, which has the tests'
   # dependencies too. nix/update-vendor-hash computes it.
-  vendorHash = "sha256-WtxKoUGCH5woqpR/p+VMYj79X41zR9fNy2wxML9faTc=";
+  vendorHash = "sha256-A16Z7rxtJdmRBQbWxrZXN7B3jnLhIAmanh+Of2klyKw=";
   overrideModAttrs = _: {
     src = toSource {
       root = ../.;

@@ -30,7 +30,7 @@ let
   showOption = concatStringsSep ".";
   showValue =
     x: if isFunction x || isDerivation x then "<${builtins.typeOf x}>" else builtins.toJSON x;
-  showDefinitions = concatStringsSep "" (map (d: "\n- In `${d.file}': ${showValue d.value}"));
+  showDefinitions = lib.concatMapStrings (d: "\n- In `${d.file}': ${showValue d.value}");
 
   # An attribute set under mkIf, mkMerge or mkOverride, as plain sets whose values are.
   pushDown =

@@ -114,5 +114,7 @@ rec {
         in
         mapAttrs (_: e: e.value) (lib.filterAttrs (_: e: e.isDefined) entries);
     };
-  lazyAttrsOf = attrsOf;
+  lazyAttrsOf = type: attrsOf type // { description = "lazy attribute set of ${type.description}"; };
+
+  addCheck = type: check: type // { check = x: type.check x && check x; };
 }

@@ -6,7 +6,7 @@ for _input in ${nativeBuildInputs-} ${buildInputs-} $initialPath; do
 done
 unset _input
 export PATH HOME=/homeless-shelter SHELL=$shell TZ=UTC LC_ALL=C
-: "${NIX_BUILD_TOP:=${TMPDIR:-/tmp}}"
+: "${NIX_BUILD_TOP:=${TMPDIR:-/tmp}}" "${outputs:=out}" # `nix develop` reads outputs
 
 # Runs a phase or hook: a variable that holds code, or a function.
 _run() {

@@ -38,6 +38,12 @@ in
   inherit runCommand writeTextFile;
   writeText = name: text: writeTextFile { inherit name text; };
 
+  # Evaluates, and fails when it is built: there is no nixfmt to stand in.
+  nixfmt = runCommand "nixfmt" { meta.mainProgram = "nixfmt"; } ''
+    echo "the stand-in for nixpkgs has no nixfmt" >&2
+    exit 1
+  '';
+
   # nixpkgs runs shellcheck too.
   writeShellApplication =
     {

@@ -1,0 +1,39 @@
+# What this repository promises, name by name. What no sandbox can show (a wrong
+# hash refused, an error's words, a shell entered) is seen by offline/run.sh.
+{ self, pkgs }:
+let
+  inherit (pkgs) lib;
+  inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) cachekey same;
+  call = path: import path { inherit self pkgs; };
+  run =
+    name: inputs: text:
+    pkgs.runCommand name { nativeBuildInputs = inputs; } "${text}\ntouch $out";
+in
+{
+  inherit cachekey same;
+  go-tests = call ./go-tests.nix;
+  formatting = call ./formatting.nix;
+
+  # cachekey agrees with Nix about this flake's own tree, and about the
+  # dependencies that Nix has vendored.
+  nar-hash = run "nar-hash" [ cachekey ] ''
+    computed=$(cachekey nar-hash ${self})
+    [ "$computed" = ${self.narHash} ] || { echo "$computed is not ${self.narHash}"; exit 1; }
+  '';
+  vendor-hash = run "vendor-hash" [ cachekey ] ''
+    computed=$(cachekey nar-hash ${cachekey.goModules})
+    [ "$computed" = ${cachekey.vendorHash} ] ||
+      { echo "vendorHash is ${cachekey.vendorHash}, and should be $computed: run nix/update-vendor-hash"; exit 1; }
+  '';
+
+  options-page = run "options-page" [ pkgs.diffutils ] ''
+    diff ${../docs/options.md} ${pkgs.writeText "options.md" (self.lib.optionsDoc lib)} ||
+      { echo "docs/options.md is not what the options say: nix run .#update-options"; exit 1; }
+  '';
+  module = call ./module.nix;
+  options = call ./options.nix;
+  shell-hook = call ./shell-hook.nix;
+  template = call ./template.nix;
+}
+// call ./two-pass.nix
+// call ./two-pass-twins.nix

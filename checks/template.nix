@@ -1,0 +1,28 @@
+# The template is a flake that works: its outputs are evaluated with this flake as
+# its input, and its own checks are built.
+{ self, pkgs }:
+let
+  inherit (pkgs) lib;
+  inherit (pkgs.stdenv.hostPlatform) system;
+  outputs = (import ../templates/default/flake.nix).outputs {
+    self = outputs // {
+      outPath = ../templates/default;
+    };
+    nixpkgs = {
+      inherit lib;
+      legacyPackages.${system} = pkgs;
+    };
+    cachekey = self;
+  };
+in
+pkgs.runCommand "template"
+  {
+    checks = lib.attrValues outputs.checks.${system};
+    devShell = outputs.devShells.${system}.default;
+    keyProgram = outputs.apps.${system}.default.program;
+    description = outputs.apps.${system}.two-pass.meta.description;
+  }
+  ''
+    [ -n "$checks" ]
+    touch "$out"
+  ''

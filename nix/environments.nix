@@ -1,0 +1,27 @@
+# The environments of the tool sets that the manifests of `ciCache.src` ask for, in
+# the files in which the runner remembers them.
+{
+  lib,
+  pkgs,
+  cfg,
+}:
+let
+  # Only the manifests: no other change of the source makes the environments anew.
+  manifests = builtins.path {
+    path = cfg.src;
+    name = "manifests";
+    filter =
+      path: type:
+      type == "directory"
+      || lib.elem (baseNameOf path) [
+        "same.yaml"
+        "same.work.yaml"
+      ];
+  };
+  packages = lib.mapAttrsToList (alias: package: "--package=${alias}=${package}") cfg.environments;
+in
+pkgs.runCommand "same-environments" { } ''
+  ${lib.getExe cfg.same.package} env -C ${manifests} --out "$out" \
+    --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs packages} ||
+    { echo "ciCache.environments does not fit the manifests of ciCache.src: see above" >&2; exit 1; }
+''

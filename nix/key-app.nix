@@ -1,0 +1,24 @@
+# `cachekey` with the module's options built in, as the defaults of its flags.
+{
+  lib,
+  pkgs,
+  cfg,
+}:
+let
+  defaults =
+    lib.optionalAttrs (cfg.prefix != "same") { prefix = [ cfg.prefix ]; }
+    // lib.optionalAttrs (cfg.locks != [ ]) { lock = cfg.locks; }
+    // lib.optionalAttrs (cfg.taskFiles != [ ]) { task-file = cfg.taskFiles; }
+    // lib.optionalAttrs (cfg.extra != { }) {
+      extra = lib.mapAttrsToList (name: value: "${name}=${value}") cfg.extra;
+    };
+in
+# Nothing to build in: the program itself, which is one static file.
+if defaults == { } then
+  cfg.package
+else
+  pkgs.writeShellApplication {
+    name = "cachekey";
+    runtimeEnv.CACHEKEY_DEFAULTS = builtins.toJSON defaults;
+    text = ''exec ${lib.getExe cfg.package} "$@"'';
+  }

@@ -1,0 +1,47 @@
+# This repository as its own user: the module that it exports, over its own source.
+{ self }:
+pkgs:
+let
+  inherit
+    (self.lib.evalModule pkgs {
+      ciCache = {
+        src = self;
+        tasks = [ "build" ];
+        # The tasks take their Go modules from the network, which no check has.
+        check.enable = false;
+        check.packages = [ pkgs.go ];
+      };
+    })
+    config
+    ;
+  packages = self.packages.${pkgs.stdenv.hostPlatform.system};
+  app = description: program: {
+    type = "app";
+    inherit program;
+    meta = { inherit description; };
+  };
+in
+{
+  apps = rec {
+    cachekey = config.ciCache.app;
+    default = cachekey;
+    same = app packages.same.meta.description (pkgs.lib.getExe packages.same);
+    two-pass = config.ciCache.twoPass;
+    update-options = app "Write docs/options.md" (
+      pkgs.lib.getExe (
+        pkgs.writeShellApplication {
+          name = "update-options";
+          text = "cat ${pkgs.writeText "options.md" (self.lib.optionsDoc pkgs.lib)} > docs/options.md";
+        }
+      )
+    );
+  };
+
+  devShell = pkgs.mkShellNoCC {
+    inputsFrom = [ config.ciCache.devShell ];
+    packages = [
+      pkgs.go
+      pkgs.jq
+    ];
+  };
+}

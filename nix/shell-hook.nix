@@ -1,0 +1,20 @@
+# The devShell hook: shell-hook.sh, told what the module says.
+{
+  lib,
+  pkgs,
+  cfg,
+}:
+let
+  cachekey = import ./key-app.nix { inherit lib pkgs cfg; };
+  environments =
+    lib.optionalString (cfg.environments != { })
+      "${import ./environments.nix {
+        inherit lib pkgs cfg;
+      }}";
+in
+''
+  . ${./shell-hook.sh}
+  cachekey_enter ${cachekey} ${lib.getBin pkgs.coreutils} ${lib.boolToString cfg.exportKey} \
+    ${lib.getExe cfg.same.package} "${environments}"
+  unset -f cachekey_enter
+''
