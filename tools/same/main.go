@@ -12,6 +12,8 @@ func program() *cli.Program {
 		Short: "runs the tasks of same.yaml and skips what has not changed",
 		Commands: []*cli.Command{
 			runCommand(),
+			planCommand(),
+			cleanCommand(),
 		},
 	}
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"cachekey/internal/build"
 	"cachekey/internal/cli"
+	"cachekey/internal/key"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
 )
@@ -27,10 +30,14 @@ func open(dir string, o *cli.IO, names []string) (*build.Runner, []*manifest.Tas
 	if err != nil {
 		return nil, nil, err
 	}
+	system, err := key.System(runtime.GOOS, runtime.GOARCH)
+	if err != nil {
+		return nil, nil, err
+	}
 	return &build.Runner{
 		Workspace: w,
-		Resolver:  resolver(w, o),
-		System:    system(),
+		Resolver:  resolver(w, system, o),
+		System:    system,
 		Own:       ownPath(),
 		LookupEnv: os.LookupEnv,
 		Warnf:     o.Warnf,
@@ -49,15 +56,23 @@ func known(w *manifest.Workspace) string {
 	return text
 }
 
-func resolver(w *manifest.Workspace, o *cli.IO) *nixenv.Resolver {
-	return &nixenv.Resolver{Root: w.Root, System: system(), Warnf: o.Warnf}
+// resolver finds the flake whose lock rules: the one in the workspace's root or
+// above it, up to the root of its git work tree.
+func resolver(w *manifest.Workspace, system string, o *cli.IO) *nixenv.Resolver {
+	r := &nixenv.Resolver{Root: w.Root, System: system, Warnf: o.Warnf}
+	r.Locks = func(ctx context.Context) (string, error) { return key.LocksDigest(ctx, w.Root) }
+	for dir := w.Root; ; dir = filepath.Dir(dir) {
+		if exists(filepath.Join(dir, "flake.nix")) {
+			r.Flake = dir
+			return r
+		}
+		if exists(filepath.Join(dir, ".git")) || dir == filepath.Dir(dir) {
+			return r
+		}
+	}
 }
 
-// system is this machine's, as Nix calls it.
-func system() string {
-	arch := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}[runtime.GOARCH]
-	if arch == "" {
-		arch = runtime.GOARCH
-	}
-	return arch + "-" + runtime.GOOS
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }

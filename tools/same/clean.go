@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+
+	"cachekey/internal/build"
+	"cachekey/internal/cli"
+	"cachekey/internal/manifest"
+)
+
+const cleanLong = `What tasks made stays where it is; every task runs again next time.
+
+Examples:
+  same clean          forget what tasks made: .same/store
+  same clean --all    forget resolved tools and environments too: .same/cache`
+
+func cleanCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "clean",
+		Args:  "[flags]",
+		Short: "forget what is remembered",
+		Long:  cleanLong,
+		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
+			dir := directoryFlag(fs)
+			all := fs.Bool("all", false, "the caches too")
+			return func(ctx context.Context, o *cli.IO, args []string) error {
+				if len(args) > 0 {
+					return cli.Usagef("clean takes no task: it forgets all of them")
+				}
+				w, err := manifest.Load(*dir)
+				if err != nil {
+					return err
+				}
+				r := &build.Runner{Workspace: w, Report: &build.Lines{To: o.Err}, Warnf: o.Warnf}
+				return r.Forget(ctx, *all)
+			}
+		},
+	}
+}
