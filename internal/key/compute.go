@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nix-community/go-nix/pkg/nixbase32"
@@ -58,7 +59,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 		return nil
 	})
 	group.Go(func() (err error) {
-		both := &selection{patterns: append(locks.patterns[:len(locks.patterns):len(locks.patterns)], tasks.patterns...)}
+		both := &selection{patterns: slices.Concat(locks.patterns, tasks.patterns)}
 		untracked, err = both.untracked(running, t)
 		return err
 	})
@@ -111,14 +112,10 @@ func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
 		flakeDir = filepath.ToSlash(rel)
 	}
 	defaults := DefaultLocks(flakeDir)
-	locks = &selection{name: "locks", patterns: defaults, required: defaults[0], flag: "--lock", modules: true}
-	tasks = &selection{name: "tasks", patterns: DefaultTaskFiles, flag: "--task-file"}
-	if len(o.Locks) > 0 {
-		locks.patterns, locks.given = o.Locks, true
-	}
-	if len(o.TaskFiles) > 0 {
-		tasks.patterns, tasks.given = o.TaskFiles, true
-	}
+	locks = &selection{name: "locks", required: defaults[0], flag: "--lock", modules: true}
+	locks.use(o.Locks, defaults)
+	tasks = &selection{name: "tasks", flag: "--task-file"}
+	tasks.use(o.TaskFiles, DefaultTaskFiles)
 	return locks, tasks
 }
 

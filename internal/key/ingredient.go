@@ -10,8 +10,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bmatcuk/doublestar/v4"
-
 	"cachekey/internal/cli"
 	"cachekey/internal/source"
 )
@@ -20,15 +18,26 @@ import (
 // from.
 type selection struct {
 	name     string
-	patterns []string
+	patterns []pattern
 	given    bool   // by the user: then each of them must match
 	flag     string // that gives them
 	required string // where they are not given: the pattern that must match, or "" for any one of them
 	modules  bool   // submodules are entries too
 }
 
+// use takes the given patterns, or the defaults if there are none.
+func (s *selection) use(given, defaults []string) {
+	globs := defaults
+	if len(given) > 0 {
+		globs, s.given = given, true
+	}
+	for _, g := range globs {
+		s.patterns = append(s.patterns, newPattern(g))
+	}
+}
+
 func (s *selection) matches(p string) bool {
-	return slices.ContainsFunc(s.patterns, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, p) })
+	return slices.ContainsFunc(s.patterns, func(pattern pattern) bool { return pattern.matches(p) })
 }
 
 // an entry of an ingredient, not yet hashed.
@@ -105,20 +114,24 @@ func (s *selection) missing(ctx context.Context, t *source.Tree, allow bool) err
 			if len(t.Files(s.matches)) > 0 {
 				return nil
 			}
-			return s.missingError(ctx, t, strings.Join(s.patterns, " and "), s)
+			return s.missingError(ctx, t, s)
 		}
-		want = []string{s.required}
+		want = []pattern{newPattern(s.required)}
 	}
 	for _, p := range want {
-		one := &selection{patterns: []string{p}, given: s.given, flag: s.flag}
+		one := &selection{patterns: []pattern{p}, given: s.given, flag: s.flag}
 		if len(t.Files(one.matches)) == 0 {
-			return s.missingError(ctx, t, p, one)
+			return s.missingError(ctx, t, one)
 		}
 	}
 	return nil
 }
 
-func (s *selection) missingError(ctx context.Context, t *source.Tree, what string, one *selection) error {
+func (s *selection) missingError(ctx context.Context, t *source.Tree, one *selection) error {
+	var globs []string
+	for _, p := range one.patterns {
+		globs = append(globs, p.glob)
+	}
 	seen := "is a file"
 	if t.Git {
 		seen = "is a file that git tracks"
@@ -127,7 +140,7 @@ func (s *selection) missingError(ctx context.Context, t *source.Tree, what strin
 				"git -C %q add %q", t.Root, untracked[0])
 		}
 	}
-	err := fmt.Errorf("nothing that matches %s in %q %s", what, t.Root, seen)
+	err := fmt.Errorf("nothing that matches %s in %q %s", strings.Join(globs, " or "), t.Root, seen)
 	if s.given {
 		return cli.WithHint(err, "correct the pattern given with %s, or accept it with --allow-missing", s.flag)
 	}
@@ -138,7 +151,7 @@ func (s *selection) missingError(ctx context.Context, t *source.Tree, what strin
 func (s *selection) untracked(ctx context.Context, t *source.Tree) ([]string, error) {
 	var names []string
 	for _, p := range s.patterns {
-		names = append(names, literalNames(path.Base(p))...)
+		names = append(names, literalNames(path.Base(p.glob))...)
 	}
 	return t.Untracked(ctx, s.matches, names)
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -89,6 +90,8 @@ func checkPattern(p string) error {
 	switch {
 	case p == "":
 		return cli.Usagef("an empty pattern")
+	case !utf8.ValidString(p):
+		return cli.Usagef("the pattern %q is not UTF-8", p)
 	case !doublestar.ValidatePattern(p):
 		return cli.WithHint(cli.Usagef("%q is not a pattern", p), "it has * ? ** [class] and {a,b}; a bracket that is meant literally is \\[")
 	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):

@@ -84,7 +84,14 @@ func (t *Tree) leaf(path string, st stamp) (node, error) {
 	return n, nil
 }
 
-func (t *Tree) abs(path string) string { return filepath.Join(t.Root, filepath.FromSlash(path)) }
+// abs is filepath.Join for paths that need no cleaning: it is called for every
+// file.
+func (t *Tree) abs(path string) string {
+	if path == "" || t.Root == "/" {
+		return filepath.Join(t.Root, path)
+	}
+	return t.Root + "/" + path
+}
 
 func readNames(dir string) ([]string, error) {
 	f, err := os.Open(dir)
