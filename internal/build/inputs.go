@@ -71,11 +71,7 @@ func (r *Runner) recipe(ctx context.Context, t *manifest.Task) (map[string]diges
 	if err != nil {
 		return nil, err
 	}
-	var tools []string
-	for _, tool := range resolution.Tools {
-		tools = append(tools, tool.Alias, tool.Digest)
-	}
-	recipe[partTools] = parts('n', tools...)
+	recipe[partTools] = resolution.Digest()
 	return recipe, nil
 }
 
