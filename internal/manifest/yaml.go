@@ -16,7 +16,7 @@ import (
 
 const (
 	maxFile  = 1 << 20 // bytes of one manifest: some 10,000 tasks
-	maxRead  = 1 << 24 // bytes and nodes of one manifest, counted again wherever an alias repeats them
+	maxRead  = 1 << 22 // bytes and nodes of one manifest, counted again wherever an alias repeats them
 	maxMerge = 16      // levels of `<<` in `<<`
 )
 

@@ -42,8 +42,9 @@ type Resolver struct {
 	// default is the nearest one above Root, not beyond a git root.
 	Flake string
 	// Locks gives the digest of the flake's locks, which is what a tool of the
-	// workspace's own flake (".#lint") counts by. The default is key.LocksDigest.
-	Locks func(ctx context.Context, flake string) (string, error)
+	// workspace's own flake (".#lint") counts by. The default is key.LocksDigest of
+	// Root. It is called once.
+	Locks func(context.Context) (string, error)
 	// Nix is the program to call. The default is nix, searched on PATH.
 	Nix string
 	// Nixhub is the address of the API, for a mirror or a test. The default is the public one.
@@ -76,9 +77,9 @@ func (r *Resolver) init() {
 			r.nixhubPolicy = patient
 		}
 		if r.Locks == nil {
-			r.Locks = key.LocksDigest
+			r.Locks = func(ctx context.Context) (string, error) { return key.LocksDigest(ctx, r.Root) }
 		}
-		r.locks = sync.OnceValues(func() (string, error) { return r.Locks(context.Background(), r.Flake) })
+		r.locks = sync.OnceValues(func() (string, error) { return r.Locks(context.Background()) })
 		r.lock = sync.OnceValues(func() (*lockFile, error) { return readLock(r.Flake) })
 	})
 }
