@@ -78,17 +78,18 @@ func fits(info *samedir.BuildInfo, t *manifest.Task) error {
 	return nil
 }
 
-// scanPresent gives what lies at t's targets, and the first that is not there.
-func (r *Runner) scanPresent(ctx context.Context, t *manifest.Task) (outputs []samedir.Output, missing string, err error) {
+// scanPresent gives what lies at t's targets. missing tells of the first target
+// that is not there.
+func (r *Runner) scanPresent(ctx context.Context, t *manifest.Task) (outputs []samedir.Output, missing, err error) {
 	for _, target := range t.Targets {
 		found, err := r.tree.Scan(ctx, target)
 		if errors.Is(err, tree.ErrNotThere) {
-			if missing == "" {
-				missing = target
+			if missing == nil {
+				missing = fmt.Errorf("target %q was not made: %w", target, err)
 			}
 			continue
 		} else if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		outputs = append(outputs, found...)
 	}

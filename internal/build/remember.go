@@ -44,6 +44,19 @@ func (r *Runner) remember(ctx context.Context, t *manifest.Task, in *inputs, out
 	}
 }
 
+// heal gives the store back the blobs that it has lost, from outputs that are
+// in place. What fails here costs a later run, not this one.
+func (r *Runner) heal(outputs []samedir.Output) {
+	for _, o := range outputs {
+		if o.Type == samedir.TypeFile {
+			if err := r.keep(o); err != nil {
+				r.cannotRemember(err)
+				return
+			}
+		}
+	}
+}
+
 // keep puts one output into the store.
 func (r *Runner) keep(o samedir.Output) error {
 	if r.dir.HasBlob(o.Digest, o.Size) {

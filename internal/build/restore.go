@@ -26,6 +26,7 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 	}
 	diff := compare(have, info.Outputs)
 	if diff.none() {
+		r.heal(info.Outputs)
 		return nil
 	}
 	staged, err := r.stage(ctx, diff.wrong)

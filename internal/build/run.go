@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"cachekey/internal/digest"
@@ -69,29 +68,25 @@ type result struct {
 	saved  time.Duration
 }
 
-// limits bound what goes on at once: checking, which is our own work, by the
-// cores; executing by --jobs.
-type limits struct{ checks, jobs chan struct{} }
-
-func newLimits(jobs int) limits {
-	return limits{make(chan struct{}, runtime.GOMAXPROCS(0)), make(chan struct{}, jobs)}
-}
-
-// do skips or runs one task whose dependencies are done. stopped says, when
-// its turn to execute has come, that it is not to start any more.
-func (r *Runner) do(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest, l limits, stopped func() bool) result {
-	l.checks <- struct{}{}
-	in, res := r.check(ctx, t, depends, stopped)
-	<-l.checks
+// do skips or runs one task whose dependencies are done, and whose way through
+// the gate of checks was asked for. stopped says whether nothing is to start
+// any more.
+func (s *schedule) do(ctx context.Context, t *manifest.Task, check <-chan struct{}) result {
+	stopped := func() bool { return ctx.Err() != nil || s.stopped() }
+	<-check
+	in, res := s.r.check(ctx, t, s.depends(t), stopped)
 	if res != nil {
+		s.checks.leave()
 		return *res
 	}
-	l.jobs <- struct{}{}
-	defer func() { <-l.jobs }()
+	perform := s.jobs.enter(s.place[t.Name])
+	s.checks.leave()
+	<-perform
+	defer s.jobs.leave()
 	if stopped() {
 		return result{err: errNotStarted}
 	}
-	return r.perform(ctx, t, in)
+	return s.r.perform(ctx, t, in)
 }
 
 var errNotStarted = errors.New("not started")

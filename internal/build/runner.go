@@ -5,7 +5,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -106,8 +105,8 @@ func under(p string, targets []string) bool {
 // an error.
 func (r *Runner) scan(ctx context.Context, t *manifest.Task) ([]samedir.Output, error) {
 	outputs, missing, err := r.scanPresent(ctx, t)
-	if err == nil && missing != "" {
-		err = fmt.Errorf("target %q was not made", missing)
+	if err == nil {
+		err = missing
 	}
 	return outputs, err
 }

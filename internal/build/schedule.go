@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 
 	"cachekey/internal/digest"
@@ -12,8 +13,10 @@ import (
 // A schedule gives every task its turn: when all that it depends on is done.
 type schedule struct {
 	r       *Runner
-	limits  limits
+	checks  *gate // our own work, bounded by the cores
+	jobs    *gate // the tasks' work, bounded by --jobs
 	tasks   []*manifest.Task
+	place   map[string]int              // of a task in tasks
 	waits   map[string]int              // how many dependencies a task still waits for
 	waiting map[string][]*manifest.Task // which tasks wait for it
 	running sync.WaitGroup
@@ -26,10 +29,12 @@ type schedule struct {
 
 func newSchedule(r *Runner, tasks []*manifest.Task) *schedule {
 	s := &schedule{
-		r: r, limits: newLimits(r.Jobs), tasks: tasks,
+		r: r, tasks: tasks, place: make(map[string]int, len(tasks)),
+		checks: newGate(min(runtime.GOMAXPROCS(0), r.Jobs)), jobs: newGate(r.Jobs),
 		waits: make(map[string]int), waiting: make(map[string][]*manifest.Task), results: make(map[string]result),
 	}
-	for _, t := range tasks {
+	for i, t := range tasks {
+		s.place[t.Name] = i
 		s.waits[t.Name] = len(t.DependsOn)
 		for _, d := range t.DependsOn {
 			s.waiting[d] = append(s.waiting[d], t)
@@ -49,8 +54,9 @@ func (s *schedule) run(ctx context.Context) {
 }
 
 func (s *schedule) start(ctx context.Context, t *manifest.Task) {
+	check := s.checks.enter(s.place[t.Name])
 	s.running.Go(func() {
-		res := s.r.do(ctx, t, s.depends(t), s.limits, func() bool { return ctx.Err() != nil || s.stopped() })
+		res := s.do(ctx, t, check)
 		for _, next := range s.finish(t, res) {
 			s.start(ctx, next)
 		}
