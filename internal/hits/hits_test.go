@@ -1,0 +1,202 @@
+package hits
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// TestLogs reads the logs of testdata: each file says what it is in its
+// comment, has a log and, in "want", the status of each task.
+func TestLogs(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no logs: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			log, want := readCase(t, file)
+			r := NewReader()
+			if err := r.Read(bytes.NewReader(log)); err != nil {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			for _, task := range r.Log().Tasks {
+				fmt.Fprintf(&got, "%s %s %s\n", task.Name, task.Status, task.Took)
+			}
+			if got.String() != want {
+				t.Errorf("got\n%swant\n%s", got.String(), want)
+			}
+		})
+	}
+}
+
+// readCase gives a log, in which \e is an escape and \r a carriage return, and what it says.
+func readCase(t testing.TB, file string) (log []byte, want string) {
+	t.Helper()
+	a, err := txtar.ParseFile(file)
+	if err != nil || len(a.Files) != 2 {
+		t.Fatalf("%s: %v", file, err)
+	}
+	text := strings.NewReplacer(`\e`, "\x1b", `\r`, "\r", `\t`, "\t", `\b`, "\ufeff").Replace(string(a.Files[0].Data))
+	return []byte(text), string(a.Files[1].Data)
+}
+
+func TestLongLinesAndLogsAreCheap(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	log := "[a] Starting...\n[a] " + long + "\n[a] Completed in 1.0s" + long + "\n[b] Skipped (Cached)" + long + "\n[a] Completed in 2.0s"
+	r := NewReader()
+	if err := r.Read(strings.NewReader(log)); err != nil {
+		t.Fatal(err)
+	}
+	if l := r.Log(); len(l.Tasks) != 1 || l.Tasks[0] != (Task{Name: "a", Status: Ran, Took: 2 * time.Second}) {
+		t.Errorf("got %+v", l.Tasks)
+	}
+	r = NewReader()
+	var b strings.Builder
+	for i := range MaxTasks + 1 {
+		fmt.Fprintf(&b, "[t%d] Starting...\n", i)
+	}
+	if err := r.Read(strings.NewReader(b.String())); err == nil {
+		t.Error("any number of tasks is taken")
+	}
+}
+
+func logOf(statuses ...Status) *Log {
+	l := &Log{}
+	for i, s := range statuses {
+		l.Tasks = append(l.Tasks, Task{Name: string(rune('a' + i)), Status: s})
+	}
+	return l
+}
+
+func TestRequirement(t *testing.T) {
+	for _, c := range []struct {
+		require string
+		log     *Log
+		wrong   string
+	}{
+		{"all", logOf(Skipped, Skipped), ""},
+		{"all", logOf(Skipped, Ran, Unfinished), `task "b" is to be skipped, and ran; task "c" is to be skipped, and did not finish`},
+		{"100%", logOf(Skipped, Failed), `task "b" is to be skipped, and failed`},
+		{"none", logOf(Ran, Failed), ""},
+		{"none", logOf(Ran, Skipped), `task "b" was skipped, and none is to be`},
+		{"50%", logOf(Ran, Skipped), ""},
+		{"51%", logOf(Ran, Skipped), "1 of 2 tasks were skipped, less than 51%"},
+		{"34%", logOf(Ran, Skipped, Ran), "1 of 3 tasks were skipped, less than 34%"},
+		{"33%", logOf(Ran, Skipped, Ran), ""},
+		{"0%", logOf(Ran), ""},
+		{"b", logOf(Ran, Skipped), ""},
+		{"a,b", logOf(Ran, Skipped), `task "a" is to be skipped, and ran`},
+		{"zebra", logOf(Skipped), `task "zebra" is to be skipped, and is not in the log`},
+	} {
+		r, err := ParseRequirement(c.require)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(r.Check(c.log), "; "); got != c.wrong {
+			t.Errorf("%s: got %q, want %q", c.require, got, c.wrong)
+		}
+	}
+	for _, bad := range []string{"", "101%", "-1%", "1.5%", "07%", "%", "a,,b", ",", "+5%"} {
+		if _, err := ParseRequirement(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	plan := func(states ...string) *Plan {
+		text := `{"schema":"v1","tasks":[`
+		for i, s := range states {
+			text += strings.Repeat(",", min(i, 1)) + fmt.Sprintf(`{"task":%q,"state":%q,"reasons":[]}`, string(rune('a'+i)), s)
+		}
+		p, err := ParsePlan(strings.NewReader(text + "]}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, c := range []struct {
+		plan  *Plan
+		log   *Log
+		wrong string
+	}{
+		{plan("cached", "run", "depends", "depends"), logOf(Skipped, Ran, Skipped, Ran), ""},
+		{plan("cached"), logOf(Ran), `task "a" was planned as cached, and ran`},
+		{plan("cached"), logOf(Failed), `task "a" was planned as cached, and failed`},
+		{plan("cached", "cached"), logOf(Skipped), `task "b" was planned as cached, and is not in the log`},
+		{plan("run"), logOf(Skipped), `task "a" was planned to run, and was skipped`},
+		{plan("run", "run"), logOf(Failed), ""}, // after a failure the rest does not run
+		{plan(), logOf(Ran), ""},
+	} {
+		if got := strings.Join(c.plan.Check(c.log), "; "); got != c.wrong {
+			t.Errorf("got %q, want %q", got, c.wrong)
+		}
+	}
+	for _, bad := range []string{"", "[]", "{}", `{"tasks":null}`, `{"tasks":[{"task":"a"}]}`, `{"tasks":[{"state":"run"}]}`, `{"tasks":[{"task":"a","state":"Cached"}]}`} {
+		if _, err := ParsePlan(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+// FuzzRead: whatever a task prints between its beginning and its end, it ran; and no other
+// task appears because of it.
+func FuzzRead(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, file := range files {
+		log, _ := readCase(f, file)
+		f.Add(log)
+	}
+	f.Add([]byte("Skipped (Cached)\nCompleted in 1s\nSkipped (Cached)\n~ Cached\nStarting...\n~ Cached"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		r := NewReader()
+		if err := r.Read(bytes.NewReader(said)); err != nil {
+			return
+		}
+		for _, task := range r.Log().Tasks {
+			if task.Name == "" || len(task.Name) > maxName || task.Took < 0 {
+				t.Fatalf("%+v", task)
+			}
+		}
+		var log bytes.Buffer
+		log.WriteString("[b] Skipped (Cached)\n[a] Starting...\n")
+		for line := range bytes.SplitSeq(said, []byte("\n")) {
+			fmt.Fprintf(&log, "[a] %s\n", line)
+		}
+		log.WriteString("[a] Completed in 1.0s\n")
+		r = NewReader()
+		if err := r.Read(&log); err != nil {
+			t.Fatal(err)
+		}
+		l := r.Log()
+		if len(l.Tasks) != 2 || l.Task("a").Status != Ran || l.Task("b").Status != Skipped {
+			t.Fatalf("task a printed %q, and the log says %+v", said, l.Tasks)
+		}
+	})
+}
+
+// A code span ends at a backquote, a table's cell at a bar, even after a backslash, and both at a newline.
+func TestCodeSpansHoldAnyName(t *testing.T) {
+	for _, s := range []string{"a", "", " ", " a ", "`", "``a`", `a|b`, `a\|b`, `a\`, "a\nb", "a\r\n| x", "\xff", "<script>", "[x](y)", "\u202e", strings.Repeat("é", 2000)} {
+		got := code(s)
+		inside := strings.TrimSuffix(strings.TrimPrefix(got, "`"), "`")
+		if len(inside) != len(got)-2 || inside == "" || strings.ContainsAny(inside, "`|\n\r") || strings.TrimSpace(inside) != inside {
+			t.Errorf("%q gave %q", s, got)
+		}
+	}
+	for s, want := range map[string]string{"web:build": "`web:build`", `say "x"`: "`say \"x\"`", "a`|": "`a\\x60\\x7c`"} {
+		if got := code(s); got != want {
+			t.Errorf("%q gave %q, want %q", s, got, want)
+		}
+	}
+}
