@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -68,10 +67,10 @@ tree as it was when the key was computed. If not, the exit code is 1.
 				}
 				sayVerdict(o, v)
 				if *forGitHub {
-					failed = errors.Join(failed, outputVerdict(o, v))
+					failed = cli.Join(failed, outputVerdict(o, v))
 				}
 				if *asJSON {
-					failed = errors.Join(failed, printJSON(o.Out, v))
+					failed = cli.Join(failed, printJSON(o.Out, v))
 				}
 				if failed == nil && *strict && v.Flawed() {
 					return cli.ErrFailed
@@ -88,7 +87,7 @@ func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given
 	doc, err := key.Compute(ctx, opts)
 	if err != nil {
 		v, cleared := seal.Empty(root, "it can't be said which checkout this is")
-		return v, errors.Join(err, cleared)
+		return v, cli.Join(err, cleared)
 	}
 	locks, tree := doc.Ingredient("locks").Digest, doc.Ingredient("tree").Digest
 	if given != nil {
@@ -96,7 +95,7 @@ func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given
 	}
 	if given != nil && given.Tree != tree {
 		v, cleared := seal.Empty(root, "the tree is not the one of --key")
-		return v, errors.Join(cli.WithHint(
+		return v, cli.Join(cli.WithHint(
 			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
 			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)
 	}
