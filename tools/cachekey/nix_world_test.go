@@ -1,0 +1,298 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A world is a git repository to which things happen at random.
+type world struct {
+	t    *testing.T
+	root string
+	rand *rand.Rand
+	done strings.Builder // what has happened
+}
+
+// Few names, so that they meet; among them those that sort differently as a
+// path, as a git tree entry and in a NAR, and those that Nix gets wrong.
+var worldNames = []string{
+	"a", "a.b", "a-b", "a0", "foo", "foo\xc3\xa9", "foo\x80", "foo-x", "\xc3\xa9", "\xff",
+	"dir", "dir2", "deep", "sp ace", "new\nline", "..data", ".hidden", "ignored", "sub", "Foo",
+}
+
+func newWorld(t *testing.T, root string, seed uint64) *world {
+	w := &world{t: t, root: root, rand: rand.New(rand.NewPCG(seed, 0))}
+	if out, err := exec.Command("git", "init", "-q", root).CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v\n%s", err, out)
+	}
+	w.write("flake.nix", "{ outputs = _: { }; }\n")
+	w.git("add", "flake.nix")
+	for range 8 {
+		w.write(w.path(), w.text())
+	}
+	w.git("add", ".")
+	w.git("commit", "-q", "-m", "start")
+	return w
+}
+
+// live lets n things happen.
+func (w *world) live(n int) {
+	total := 0
+	for _, e := range events {
+		total += e.weight
+	}
+	for range n {
+		at := w.rand.IntN(total)
+		for _, e := range events {
+			if at -= e.weight; at < 0 {
+				e.happen(w)
+				break
+			}
+		}
+	}
+}
+
+type event struct {
+	weight int
+	happen func(*world)
+}
+
+// Most of these fail now and then, because they make no sense where they
+// happen; that is part of the game.
+var events = []event{
+	{12, func(w *world) { w.write(w.path(), w.text()) }},
+	{6, func(w *world) { w.write(w.known(), w.text()) }},
+	{8, func(w *world) { w.remove(w.known()) }},
+	{2, func(w *world) { w.remove(filepath.Dir(w.known())) }},
+	{4, func(w *world) { w.chmod(w.known(), []string{"0644", "0755", "0654", "0700", "0444"}[w.rand.IntN(5)]) }},
+	{4, func(w *world) { w.link(w.text(), w.path()) }},
+	{3, func(w *world) { w.link(w.name(), w.known()) }},
+	{3, func(w *world) { w.mkdir(w.path()) }},
+	{1, func(w *world) { w.fifo(w.path()) }},
+	{4, func(w *world) { w.move(w.known(), w.path()) }},
+	{2, func(w *world) { w.move(filepath.Dir(w.known()), w.path()) }},
+	{3, func(w *world) { w.move(w.known(), w.known()) }},
+	{8, func(w *world) { w.git("add", w.known()) }},
+	{4, func(w *world) { w.git("add", "-A", ".") }},
+	{3, func(w *world) { w.git("add", "-f", w.known()) }},
+	{3, func(w *world) { w.git("add", "-N", w.known()) }},
+	{3, func(w *world) { w.git("rm", "-q", "-f", "-r", w.tracked()) }},
+	{3, func(w *world) { w.git("rm", "-q", "-r", "--cached", w.tracked()) }},
+	{3, func(w *world) { w.git("mv", "-f", w.tracked(), w.path()) }},
+	{6, func(w *world) { w.git("commit", "-q", "-m", "more") }},
+	{2, func(w *world) { w.git("checkout", "-q", "--", w.tracked()) }},
+	{1, func(w *world) { w.git("reset", "-q", "--", w.tracked()) }},
+	{4, func(w *world) { w.git("update-index", "--assume-unchanged", w.tracked()) }},
+	{4, func(w *world) { w.git("update-index", "--skip-worktree", w.tracked()) }},
+	{1, func(w *world) { w.git("update-index", "--no-assume-unchanged", w.tracked()) }},
+	{2, func(w *world) { w.git("update-index", "--chmod=+x", w.tracked()) }},
+	{1, func(w *world) { w.git("update-index", "--index-version", strconv.Itoa(2+w.rand.IntN(3))) }},
+	{2, (*world).merge},
+	{2, (*world).conflict},
+	{2, (*world).gitlink},
+	{2, (*world).replaceByGitlink},
+	{3, (*world).nestedRepository},
+	{2, func(w *world) { w.write(".gitignore", w.name()+"\n") }},
+	{1, func(w *world) { w.write(filepath.Join(filepath.Dir(w.known()), ".gitignore"), "*\n") }},
+	{1, func(w *world) { w.write(".gitattributes", "* text=auto eol=crlf\n") }},
+	{1, func(w *world) { w.git("config", "core.autocrlf", []string{"true", "false", "input"}[w.rand.IntN(3)]) }},
+	{1, func(w *world) { w.git("config", "core.fileMode", []string{"true", "false"}[w.rand.IntN(2)]) }},
+	{1, func(w *world) { w.git("config", "core.symlinks", []string{"true", "false"}[w.rand.IntN(2)]) }},
+}
+
+// merge makes a branch that has gone another way, and merges it.
+func (w *world) merge() {
+	w.git("checkout", "-q", "-f", "-B", "other")
+	w.write(w.tracked(), w.text())
+	w.git("rm", "-q", "-f", "-r", w.tracked())
+	w.git("commit", "-q", "-a", "-m", "other")
+	w.git("checkout", "-q", "-f", "-B", "main", "HEAD~1")
+	w.write(w.tracked(), w.text())
+	w.git("commit", "-q", "-a", "-m", "main")
+	w.git("merge", "-q", "--no-edit", "other")
+}
+
+// conflict writes one, two or three sides of a conflict to the index.
+func (w *world) conflict() {
+	blob := strings.TrimSpace(w.git("rev-parse", "HEAD:flake.nix"))
+	path := w.known()
+	if path == "flake.nix" || blob == "" {
+		return
+	}
+	var info strings.Builder
+	fmt.Fprintf(&info, "0 %040d\t%s\x00", 0, path)
+	for stage := 1; stage <= 3; stage++ {
+		if w.rand.IntN(2) == 0 {
+			fmt.Fprintf(&info, "100644 %s %d\t%s\x00", blob, stage, path)
+		}
+	}
+	w.gitInput(info.String(), "update-index", "-z", "--index-info")
+}
+
+// gitlink puts a submodule in the index that is nowhere on disk, or whose path
+// is something else there.
+func (w *world) gitlink() {
+	w.git("update-index", "--add", "--replace", "--cacheinfo", "160000,1111111111111111111111111111111111111111,"+w.path())
+}
+
+// replaceByGitlink stages a submodule where HEAD may have a file.
+func (w *world) replaceByGitlink() {
+	path := w.tracked()
+	w.git("rm", "-q", "-f", "-r", path)
+	w.write(path+"/inner", w.text())
+	w.git("update-index", "--add", "--replace", "--cacheinfo", "160000,1111111111111111111111111111111111111111,"+path)
+}
+
+func (w *world) nestedRepository() {
+	dir := w.path()
+	w.git("init", "-q", dir)
+	w.write(dir+"/inner", w.text())
+	if w.rand.IntN(2) == 0 {
+		w.git("-C", dir, "add", "inner")
+		w.git("-C", dir, "commit", "-q", "-m", "inner")
+	}
+	if w.rand.IntN(2) == 0 {
+		w.git("add", "-f", dir)
+	}
+}
+
+func (w *world) name() string { return worldNames[w.rand.IntN(len(worldNames))] }
+
+func (w *world) text() string {
+	return []string{"", "x", "one\ntwo\n", "one\r\ntwo\r\n", w.name(), strconv.Itoa(w.rand.IntN(1000))}[w.rand.IntN(6)]
+}
+
+// path is one, two or three names.
+func (w *world) path() string {
+	p := w.name()
+	for w.rand.IntN(3) > 0 && strings.Count(p, "/") < 2 {
+		p += "/" + w.name()
+	}
+	return p
+}
+
+// known is a path that is on disk or in the index, or any.
+func (w *world) known() string {
+	var all []string
+	filepath.WalkDir(w.root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Name() == ".git" {
+			return filepath.SkipDir
+		}
+		if rel, _ := filepath.Rel(w.root, path); err == nil && rel != "." {
+			all = append(all, rel)
+		}
+		return nil
+	})
+	return w.oneOf(append(all, w.index()...))
+}
+
+func (w *world) tracked() string { return w.oneOf(w.index()) }
+
+func (w *world) index() []string {
+	cmd := exec.Command("git", "-C", w.root, "ls-files", "-z")
+	out, _ := cmd.Output()
+	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 })
+}
+
+// oneOf never gives flake.nix: without it there is nothing to compare.
+func (w *world) oneOf(paths []string) string {
+	if len(paths) == 0 {
+		return w.path()
+	}
+	if p := paths[w.rand.IntN(len(paths))]; p != "flake.nix" {
+		return p
+	}
+	return w.path()
+}
+
+func (w *world) log(words ...string) {
+	for _, word := range words {
+		quoted := strconv.Quote(word)
+		if strings.Trim(quoted, `"`) != word || strings.ContainsAny(word, " '$#") || word == "" {
+			word = "'" + strings.ReplaceAll(quoted[1:len(quoted)-1], "'", "''") + "'"
+		}
+		w.done.WriteString(word + " ")
+	}
+	w.done.WriteString("\n")
+}
+
+func (w *world) abs(path string) string { return w.root + "/" + path }
+
+func (w *world) write(path, text string) {
+	w.log("write", path, text)
+	os.MkdirAll(filepath.Dir(w.abs(path)), 0o755)
+	// A fifo would make this wait for a reader.
+	if info, err := os.Lstat(w.abs(path)); err == nil && !info.Mode().IsRegular() {
+		os.Remove(w.abs(path))
+	}
+	os.WriteFile(w.abs(path), []byte(text), 0o644)
+}
+
+func (w *world) remove(path string) {
+	if path == "." || path == "" {
+		return
+	}
+	w.log("rm", path)
+	os.RemoveAll(w.abs(path))
+}
+
+func (w *world) chmod(path, mode string) {
+	if info, err := os.Lstat(w.abs(path)); err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	w.log("mode", mode, path)
+	bits, _ := strconv.ParseUint(mode, 8, 12)
+	unix.Chmod(w.abs(path), uint32(bits))
+}
+
+func (w *world) link(target, path string) {
+	if target == "" {
+		return
+	}
+	w.remove(path)
+	w.log("link", target, path)
+	os.MkdirAll(filepath.Dir(w.abs(path)), 0o755)
+	os.Symlink(target, w.abs(path))
+}
+
+func (w *world) mkdir(path string) {
+	w.log("mkdir", path)
+	os.MkdirAll(w.abs(path), 0o755)
+}
+
+func (w *world) fifo(path string) {
+	w.log("fifo", path)
+	unix.Mkfifo(w.abs(path), 0o644)
+}
+
+func (w *world) move(from, to string) {
+	if from == "." {
+		return
+	}
+	w.log("mv", from, to)
+	os.MkdirAll(filepath.Dir(w.abs(to)), 0o755)
+	os.Rename(w.abs(from), w.abs(to))
+}
+
+func (w *world) git(args ...string) string { return w.gitInput("", args...) }
+
+func (w *world) gitInput(stdin string, args ...string) string {
+	w.log(append([]string{"git"}, args...)...)
+	if stdin != "" {
+		w.log("#", stdin)
+	}
+	cmd := exec.Command("git", args...)
+	cmd.Dir = w.root
+	cmd.Env = append(os.Environ(), "GIT_LITERAL_PATHSPECS=1")
+	cmd.Stdin = strings.NewReader(stdin)
+	out, _ := cmd.Output()
+	return string(out)
+}
