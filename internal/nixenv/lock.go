@@ -193,11 +193,14 @@ func (n lockNode) reference() (ref, locked string, err error) {
 	default:
 		return "", "", fmt.Errorf("its type %q in flake.lock is not known here", kind)
 	}
-	separator := "?"
-	if strings.Contains(ref, "?") {
-		separator = "&"
+	if len(query) > 0 {
+		separator := "?"
+		if strings.Contains(ref, "?") {
+			separator = "&"
+		}
+		ref += separator + query.Encode()
 	}
-	return ref + separator + query.Encode(), locked, nil
+	return ref, locked, nil
 }
 
 // resolveInput resolves a flake reference other than ".": a name through

@@ -1,0 +1,265 @@
+package nixenv
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	goStorePath    = "/nix/store/52f5kjcmgmvgrz3rij676b3rjmgg5l5g-go-1.25.4"
+	existingSample = "12f5f7b63d6c11121b47caedd429fc0b615612b14c8c97748f4be410d25c0256"
+)
+
+// TestEnvironmentID: the name that the existing same gave to testdata/dot-same's.
+func TestEnvironmentID(t *testing.T) {
+	if got := EnvironmentID(map[string]string{"go": "go@1.25.4"}); got != existingSample {
+		t.Errorf("got %s", got)
+	}
+	// printf 'go:go@1;lint:golangci-lint@2;' | sha256sum
+	const two = "976bb6ad18eb540fb169961e5929d9174bced4a24781febb0a42da7c094699bf"
+	if got := EnvironmentID(map[string]string{"lint": "golangci-lint@2", "go": "go@1"}); got != two {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestParseEnvironment(t *testing.T) {
+	path := `"PATH=` + goStorePath + `/bin"`
+	for _, tt := range []struct{ name, file, err string }{
+		{"good", `["A=b",` + path + `]`, ""},
+		{"values may hold anything else", `["A=b = c:/usr/bin $(x)","E=",` + path + `]`, ""},
+		{"libraries of the store", `["LD_LIBRARY_PATH=` + goStorePath + `/lib",` + path + `]`, ""},
+		{"truncated", `["A=b",` + path, "not a list of strings"},
+		{"an object", `{"PATH": "x"}`, "not a list of strings"},
+		{"not strings", `[1]`, "not a list of strings"},
+		{"null", `null`, "no PATH"},
+		{"no PATH", `["A=b"]`, "no PATH"},
+		{"not a variable", `["A",` + path + `]`, "is not a variable"},
+		{"no name", `["=b",` + path + `]`, "is not a variable"},
+		{"an exported function", `["BASH_FUNC_ls%%=() { evil; }",` + path + `]`, "is not a variable"},
+		{"a line break in a name", `["A\nB=c",` + path + `]`, "is not a variable"},
+		{"a line break", `["A=b\nLD_PRELOAD=x",` + path + `]`, "A has a line break in it"},
+		{"NUL", `["A=b\u0000c",` + path + `]`, "A has a line break in it"},
+		{"twice", `["A=b","A=c",` + path + `]`, "A is there twice"},
+		{"two PATHs", `["PATH=/nix/store/x",` + path + `]`, "not in /nix/store"},
+		{"LD_PRELOAD", `["LD_PRELOAD=/tmp/evil.so",` + path + `]`, "LD_PRELOAD has"},
+		{"LD_LIBRARY_PATH", `["LD_LIBRARY_PATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "LD_LIBRARY_PATH has"},
+		{"DYLD_INSERT_LIBRARIES", `["DYLD_INSERT_LIBRARIES=x",` + path + `]`, "DYLD_INSERT_LIBRARIES has"},
+		{"BASH_ENV", `["BASH_ENV=` + goStorePath + `",` + path + `]`, "would run code"},
+		{"NODE_OPTIONS", `["NODE_OPTIONS=-r x",` + path + `]`, "would run code"},
+		{"the workspace on PATH", `["PATH=` + goStorePath + `/bin:."]`, "which is not in /nix/store"},
+		{"an empty entry on PATH", `["PATH=` + goStorePath + `/bin:"]`, "which is not in /nix/store"},
+		{"the machine on PATH", `["PATH=/usr/bin"]`, "which is not in /nix/store"},
+		{"out of the store", `["PATH=` + goStorePath + `/../../../tmp"]`, "which is not in /nix/store"},
+		{"not a store path", `["PATH=/nix/store/evil/bin"]`, "which is not in /nix/store"},
+		{"without end", `[` + strings.Repeat(`"A=b",`, maxVariables) + path + `]`, "which no shell has"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := ParseEnvironment([]byte(tt.file))
+			if tt.err == "" {
+				if err != nil || !slices.Equal(e.Path, []string{goStorePath + "/bin"}) {
+					t.Errorf("got %+v, %v", e, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// existing gives a resolver of a workspace with the existing same's .same, a
+// store that has all that its environment names, and no Nix.
+func existing(t *testing.T) (*Resolver, *said) {
+	r, warned, _ := newResolver(t, nil)
+	copySample(t, r.Root)
+	r.System = "aarch64-darwin"
+	r.Nix = "/nowhere/nix"
+	r.store = t.TempDir()
+	var entries []string
+	readJSON(t, filepath.Join(r.Root, ".same/cache/environments/environments", existingSample+".json"), &entries)
+	for _, entry := range entries {
+		if list, ok := strings.CutPrefix(entry, "PATH="); ok {
+			for p := range strings.SplitSeq(list, ":") {
+				write(t, filepath.Join(r.store, strings.TrimPrefix(p, "/nix/store/"), "tool"), "")
+			}
+		}
+	}
+	return r, warned
+}
+
+var goTool = map[string]string{"go": "go@1.25.4"}
+
+// TestExistingEnvironment: what the existing same wrote is used as it is.
+func TestExistingEnvironment(t *testing.T) {
+	r, warned := existing(t)
+	env, err := environmentOf(t, r, goTool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"AR=ar", "CC=clang", "GOTOOLCHAIN=local", "system=aarch64-darwin"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("no %s in it", want)
+		}
+	}
+	for _, entry := range env {
+		if name, _, _ := strings.Cut(entry, "="); slices.Contains([]string{"IFS", "BASH", "TZ", "shellHook"}, name) {
+			t.Errorf("%s belongs to the shell", name)
+		}
+	}
+	if !slices.IsSorted(env) {
+		t.Error("not sorted")
+	}
+	if warned.String() != "" {
+		t.Error(warned)
+	}
+}
+
+// TestExistingEnvironmentIsOld: and is not used where it is of something else.
+func TestExistingEnvironmentIsOld(t *testing.T) {
+	file := ".same/cache/environments/environments/" + existingSample + ".json"
+	for name, change := range map[string]func(t *testing.T, r *Resolver){
+		"a path is gone": func(t *testing.T, r *Resolver) {
+			if err := os.RemoveAll(filepath.Join(r.store, filepath.Base(goStorePath))); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another system": func(_ *testing.T, r *Resolver) { r.System = "x86_64-linux" },
+		"no system": func(t *testing.T, r *Resolver) {
+			edit(t, filepath.Join(r.Root, file), "system=aarch64-darwin", "sistem=aarch64-darwin")
+		},
+		"another go than Nixhub says": func(t *testing.T, r *Resolver) {
+			edit(t, filepath.Join(r.Root, NixhubPath("go", "1.25.4")), "52f5kjcmgmvgrz3rij676b3rjmgg5l5g", "52f5kjcmgmvgrz3rij676b3rjmgg5l50")
+		},
+		"of another resolution": func(t *testing.T, r *Resolver) {
+			edit(t, filepath.Join(r.Root, file), "AR=ar", "SAME_RESOLUTION="+strings.Repeat("0", 64))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, warned := existing(t)
+			change(t, r)
+			_, err := environmentOf(t, r, goTool)
+			// That Nix was looked for shows that the file was not taken.
+			if err == nil || !strings.Contains(err.Error(), "no Nix to make it with") {
+				t.Errorf("got %v", err)
+			}
+			if warned.String() != "" {
+				t.Error(warned)
+			}
+		})
+	}
+}
+
+// TestHostileEnvironment: it is said, and the file is as good as not there.
+func TestHostileEnvironment(t *testing.T) {
+	for name, text := range map[string]string{
+		"code":   `["LD_PRELOAD=/tmp/evil.so","PATH=` + goStorePath + `/bin","system=aarch64-darwin"]`,
+		"giant":  `["A=` + strings.Repeat("x", maxEnvironment) + `","PATH=` + goStorePath + `/bin","system=aarch64-darwin"]`,
+		"broken": `["PATH=`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, warned := existing(t)
+			write(t, filepath.Join(r.Root, EnvironmentPath(goTool)), text)
+			env, err := environmentOf(t, r, goTool)
+			if err != nil || !slices.Contains(env, "CC=clang") {
+				t.Errorf("the good one beside it is not taken: %v", err)
+			}
+			if !strings.Contains(warned.String(), EnvironmentPath(goTool)+" is put aside: ") {
+				t.Errorf("said %q", warned)
+			}
+		})
+	}
+	t.Run("a link out of the workspace", func(t *testing.T) {
+		r, warned := existing(t)
+		file := filepath.Join(r.Root, EnvironmentPath(goTool))
+		if err := os.Symlink("/dev/zero", file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := environmentOf(t, r, goTool); err != nil || !strings.Contains(warned.String(), "is put aside") {
+			t.Errorf("got %v, said %q", err, warned)
+		}
+	})
+}
+
+func environmentOf(t *testing.T, r *Resolver, tools map[string]string) ([]string, error) {
+	t.Helper()
+	res, err := r.Resolve(t.Context(), tools)
+	if err != nil {
+		if r.System == "x86_64-linux" {
+			return nil, err
+		}
+		t.Fatal(err)
+	}
+	return r.Environment(t.Context(), tools, res)
+}
+
+func edit(t *testing.T, file, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), from) {
+		t.Fatalf("no %s in %s", from, file)
+	}
+	write(t, file, strings.ReplaceAll(string(data), from, to))
+}
+
+// FuzzParseEnvironment: what is let through holds what the package promises, and
+// reads the same once written again.
+func FuzzParseEnvironment(f *testing.F) {
+	sample, err := os.ReadFile("testdata/dot-same/cache/environments/environments/" + existingSample + ".json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sample)
+	f.Add([]byte(`["A=b","LD_PRELOAD=x","PATH=` + goStorePath + `"]`))
+	f.Add([]byte(`["SAME_RESOLUTION=packages:1","PATH=` + goStorePath + `"]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := ParseEnvironment(data)
+		if err != nil {
+			return
+		}
+		for _, entry := range e.Variables {
+			name, value, ok := strings.Cut(entry, "=")
+			if !ok || strings.ContainsAny(entry, "\n\x00") || hooks[name] || shellsOwn[name] || name == ofResolution {
+				t.Errorf("let %q through", entry)
+			}
+			if strings.HasPrefix(name, "LD_PRELOAD") && strings.Contains(value, "/tmp") {
+				t.Errorf("let %q through", entry)
+			}
+		}
+		for _, p := range e.Path {
+			if rel, err := filepath.Rel("/nix/store", p); err != nil || !filepath.IsLocal(rel) || rel == "." {
+				t.Errorf("let %q onto PATH", p)
+			}
+		}
+		again, err := e.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := ParseEnvironment(again)
+		if err != nil || !slices.Equal(e.Variables, second.Variables) || second.resolution != e.resolution {
+			t.Errorf("written again it is %s: %v", again, err)
+		}
+	})
+}
+
+func FuzzReadLock(f *testing.F) {
+	f.Add([]byte(locked), "nixpkgs")
+	f.Fuzz(func(t *testing.T, data []byte, name string) {
+		var lock lockFile
+		if json.Unmarshal(data, &lock) != nil {
+			return
+		}
+		if node, err := lock.input(name); err == nil {
+			if ref, locked, err := node.reference(); err == nil && (ref == "" || locked == "") {
+				t.Errorf("%q is nothing", name)
+			}
+		}
+	})
+}

@@ -1,0 +1,331 @@
+package nixenv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/key"
+)
+
+// TestInNix is what TestNix runs where a Nix is on PATH and /nix is its own.
+func TestInNix(t *testing.T) {
+	bash := os.Getenv(inNix)
+	if bash == "" {
+		t.Skip("TestNix runs it")
+	}
+	f := newFixture(t, bash)
+	t.Run("environment", f.environment)
+	t.Run("own flake", f.ownFlake)
+	t.Run("collected garbage", f.collectedGarbage)
+	t.Run("new lock", f.newLock)
+	t.Run("Nixhub", f.nixhub)
+	t.Run("failures", f.failures)
+	t.Run("at once", f.atOnce)
+	t.Run("read-only", f.readOnly)
+}
+
+// A fixture is a workspace with a flake of its own, which has the stand-in for
+// nixpkgs as its input, locked by Nix.
+type fixture struct {
+	root, nixpkgs, system string
+}
+
+func newFixture(t *testing.T, bash string) *fixture {
+	dir := t.TempDir()
+	f := &fixture{root: filepath.Join(dir, "a workspace"), nixpkgs: filepath.Join(dir, "nixpkgs")}
+	var err error
+	if f.system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "", "cp", "-r", "testdata/flakes/nixpkgs", f.nixpkgs)
+	run(t, "", "cp", "-r", "testdata/flakes/workspace", f.root)
+	run(t, "", "cp", "-r", bash, filepath.Join(f.nixpkgs, "bash"))
+	write(t, filepath.Join(f.nixpkgs, "system"), f.system)
+	edit(t, filepath.Join(f.root, "flake.nix"), "@nixpkgs@", f.nixpkgs)
+	run(t, f.root, "git", "init", "-q")
+	write(t, filepath.Join(f.root, ".gitignore"), ".same\n")
+	run(t, f.root, "git", "add", ".")
+	run(t, f.root, "nix", "flake", "lock")
+	run(t, f.root, "git", "add", ".")
+	return f
+}
+
+func (f *fixture) resolver(t *testing.T) (*Resolver, *said) {
+	warned := &said{}
+	return &Resolver{Root: f.root, System: f.system, Nixhub: "http://127.0.0.1:1", nixhubPolicy: hurried, Warnf: warned.warnf}, warned
+}
+
+// get gives the environment of tools, and fails the test if there is none.
+func (f *fixture) get(t *testing.T, r *Resolver, tools map[string]string) []string {
+	t.Helper()
+	res, err := r.Resolve(t.Context(), tools)
+	if err != nil {
+		t.Fatalf("%v (%s)", err, cli.Hint(err))
+	}
+	env, err := r.Environment(t.Context(), tools, res)
+	if err != nil {
+		t.Fatalf("%v (%s)", err, cli.Hint(err))
+	}
+	return env
+}
+
+var helloTool = map[string]string{"hi": "nixpkgs#hello", "deep": "nixpkgs#nested.deep"}
+
+func (f *fixture) environment(t *testing.T) {
+	r, warned := f.resolver(t)
+	env := f.get(t, r, helloTool)
+	path := valueOf(env, "PATH")
+	if !strings.Contains(path, "-deep/bin:/nix/store/") || !strings.HasSuffix(path, "-hello/bin") {
+		t.Errorf("PATH is %s", path)
+	}
+	if got := run(t, "", filepath.Join(strings.Split(path, ":")[1], "hello")); got != "hello from the store\n" {
+		t.Errorf("hello says %q", got)
+	}
+	for name, want := range map[string]string{
+		"system": f.system, "OF_SETUP": "from setup", "GOTOOLCHAIN": "local", "IN_NIX_SHELL": "impure",
+		// Not exported, or of the builder, or of another shell, or dangerous.
+		"BASH": "", "HOME": "", "TMPDIR": "", "NIX_BUILD_TOP": "", "NIX_BUILD_CORES": "", "TERM": "", "shellHook": "",
+		"MULTI": "", "LD_PRELOAD": "", ofResolution: "",
+	} {
+		if got := valueOf(env, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	// The file has the very same, sorted, and what it was made of.
+	var file []string
+	readJSON(t, filepath.Join(f.root, EnvironmentPath(helloTool)), &file)
+	if !slices.IsSorted(file) || len(file) != len(env)+1 || len(valueOf(file, ofResolution)) != 64 {
+		t.Errorf("remembered %q", file)
+	}
+	// And is enough: no Nix.
+	again, _ := f.resolver(t)
+	again.Nix = "/nowhere/nix"
+	if got := f.get(t, again, helloTool); !slices.Equal(got, env) {
+		t.Errorf("remembered %q, was %q", got, env)
+	}
+	// An environment of another system, and one that was tampered with, are made anew.
+	for _, text := range []string{
+		strings.ReplaceAll(mustRead(t, filepath.Join(f.root, EnvironmentPath(helloTool))), "system="+f.system, "system=mips-plan9"),
+		`["LD_PRELOAD=/tmp/evil.so","system=` + f.system + `"]`,
+	} {
+		write(t, filepath.Join(f.root, EnvironmentPath(helloTool)), text)
+		again, _ = f.resolver(t)
+		if got := f.get(t, again, helloTool); !slices.Equal(got, env) {
+			t.Errorf("made anew it is %q, was %q", got, env)
+		}
+	}
+	if warned.String() != "" {
+		t.Error(warned)
+	}
+}
+
+func (f *fixture) ownFlake(t *testing.T) {
+	r, _ := f.resolver(t)
+	tools := map[string]string{"lint": ".#lint"}
+	if path := valueOf(f.get(t, r, tools), "PATH"); !strings.HasSuffix(path, "-hello/bin") {
+		t.Errorf("PATH is %s", path)
+	}
+	res, err := r.Resolve(t.Context(), tools)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locks, err := key.LocksDigest(t.Context(), f.root)
+	if err != nil || res.Tools[0].Locked != "locks:"+locks {
+		t.Errorf("it counts by %s, and the locks are %s, %v", res.Tools[0].Locked, locks, err)
+	}
+}
+
+// collectedGarbage: the collector leaves what an environment needs, until
+// .same/local is gone; then the environment is made again.
+func (f *fixture) collectedGarbage(t *testing.T) {
+	r, _ := f.resolver(t)
+	env := f.get(t, r, helloTool)
+	hello := strings.TrimSuffix(strings.Split(valueOf(env, "PATH"), ":")[1], "/bin")
+	run(t, f.root, "nix", "store", "gc")
+	if _, err := os.Stat(hello); err != nil {
+		t.Fatalf("collected though it is in use: %v", err)
+	}
+	if err := os.RemoveAll(filepath.Join(f.root, ".same/local")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, f.root, "nix", "store", "gc")
+	if _, err := os.Stat(hello); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("not collected: %v", err)
+	}
+	r, _ = f.resolver(t)
+	if got := f.get(t, r, helloTool); !slices.Equal(got, env) {
+		t.Errorf("made again it is %q, was %q", got, env)
+	}
+	if _, err := os.Stat(hello); err != nil {
+		t.Error(err)
+	}
+}
+
+// newLock: once the lock names another nixpkgs, the tools are others, and the
+// environment of the old ones is not used, though it has the same id.
+func (f *fixture) newLock(t *testing.T) {
+	r, _ := f.resolver(t)
+	before, err := r.Resolve(t.Context(), helloTool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := f.get(t, r, helloTool)
+	edit(t, filepath.Join(f.nixpkgs, "hello/bin/hello"), "hello from", "bye from")
+	run(t, f.root, "nix", "flake", "update")
+	r, _ = f.resolver(t)
+	after, err := r.Resolve(t.Context(), helloTool)
+	if err != nil || after.Digest() == before.Digest() {
+		t.Fatalf("the digest is the same, %v", err)
+	}
+	env := f.get(t, r, helloTool)
+	if slices.Equal(env, old) {
+		t.Error("the old environment is used")
+	}
+	if got := run(t, "", filepath.Join(strings.Split(valueOf(env, "PATH"), ":")[1], "hello")); got != "bye from the store\n" {
+		t.Errorf("hello says %q", got)
+	}
+}
+
+// nixhub goes the whole way, but for GitHub: a wrapper of nix reads the stand-in's
+// path where the expression has the revision that Nixhub named.
+func (f *fixture) nixhub(t *testing.T) {
+	hub, warned, asked := newResolver(t, body(strings.ReplaceAll(strings.ReplaceAll(answer, "x86_64-linux", f.system), `"attr_path": "go"`, `"attr_path": "hello"`)))
+	r, _ := f.resolver(t)
+	r.Nixhub = hub.Nixhub
+	r.Nix = filepath.Join(t.TempDir(), "nix")
+	write(t, r.Nix, fmt.Sprintf(`#!/bin/sh
+for last; do :; done
+grep -q '"github:NixOS/nixpkgs/%s"' "$last" || exit 9
+sed -i 's|github:NixOS/nixpkgs/%s|path:%s|' "$last"
+exec nix "$@"
+`, sampleRev, sampleRev, f.nixpkgs))
+	if err := os.Chmod(r.Nix, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if path := valueOf(f.get(t, r, goTool), "PATH"); !strings.HasSuffix(path, "-hello/bin") {
+		t.Errorf("PATH is %s", path)
+	}
+	if asked.Load() != 1 || warned.String() != "" {
+		t.Errorf("asked %d times, warned %q", asked.Load(), warned)
+	}
+}
+
+func (f *fixture) failures(t *testing.T) {
+	for _, tt := range []struct {
+		name, spec string
+		change     func(*Resolver)
+		err, hint  string
+	}{
+		{"no such package", "nixpkgs#nothing", nil, "has no package 'nothing' for " + f.system, "print-dev-env --file .same/local/environments/"},
+		{"a package that does not build", "nixpkgs#broken", nil, "broken", "says more"},
+		{"a package that takes too long", "nixpkgs#endless", func(r *Resolver) { r.Timeout = 3 * time.Second }, "nix took longer than 3s", ""},
+		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "no Nix to make it with", "install Nix"},
+		{"not Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "true" }, "cannot be used", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, _ := f.resolver(t)
+			if tt.change != nil {
+				tt.change(r)
+			}
+			tools := map[string]string{"x": tt.spec}
+			res, err := r.Resolve(t.Context(), tools)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.Environment(t.Context(), tools, res)
+			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) ||
+				!strings.HasPrefix(err.Error(), "the environment of "+tt.spec+": ") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, hint %q", err, cli.Hint(err))
+			}
+			if _, err := os.Stat(filepath.Join(f.root, EnvironmentPath(tools))); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("something was remembered: %v", err)
+			}
+		})
+	}
+}
+
+// atOnce: one environment that many tasks want is made once.
+func (f *fixture) atOnce(t *testing.T) {
+	r, _ := f.resolver(t)
+	r.Nix = filepath.Join(t.TempDir(), "nix")
+	log := r.Nix + ".log"
+	write(t, r.Nix, "#!/bin/sh\necho >>"+log+"\nexec nix \"$@\"\n")
+	if err := os.Chmod(r.Nix, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			tools := map[string]string{"other": "nixpkgs#hello"}
+			res, err := r.Resolve(t.Context(), tools)
+			if err == nil {
+				_, err = r.Environment(t.Context(), tools, res)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if n := len(mustRead(t, log)); n != 1 {
+		t.Errorf("nix ran %d times", n)
+	}
+}
+
+// readOnly: an environment that cannot be remembered is made all the same.
+func (f *fixture) readOnly(t *testing.T) {
+	r, warned := f.resolver(t)
+	cache := filepath.Join(f.root, ".same/cache")
+	if err := os.RemoveAll(cache); err != nil {
+		t.Fatal(err)
+	}
+	write(t, cache, "") // root may write to a read-only directory, but not into a file
+	if path := valueOf(f.get(t, r, helloTool), "PATH"); !strings.HasSuffix(path, "-hello/bin") {
+		t.Errorf("PATH is %s", path)
+	}
+	if !strings.Contains(warned.String(), "is not remembered") {
+		t.Errorf("warned %q", warned)
+	}
+}
+
+func valueOf(env []string, name string) string {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func mustRead(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func run(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, &stderr)
+	}
+	return string(out)
+}

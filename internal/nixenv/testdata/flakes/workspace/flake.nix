@@ -1,0 +1,9 @@
+# A workspace's own flake: an input, and a package of its own.
+{
+  inputs.nixpkgs.url = "path:@nixpkgs@";
+  outputs =
+    { self, nixpkgs }:
+    {
+      packages = builtins.mapAttrs (_: pkgs: { lint = pkgs.hello; }) nixpkgs.legacyPackages;
+    };
+}
