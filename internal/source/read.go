@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// open opens the file of n if it is still the one that was listed.
+// open opens the file of n. Whether it is still the one that was listed is
+// asked once, with same, when it has been read.
 func (t *Tree) open(n *node) (fd int, err error) {
 	path := t.abs(n.path)
 	err = retry(func() (err error) {
@@ -22,18 +23,14 @@ func (t *Tree) open(n *node) (fd int, err error) {
 	if err != nil {
 		return -1, changed(&fs.PathError{Op: "open", Path: path, Err: err})
 	}
-	if err := t.same(fd, n); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
 	return fd, nil
 }
 
 // same tells whether the open file is the one that was listed, unwritten since.
 func (t *Tree) same(fd int, n *node) error {
-	st, err := fstat(fd, t.abs(n.path))
+	st, err := fstat(fd)
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "stat", Path: t.abs(n.path), Err: err}
 	}
 	if st != n.stamp {
 		return &ChangedError{t.abs(n.path)}
@@ -57,6 +54,9 @@ func (t *Tree) appendFile(b []byte, n *node, offset, length int64) ([]byte, erro
 			return err
 		})
 		if err != nil {
+			if err := t.same(fd, n); err != nil {
+				return b, err // it may be a directory by now
+			}
 			return b, &fs.PathError{Op: "read", Path: t.abs(n.path), Err: err}
 		}
 		if count == 0 {

@@ -33,12 +33,10 @@ func lstat(path string) (stamp, error) {
 	return newStamp(&st), nil
 }
 
-func fstat(fd int, path string) (stamp, error) {
+func fstat(fd int) (stamp, error) {
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
-		return stamp{}, &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	return newStamp(&st), nil
+	err := retry(func() error { return unix.Fstat(fd, &st) })
+	return newStamp(&st), err
 }
 
 // retry calls f again for as long as a signal interrupts it.
