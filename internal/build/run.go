@@ -120,6 +120,7 @@ func (r *Runner) check(ctx context.Context, t *manifest.Task, depends map[string
 		r.Warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
 		return in, nil
 	}
+	r.dir.Used(t.Name)
 	r.Report.Cached(t.Name)
 	return nil, &result{cached: true, saved: info.Duration(), digest: in.result(t, info.Outputs)}
 }
