@@ -1,0 +1,197 @@
+// Package prune makes .same small before it is saved: it removes what the
+// workspace as it is now does not refer to, and what is never carried.
+//
+// What stays of .same/store and .same/cache are the build infos of tasks that the
+// manifests declare, the blobs that these name, and the environments and
+// resolutions of tools that tasks ask for. Everything else in there goes.
+//
+// With a maximum, the outputs of whole tasks go next, least recently used first,
+// until what is carried fits. A task was used when it last ran or was skipped:
+// the runner sets the time of modification of its build info when it skips it, and tar carries that
+// along. The build info stays, so where the outputs are in place the task is
+// still skipped; elsewhere it runs.
+package prune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/manifest"
+	"cachekey/internal/safedir"
+	"cachekey/internal/samedir"
+)
+
+// Options say what to prune.
+type Options struct {
+	Workspace *manifest.Workspace
+	// MaxSize is how many bytes may stay of what is carried; negative for any number.
+	MaxSize int64
+	DryRun  bool // only say what would go
+	// Gone is told of everything that goes, but of unused blobs, which have no
+	// names that say anything.
+	Gone func(Gone)
+}
+
+// Gone is something that went.
+type Gone struct {
+	What string // quoted, for a log: a path, or the outputs of a task
+	Why  string
+	safedir.Removed
+}
+
+// A Result says what came of it.
+type Result struct {
+	Gone  safedir.Removed
+	Blobs safedir.Removed // of Gone, blobs that no task names
+	Kept  safedir.Removed // what is still there, and carried
+}
+
+// Run prunes the workspace. Nothing else may run in it meanwhile: the lock of
+// runs must be free.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	p := &pruning{ctx: ctx, o: o, same: samedir.Open(o.Workspace.Root), result: &Result{}}
+	dir, err := safedir.Open(filepath.Join(o.Workspace.Root, samedir.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.result, nil
+	}
+	if err != nil {
+		return nil, cli.WithHint(fmt.Errorf("pruning: %w", err), "%s must be a directory, not a link to one", samedir.Name)
+	}
+	defer dir.Close()
+	if !o.DryRun {
+		unlock, err := p.lock(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
+	p.refer()
+	for it, err := range dir.Sorted() {
+		if err != nil {
+			return nil, err
+		}
+		if err := p.top(dir, it); err != nil {
+			return nil, err
+		}
+	}
+	return p.result, p.shrink(dir)
+}
+
+// A pruning is one Run.
+type pruning struct {
+	ctx    context.Context
+	o      Options
+	same   *samedir.Dir
+	result *Result
+
+	keep  map[string]bool // files to keep, relative to .same
+	tasks map[string]string
+	blobs *blobs
+}
+
+// lock takes the lock of runs, which lies in .same/local. If that is a link or a
+// file it goes first, lest the lock be made elsewhere.
+func (p *pruning) lock(dir *safedir.Dir) (unlock func(), err error) {
+	info, err := dir.Lstat("local")
+	if err == nil && info.Kind != safedir.Directory {
+		err = p.remove(dir, "local", "local", "it is "+info.Kind.String())
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return p.same.TryLock()
+}
+
+// refer collects what the manifests refer to.
+func (p *pruning) refer() {
+	p.keep, p.tasks, p.blobs = map[string]bool{}, map[string]string{}, newBlobs()
+	for _, t := range p.o.Workspace.Tasks {
+		p.tasks[relative(samedir.InfoPath(t.Name))] = t.Name
+		if len(t.Tools) == 0 {
+			continue
+		}
+		for _, file := range toolFiles(t.Tools) {
+			p.keep[relative(file)] = true
+		}
+	}
+}
+
+func relative(path string) string { return strings.TrimPrefix(path, samedir.Name+"/") }
+
+// top prunes one entry of .same.
+func (p *pruning) top(dir *safedir.Dir, it safedir.Item) error {
+	switch {
+	case it.Name == "store" && it.Kind == safedir.Directory:
+		return p.in(dir, it.Name, p.store)
+	case it.Name == "cache" && it.Kind == safedir.Directory:
+		return p.in(dir, it.Name, p.cache)
+	case it.Name == "local" && it.Kind == safedir.Directory:
+		return p.in(dir, it.Name, p.local)
+	case it.Name == "store" || it.Name == "cache" || it.Name == "local":
+		return p.remove(dir, it.Name, it.Name, "it is "+it.Kind.String())
+	case it.Name == "daemon" || it.Name == "debug.log":
+		return p.remove(dir, it.Name, it.Name, "it is never carried")
+	case strings.HasSuffix(it.Name, ".tmp"):
+		return p.remove(dir, it.Name, it.Name, "it is a temporary file")
+	default:
+		return nil
+	}
+}
+
+// in opens a directory and has prune look at each of its entries.
+func (p *pruning) in(parent *safedir.Dir, path string, prune func(dir *safedir.Dir, it safedir.Item, path string) error) error {
+	dir, err := parent.OpenDir(filepath.Base(path))
+	if err != nil {
+		return p.remove(parent, filepath.Base(path), path, "it can't be read")
+	}
+	defer dir.Close()
+	for it, err := range dir.Sorted() {
+		if err == nil {
+			err = p.ctx.Err()
+		}
+		if err == nil {
+			err = prune(dir, it, path+"/"+it.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes name in dir and tells of it.
+func (p *pruning) remove(dir *safedir.Dir, name, path, why string) error {
+	gone, err := p.drop(dir, name, path)
+	if err != nil {
+		return err
+	}
+	p.o.Gone(Gone{What: fmt.Sprintf("%q", samedir.Name+"/"+path), Why: why, Removed: gone})
+	return nil
+}
+
+// drop removes name in dir; in a dry run it only counts. What is carried goes
+// only after the seal, which would miss it.
+func (p *pruning) drop(dir *safedir.Dir, name, path string) (gone safedir.Removed, err error) {
+	if p.o.DryRun {
+		gone, err = dir.Measure(name)
+	} else {
+		if strings.HasPrefix(path, "store") || strings.HasPrefix(path, "cache") {
+			if err := p.same.Unseal(); err != nil {
+				return gone, err
+			}
+		}
+		gone, err = dir.Remove(name)
+	}
+	p.result.Gone.Add(gone)
+	return gone, err
+}
+
+// kept counts a file that stays.
+func (p *pruning) kept(info safedir.Info) {
+	p.result.Kept.Add(safedir.Removed{Entries: 1, Bytes: info.Size})
+}

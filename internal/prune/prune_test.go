@@ -1,0 +1,282 @@
+package prune
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/manifest"
+	"cachekey/internal/samedir"
+)
+
+// workspace makes a workspace with tasks of these names, each of which made its content;
+// "old" was a task once.
+func workspace(t *testing.T, tasks map[string]string) (*manifest.Workspace, *samedir.Dir) {
+	t.Helper()
+	w := &manifest.Workspace{Root: t.TempDir()}
+	dir := samedir.Open(w.Root)
+	for name, content := range tasks {
+		if name != "old" {
+			w.Tasks = append(w.Tasks, &manifest.Task{Name: name, Tools: map[string]string{"go": "go@1.25.4"}})
+		}
+		remember(t, dir, name, content)
+	}
+	return w, dir
+}
+
+func remember(t *testing.T, dir *samedir.Dir, name, content string) {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "")
+	must(t, err)
+	defer f.Close()
+	_, err = f.WriteString(content)
+	must(t, err)
+	d := digest.Of([]byte(content))
+	must(t, dir.PutBlob(f, d, int64(len(content))))
+	outputs := []samedir.Output{{Path: "out/" + name, Type: samedir.TypeFile, Mode: 0o644, Size: int64(len(content)), Digest: d}}
+	must(t, dir.WriteBuildInfo(&samedir.BuildInfo{TaskName: name, InputHash: digest.Of(nil).String(), OutputHash: samedir.OutputHash(outputs).String(),
+		Timestamp: time.Unix(0, 0), Schema: samedir.BuildInfoSchema, Outputs: outputs}))
+}
+
+func used(t *testing.T, dir *samedir.Dir, task string, day int) {
+	t.Helper()
+	at := time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
+	must(t, os.Chtimes(dir.Path(samedir.InfoPath(task)), at, at))
+}
+
+func run(t *testing.T, o Options) (*Result, []string) {
+	t.Helper()
+	var said []string
+	o.Gone = func(g Gone) { said = append(said, g.What+": "+g.Why) }
+	r, err := Run(context.Background(), o)
+	must(t, err)
+	return r, said
+}
+
+// files lists what is carried.
+func files(t *testing.T, root string) []string {
+	t.Helper()
+	var got []string
+	for _, top := range []string{"store", "cache"} {
+		err := filepath.WalkDir(filepath.Join(root, ".same", top), func(p string, d fs.DirEntry, err error) error {
+			if os.IsNotExist(err) {
+				return nil
+			}
+			if err == nil && !d.IsDir() {
+				rel, _ := filepath.Rel(filepath.Join(root, ".same"), p)
+				got = append(got, rel)
+			}
+			return err
+		})
+		must(t, err)
+	}
+	return got
+}
+
+func put(t *testing.T, root, rel string) {
+	t.Helper()
+	p := filepath.Join(root, ".same", rel)
+	must(t, os.MkdirAll(filepath.Dir(p), 0o777))
+	must(t, os.WriteFile(p, []byte("12345"), 0o666))
+}
+
+const env = "cache/environments/0aa8a7c0e5ab3ebb3cf64d4fbca4e6b2ed0b4ed2cb21a3ed6d8ef5b8e8dd3b14.json"
+
+func TestKeepsWhatTheWorkspaceRefersTo(t *testing.T) {
+	w, dir := workspace(t, map[string]string{"a": "alpha", "b": "beta", "old": "gone"})
+	for _, f := range toolFiles(w.Tasks[0].Tools) {
+		put(t, w.Root, strings.TrimPrefix(f, ".same/"))
+	}
+	want := files(t, w.Root)
+	gone := []string{strings.TrimPrefix(samedir.InfoPath("old"), ".same/"), strings.TrimPrefix(samedir.BlobPath(digest.Of([]byte("gone"))), ".same/")}
+	want = slices.DeleteFunc(want, func(f string) bool { return slices.Contains(gone, f) })
+	for _, f := range []string{env, "cache/nixhub/" + strings.Repeat("0", 64) + ".json", "cache/environments/environments/x.json", "cache/x/y", "store/x", "store/dir/y",
+		"store/blobs/x", "store/blobs/zz/y", "store/blobs/ab/" + strings.Repeat("c", 64), "daemon/daemon.sock", "debug.log", "seal.json.X.tmp", "local/tmp/half", "local/gcroots/" + strings.Repeat("1", 64) + "/root"} {
+		put(t, w.Root, f)
+	}
+	put(t, w.Root, "seal.json")
+	put(t, w.Root, "local/stat")
+
+	r, said := run(t, Options{Workspace: w, MaxSize: -1, DryRun: true})
+	if n := len(files(t, w.Root)); n != len(want)+2+9 {
+		t.Errorf("a dry run left %d files", n)
+	}
+	again, saidAgain := run(t, Options{Workspace: w, MaxSize: -1})
+	if !slices.Equal(said, saidAgain) || r.Kept != again.Kept || r.Gone.Bytes != again.Gone.Bytes {
+		t.Errorf("dry: %+v, %q\ntrue: %+v, %q", r, said, again, saidAgain)
+	}
+	if got := files(t, w.Root); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	for name, there := range map[string]bool{"daemon": false, "debug.log": false, "seal.json.X.tmp": false, "local/tmp/half": false,
+		"local/gcroots/" + strings.Repeat("1", 64): false, "seal.json": false, "local/stat": true} {
+		if _, err := os.Lstat(filepath.Join(w.Root, ".same", name)); (err == nil) != there {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if info, err := dir.ReadBuildInfo("a"); err != nil || info == nil {
+		t.Errorf("what is kept can't be read: %v", err)
+	}
+	if want := int64(len(want)); again.Kept.Entries != want {
+		t.Errorf("kept %+v, want %d", again.Kept, want)
+	}
+	if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, `it is of task "old"`) }) {
+		t.Errorf("nobody said whose build info went: %q", said)
+	}
+	// With nothing to remove the seal stays.
+	put(t, w.Root, "seal.json")
+	if r, said := run(t, Options{Workspace: w, MaxSize: -1}); r.Gone.Entries != 0 || len(said) != 0 {
+		t.Errorf("the second time %+v went: %q", r.Gone, said)
+	}
+	if _, err := os.Stat(filepath.Join(w.Root, ".same/seal.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMaxSizeDropsTheLeastRecentlyUsed(t *testing.T) {
+	contents := map[string]string{"a": strings.Repeat("a", 1000), "b": strings.Repeat("b", 2000), "c": strings.Repeat("c", 4000), "d": strings.Repeat("c", 4000)}
+	for _, c := range []struct {
+		room int64 // for outputs
+		left string
+	}{
+		{7000, "a b c d"}, {6999, "a c d"}, {5000, "a c d"}, {4999, "c d"}, {4000, "c d"}, {3999, ""}, {0, ""},
+	} {
+		t.Run(fmt.Sprint(c.room), func(t *testing.T) {
+			w, dir := workspace(t, contents)
+			used(t, dir, "b", 1)
+			used(t, dir, "a", 2)
+			used(t, dir, "d", 3) // the same blob as c's
+			used(t, dir, "c", 4)
+			infos := int64(0)
+			for task := range contents {
+				st, err := os.Stat(dir.Path(samedir.InfoPath(task)))
+				must(t, err)
+				infos += st.Size()
+			}
+			r, _ := run(t, Options{Workspace: w, MaxSize: infos + c.room})
+			var left []string
+			for _, task := range []string{"a", "b", "c", "d"} {
+				if dir.HasBlob(digest.Of([]byte(contents[task])), int64(len(contents[task]))) {
+					left = append(left, task)
+				}
+				if info, err := dir.ReadBuildInfo(task); err != nil || info == nil {
+					t.Errorf("the build info of %s went: %v", task, err)
+				}
+			}
+			if got := strings.Join(left, " "); got != c.left {
+				t.Errorf("left %q, want %q", got, c.left)
+			}
+			if r.Kept.Bytes > infos+c.room {
+				t.Errorf("kept %d bytes", r.Kept.Bytes-infos)
+			}
+		})
+	}
+}
+
+// A task that ran counts as used then, whatever the file says.
+func TestTimestampCountsToo(t *testing.T) {
+	w, dir := workspace(t, map[string]string{"a": "1111", "b": "2222"})
+	used(t, dir, "a", 2)
+	used(t, dir, "b", 1)
+	info, err := dir.ReadBuildInfo("b")
+	must(t, err)
+	info.Timestamp = time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
+	must(t, dir.WriteBuildInfo(info))
+	used(t, dir, "b", 1)
+	r, _ := run(t, Options{Workspace: w, MaxSize: -1})
+	run(t, Options{Workspace: w, MaxSize: r.Kept.Bytes - 1})
+	if dir.HasBlob(digest.Of([]byte("1111")), 4) || !dir.HasBlob(digest.Of([]byte("2222")), 4) {
+		t.Error("the wrong output went")
+	}
+}
+
+func TestHostile(t *testing.T) {
+	for name, do := range map[string]func(t *testing.T, root string){
+		"store is a link": func(t *testing.T, root string) {
+			must(t, os.RemoveAll(root+"/.same/store"))
+			must(t, os.Symlink("../precious", root+"/.same/store"))
+		},
+		"cache is a link": func(t *testing.T, root string) { must(t, os.Symlink("../precious", root+"/.same/cache")) },
+		"local is a link": func(t *testing.T, root string) {
+			must(t, os.RemoveAll(root+"/.same/local"))
+			must(t, os.Symlink("../precious", root+"/.same/local"))
+		},
+		"blobs are a link": func(t *testing.T, root string) {
+			must(t, os.RemoveAll(root+"/.same/store/blobs"))
+			must(t, os.Symlink("../../precious", root+"/.same/store/blobs"))
+		},
+		"a blob is a link": func(t *testing.T, root string) {
+			p := filepath.Join(root, samedir.BlobPath(digest.Of([]byte("alpha"))))
+			must(t, os.Remove(p))
+			must(t, os.Symlink(root+"/precious/file", p))
+		},
+		"a build info is a pipe": func(t *testing.T, root string) {
+			p := filepath.Join(root, samedir.InfoPath("a"))
+			must(t, os.Remove(p))
+			must(t, unix.Mkfifo(p, 0o666))
+		},
+		"a build info is none": func(t *testing.T, root string) {
+			must(t, os.WriteFile(filepath.Join(root, samedir.InfoPath("a")), []byte("{"), 0o666))
+		},
+		"a build info is a giant": func(t *testing.T, root string) {
+			must(t, os.Truncate(filepath.Join(root, samedir.InfoPath("a")), 1<<40))
+		},
+		"names": func(t *testing.T, root string) {
+			for _, n := range []string{"x\ny", "\xff", "##[error]", strings.Repeat("n", 255)} {
+				put(t, root, "store/"+n)
+				put(t, root, "cache/"+n+"/z")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := workspace(t, map[string]string{"a": "alpha"})
+			must(t, os.MkdirAll(w.Root+"/precious/blobs/aa", 0o777))
+			must(t, os.WriteFile(w.Root+"/precious/file", []byte("mine"), 0o666))
+			must(t, os.WriteFile(w.Root+"/precious/blobs/aa/file", []byte("mine"), 0o666))
+			do(t, w.Root)
+			_, said := run(t, Options{Workspace: w, MaxSize: 0})
+			for _, s := range said {
+				if strings.ContainsAny(s, "\n\r") {
+					t.Errorf("a name broke a line: %q", s)
+				}
+			}
+			for _, f := range []string{"precious/file", "precious/blobs/aa/file"} {
+				if got, err := os.ReadFile(filepath.Join(w.Root, f)); err != nil || string(got) != "mine" {
+					t.Errorf("%s: %q, %v", f, got, err)
+				}
+			}
+			if r, _ := run(t, Options{Workspace: w, MaxSize: -1}); r.Gone.Entries > 0 {
+				t.Errorf("the second time %+v went", r.Gone)
+			}
+		})
+	}
+}
+
+func TestNotDuringARun(t *testing.T) {
+	w, dir := workspace(t, map[string]string{"a": "alpha"})
+	unlock, err := dir.TryLock()
+	must(t, err)
+	defer unlock()
+	if _, err := Run(context.Background(), Options{Workspace: w, MaxSize: 0, Gone: func(Gone) {}}); err == nil || !strings.Contains(err.Error(), "same is running") {
+		t.Errorf("got %v", err)
+	}
+	if !dir.HasBlob(digest.Of([]byte("alpha")), 5) {
+		t.Error("something went")
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
