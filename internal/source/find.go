@@ -89,11 +89,11 @@ func realDirectory(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(abs)
+	info, err := os.Stat(abs) // first: its error has the whole path
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(real)
+	real, err := filepath.EvalSymlinks(abs)
 	if err != nil {
 		return "", err
 	}

@@ -24,10 +24,11 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"git":   git,
-			"mtime": mtime,
-			"code":  code,
-			"load":  load,
+			"git":     git,
+			"mtime":   mtime,
+			"code":    code,
+			"load":    load,
+			"changed": changed,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))

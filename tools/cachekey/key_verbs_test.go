@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// changed [head] [locks] [tasks] [tree] | changed nothing computes the key and
+// says which of its segments are not those of the key computed last, which was
+// by this command too. The arguments after -- go to cachekey.
+func changed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("changed nothing | SEGMENT… [-- FLAG…]")
+	}
+	var flags []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, flags = args[:i], args[i+1:]
+	}
+	ts.Check(ts.Exec("cachekey", flags...))
+	now := ts.ReadFile("stdout")
+	memory := ts.Getenv("WORK") + "/.last-key"
+	last, err := os.ReadFile(memory)
+	ts.Check(os.WriteFile(memory, []byte(now), 0o644))
+	if err != nil {
+		if !slices.Equal(args, []string{"all"}) {
+			ts.Fatalf("the first key: all of it is new")
+		}
+		return
+	}
+	before, after := segments(ts, string(last)), segments(ts, now)
+	var got []string
+	for i, name := range []string{"head", "locks", "tasks", "tree"} {
+		if before[i] != after[i] {
+			got = append(got, name)
+		}
+	}
+	if len(got) == 0 {
+		got = []string{"nothing"}
+	}
+	if !slices.Equal(got, args) {
+		ts.Fatalf("changed %q, not %q:\n%s%s", got, args, last, now)
+	}
+}
+
+// segments cuts a key from the right, as docs/key-format.md says: 52 characters
+// of tree, 32 of tasks, 32 of locks, and what comes before.
+func segments(ts *testscript.TestScript, line string) [4]string {
+	key, ok := strings.CutSuffix(line, "\n")
+	n := len(key) - (1 + 52) - (1 + 32) - (1 + 32)
+	if !ok || n <= 0 || strings.ContainsAny(key, " \n") {
+		ts.Fatalf("not a key and a newline: %q", line)
+	}
+	cut := func(from, to int) string {
+		if key[from] != '-' {
+			ts.Fatalf("no - before a segment: %q", key)
+		}
+		return key[from+1 : to]
+	}
+	return [4]string{key[:n], cut(n, n+33), cut(n+33, n+66), cut(n+66, len(key))}
+}
