@@ -11,7 +11,7 @@ import (
 )
 
 // An attempt is what is written down in .same/local while a task runs, and
-// kept if it does not succeed: what lay at its targets before, and, unless the
+// kept unless its success is remembered: what lay at its targets before, and, unless the
 // run was killed, what it left there. Without it the half of an output that a
 // failed run left would become part of the next one's.
 type attempt struct {
@@ -40,7 +40,7 @@ func (r *Runner) begin(ctx context.Context, t *manifest.Task) {
 	r.note(t, a)
 }
 
-// failed writes down what t, which has not succeeded, left at its targets.
+// failed writes down what t, whose success nothing is remembered of, left at its targets.
 func (r *Runner) failed(t *manifest.Task) {
 	data, err := r.dir.ReadFile(attemptPath(t), samedir.MaxBuildInfo)
 	var a attempt

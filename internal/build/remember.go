@@ -12,11 +12,12 @@ import (
 )
 
 // remember keeps what t made and what it made it of. Nothing that goes wrong
-// here is t's fault: it has succeeded, and will run again next time.
-func (r *Runner) remember(ctx context.Context, t *manifest.Task, in *inputs, outputs []samedir.Output, took time.Duration) {
+// here is t's fault: it has succeeded, and will run again next time. It says
+// whether all went well.
+func (r *Runner) remember(ctx context.Context, t *manifest.Task, in *inputs, outputs []samedir.Output, took time.Duration) bool {
 	if changed := r.changed(ctx, t, in); changed != "" {
 		r.Warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
-		return
+		return false
 	}
 	for _, o := range outputs {
 		if o.Type != samedir.TypeFile {
@@ -24,7 +25,7 @@ func (r *Runner) remember(ctx context.Context, t *manifest.Task, in *inputs, out
 		}
 		if err := r.keep(o); err != nil {
 			r.cannotRemember(fmt.Errorf("task %q: keeping %s: %w", t.Name, o.Path, err))
-			return
+			return false
 		}
 	}
 	info := &samedir.BuildInfo{
@@ -41,7 +42,9 @@ func (r *Runner) remember(ctx context.Context, t *manifest.Task, in *inputs, out
 	}
 	if err := r.dir.WriteBuildInfo(info); err != nil {
 		r.cannotRemember(err)
+		return false
 	}
+	return true
 }
 
 // heal gives the store back the blobs that it has lost, from outputs that are

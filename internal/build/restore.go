@@ -173,7 +173,6 @@ func (r *Runner) makeParents(dir string) error {
 		if err = os.Mkdir(name, 0o755); errors.Is(err, fs.ErrExist) {
 			return nil
 		}
-		r.tree.ChangedPath(dir)
 	}
 	return err
 }

@@ -144,8 +144,11 @@ func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) resu
 		r.Report.Failed(t.Name, took, err)
 		return result{err: err}
 	}
-	r.remember(ctx, t, in, outputs, took)
-	r.succeeded(t)
+	if r.remember(ctx, t, in, outputs, took) {
+		r.succeeded(t)
+	} else {
+		r.failed(t)
+	}
 	r.Report.Completed(t.Name, took)
 	return result{digest: in.result(t, outputs)}
 }
