@@ -1,0 +1,223 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cachekey/internal/digest"
+)
+
+func digests(t testing.TB, tr *Tree) map[string]digest.Digest {
+	t.Helper()
+	found := map[string]digest.Digest{}
+	for _, f := range match(t, tr, []string{"**"}, nil).Found {
+		found[f.Path] = f.Digest
+	}
+	return found
+}
+
+func settle(t testing.TB, root string) {
+	t.Helper()
+	// As if everything had been written long before the file system's clock.
+	time.Sleep(20 * time.Millisecond)
+}
+
+func save(t testing.TB, tr *Tree) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := tr.Save(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestNothingIsReadTwice(t *testing.T) {
+	root := world(t, "a", "d/b", "d/e/c", "link -> a")
+	settle(t, root)
+	tr := openTree(t, root)
+	want := digests(t, tr)
+	if want["d/b"] != digest.Of([]byte("d/b")) || want["link"] != digest.Of([]byte("a")) {
+		t.Fatalf("digests %v", want)
+	}
+	cache := save(t, tr)
+	again := openTree(t, root)
+	if err := again.Load(cache); err != nil {
+		t.Fatal(err)
+	}
+	got := digests(t, again)
+	for p, d := range want {
+		if got[p] != d {
+			t.Errorf("%s: %v, want %v", p, got[p], d)
+		}
+	}
+	if again.Dirty() {
+		t.Error("something was read again")
+	}
+	if !bytes.Equal(save(t, again), cache) {
+		t.Error("the stat cache changed")
+	}
+}
+
+// What is in the cache is believed as long as the stat is the same: so each
+// change has to show in it. The digests are replaced by wrong ones, to see
+// whether they are used.
+func TestEveryChangeIsSeen(t *testing.T) {
+	changes := map[string]func(t *testing.T, name string, before os.FileInfo) error{
+		"same size, time put back": func(t *testing.T, name string, before os.FileInfo) error {
+			if err := os.WriteFile(name, []byte("X"), 0o644); err != nil {
+				return err
+			}
+			return os.Chtimes(name, before.ModTime(), before.ModTime())
+		},
+		"replaced by a file of the same size and time": func(t *testing.T, name string, before os.FileInfo) error {
+			other := filepath.Join(t.TempDir(), "other")
+			if err := os.WriteFile(other, []byte("X"), 0o644); err != nil {
+				return err
+			}
+			if err := os.Chtimes(other, before.ModTime(), before.ModTime()); err != nil {
+				return err
+			}
+			return os.Rename(other, name)
+		},
+		"mode":      func(t *testing.T, name string, _ os.FileInfo) error { return os.Chmod(name, 0o755) },
+		"size":      func(t *testing.T, name string, _ os.FileInfo) error { return os.Truncate(name, 0) },
+		"to a link": func(t *testing.T, name string, _ os.FileInfo) error { os.Remove(name); return os.Symlink("X", name) },
+	}
+	for what, change := range changes {
+		t.Run(what, func(t *testing.T) {
+			root := world(t, "f", "g")
+			settle(t, root)
+			tr := openTree(t, root)
+			before := digests(t, tr)
+			st, err := os.Stat(filepath.Join(root, "f"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := tr.dir("")
+			for i := range d.entries {
+				d.entries[i].digest[0] ^= 1
+			}
+			if err := change(t, filepath.Join(root, "f"), st); err != nil {
+				t.Fatal(err)
+			}
+			tr.Changed()
+			after := digests(t, tr)
+			content, err := os.ReadFile(filepath.Join(root, "f"))
+			if err != nil && what != "to a link" {
+				t.Fatal(err)
+			}
+			if what == "to a link" {
+				content = []byte("X")
+			}
+			if after["f"] != digest.Of(content) {
+				t.Error("the change was not seen")
+			}
+			if after["g"] == before["g"] {
+				t.Error("g was read again: nothing was put to the test")
+			}
+		})
+	}
+}
+
+// A file that was written in the tick in which it was hashed may be written
+// once more in it without a trace. So what is hashed then is never believed again.
+func TestRacyEntriesAreReadAgain(t *testing.T) {
+	root := world(t, "f")
+	tr := openTree(t, root)
+	st, err := os.Stat(filepath.Join(root, "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tick, believed := range map[int64]bool{0: false, -1: false, 1: true} {
+		tr.clock.now = st.ModTime().UnixNano() + tick
+		tr.epoch.Add(1)
+		d := tr.dir("")
+		d.mu.Lock()
+		d.entries = nil
+		d.listed = 0
+		d.mu.Unlock()
+		right := digests(t, tr)["f"]
+		d.entries[0].digest[0] ^= 1
+		saved := save(t, tr)
+		tr.epoch.Add(1)
+		if got := digests(t, tr)["f"]; (got != right) != believed {
+			t.Errorf("clock %+d ns after the file's: believed is %v, want %v", tick, got != right, believed)
+		}
+		if in := strings.Contains(string(saved), "\x01\x00\x00\x00f"); in != believed {
+			t.Errorf("clock %+d ns after the file's: in the stat cache is %v, want %v", tick, in, believed)
+		}
+	}
+}
+
+func TestClockOfAnotherFileSystem(t *testing.T) {
+	c := &clock{now: int64(10 * time.Second), dev: 1}
+	for _, test := range []struct {
+		dev     uint64
+		ctime   time.Duration
+		settled bool
+	}{{1, 9 * time.Second, true}, {1, 10 * time.Second, false}, {2, 9 * time.Second, false}, {2, 6 * time.Second, true}} {
+		if got := c.settled(&stat{dev: test.dev, ctime: int64(test.ctime)}); got != test.settled {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
+
+func TestPartOfATreeKeepsTheRest(t *testing.T) {
+	root := world(t, "a/x", "b/y")
+	settle(t, root)
+	tr := openTree(t, root)
+	digests(t, tr)
+	cache := save(t, tr)
+	part := openTree(t, root)
+	if err := part.Load(cache); err != nil {
+		t.Fatal(err)
+	}
+	match(t, part, []string{"a"}, nil)
+	if !bytes.Equal(save(t, part), cache) {
+		t.Error("what was not looked at is forgotten")
+	}
+}
+
+func TestDamagedCacheIsRefused(t *testing.T) {
+	root := world(t, "a", "b/c")
+	settle(t, root)
+	tr := openTree(t, root)
+	digests(t, tr)
+	cache := save(t, tr)
+	for i := range cache {
+		bad := bytes.Clone(cache)
+		bad[i] ^= 1
+		if err := openTree(t, root).Load(bad); !errors.Is(err, errBadCache) {
+			t.Fatalf("with byte %d flipped: %v", i, err)
+		}
+		if err := openTree(t, root).Load(cache[:i]); !errors.Is(err, errBadCache) {
+			t.Fatalf("cut at %d: %v", i, err)
+		}
+	}
+}
+
+func FuzzParseCache(f *testing.F) {
+	root := world(f, "a", "b/c")
+	settle(f, root)
+	tr := openTree(f, root)
+	digests(f, tr)
+	cache := save(f, tr)
+	f.Add(cache[:len(cache)-digest.Size])
+	f.Add([]byte(cacheMagic))
+	f.Add([]byte(cacheMagic + "\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		sum := digest.Of(body) // else nothing gets beyond it
+		c, err := parseCache(append(bytes.Clone(body), sum[:]...))
+		if err != nil {
+			return
+		}
+		for dir := range c {
+			c.entries(dir)
+		}
+	})
+}
