@@ -95,7 +95,7 @@ func (f *fixture) environment(t *testing.T) {
 	for name, want := range map[string]string{
 		"system": f.system, "OF_SETUP": "from setup", "GOTOOLCHAIN": "local", "IN_NIX_SHELL": "impure",
 		// Not exported, or of the builder, or of another shell, or dangerous.
-		"BASH": "", "HOME": "", "TMPDIR": "", "NIX_BUILD_TOP": "", "NIX_BUILD_CORES": "", "TERM": "", "shellHook": "",
+		"NOT_EXPORTED": "", "BASH": "", "HOME": "", "TMPDIR": "", "NIX_BUILD_TOP": "", "NIX_BUILD_CORES": "", "TERM": "", "shellHook": "",
 		"MULTI": "", "LD_PRELOAD": "", ofResolution: "",
 	} {
 		if got := valueOf(env, name); got != want {
