@@ -27,7 +27,7 @@ func Load(dir string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{dir: filepath.Dir(file), mistakes: &mistakes{}, byName: map[string]*draft{}}
+	l := &loader{dir: filepath.Dir(file), mistakes: &mistakes{}, byName: map[string]*draft{}, tools: map[string][]string{}}
 	if filepath.Base(file) == WorkspaceFile {
 		l.workspace(dir)
 	} else {
@@ -37,7 +37,7 @@ func Load(dir string) (*Workspace, error) {
 	if err := l.err(); err != nil {
 		return nil, err
 	}
-	w := &Workspace{Root: l.root, Files: l.files, Warnings: l.warnings}
+	w := &Workspace{Root: l.root, Files: l.files, Warnings: l.warnings, Tools: l.tools}
 	for _, d := range l.drafts {
 		w.Tasks = append(w.Tasks, d.task)
 	}
@@ -51,6 +51,7 @@ type loader struct {
 	*mistakes
 	drafts []*draft // sorted by name
 	byName map[string]*draft
+	tools  map[string][]string
 }
 
 // A draft is a task whose names are not checked yet.
@@ -78,6 +79,7 @@ func (l *loader) standalone() {
 	if t.project.node != nil {
 		t.checkProjectName(t.project)
 	}
+	l.declare(t.tools)
 	if !l.setRoot(t.head) {
 		return
 	}
@@ -135,6 +137,15 @@ func (l *loader) draft(t *taskFile, raw rawTask, base, project string, tools map
 		d.dependsOn = append(d.dependsOn, item{full, dep.node})
 	}
 	l.drafts = append(l.drafts, d)
+}
+
+// declare notes tools for Workspace.Tools.
+func (l *loader) declare(tools map[string]item) {
+	for alias, spec := range tools {
+		specs := append(l.tools[alias], spec.text)
+		slices.Sort(specs)
+		l.tools[alias] = slices.Compact(specs)
+	}
 }
 
 // pick gives the tools that a task asks for.

@@ -25,6 +25,9 @@ type Workspace struct {
 	Files    []string
 	Tasks    []*Task  // in bytewise order of Name
 	Warnings []string // what works but is most likely not meant, with file and line
+	// Tools are all declared tools, whether or not a task asks for them: alias →
+	// its specs, sorted; more than one where projects override it.
+	Tools map[string][]string
 }
 
 // A Task is one task of a workspace, with all that it inherits.

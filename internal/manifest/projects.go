@@ -29,10 +29,12 @@ func (l *loader) workspace(dir string) {
 	if w == nil || !l.setRoot(w.head) {
 		return
 	}
+	l.declare(w.tools)
 	first := map[string]Position{} // project → where it is named
 	dirs := l.projectDirs(w)
 	for _, p := range dirs {
 		if t := l.project(p, first); t != nil {
+			l.declare(t.tools)
 			tools := map[string]item{}
 			for _, declared := range []map[string]item{w.tools, t.tools} {
 				for alias, spec := range declared {

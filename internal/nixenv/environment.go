@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"cachekey/internal/cli"
-	"cachekey/internal/digest"
 	"cachekey/internal/samedir"
 )
 
@@ -127,28 +126,4 @@ func (r *Resolver) pinned(tools map[string]string) (Resolution, bool) {
 		}
 	}
 	return Resolution{}, false
-}
-
-// Pin gives the environment file for tools whose packages are known: alias →
-// store path. What is on PATH, in order of the aliases, is each package's bin.
-func Pin(system string, packages map[string]string) ([]byte, error) {
-	parts := digest.NewParts("cachekey same-v1 packages")
-	var paths []string
-	for _, alias := range sortedKeys(packages) {
-		if p := packages[alias]; !storePath.MatchString(p) || path.Clean(p) != p {
-			return nil, fmt.Errorf("package %q: %q is not a store path", alias, p)
-		}
-		parts.Add('p', alias, packages[alias])
-		paths = append(paths, packages[alias]+"/bin")
-	}
-	e, err := newEnvironment([]string{
-		"GOTOOLCHAIN=local",
-		"PATH=" + strings.Join(paths, ":"),
-		"system=" + system,
-		ofResolution + "=" + pinnedPrefix + parts.Sum().String(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return e.encode()
 }

@@ -30,6 +30,7 @@ func TestInNix(t *testing.T) {
 	t.Run("collected garbage", f.collectedGarbage)
 	t.Run("new lock", f.newLock)
 	t.Run("Nixhub", f.nixhub)
+	t.Run("pinned", f.pinned)
 	t.Run("failures", f.failures)
 	t.Run("at once", f.atOnce)
 	t.Run("read-only", f.readOnly)
@@ -218,6 +219,48 @@ exec nix "$@"
 	}
 	if asked.Load() != 1 || warned.String() != "" {
 		t.Errorf("asked %d times, warned %q", asked.Load(), warned)
+	}
+}
+
+// pinned: what `same env` wrote is what the tools resolve to, without Nix, lock or network.
+func (f *fixture) pinned(t *testing.T) {
+	hello := run(t, f.root, "nix", "build", "--no-link", "--print-out-paths", "path:"+f.nixpkgs+"#hello")
+	hello = strings.TrimSpace(hello)
+	tools := map[string]string{"hi": "hello@1"}
+	digests := map[string]bool{}
+	for _, packages := range []map[string]string{
+		{"hi": hello},
+		{"hi": filepath.Dir(strings.TrimSuffix(hello, "/")) + "/00000000000000000000000000000000-hello"},
+	} {
+		file, err := Pin(f.system, packages, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(f.root, EnvironmentPath(tools)), string(file))
+		r, warned := f.resolver(t)
+		r.Nix = "/nowhere/nix"
+		res, err := r.Resolve(t.Context(), tools)
+		if err != nil || res.Pinned == "" {
+			t.Fatalf("resolved to %+v, %v", res, err)
+		}
+		digests[res.Digest().String()] = true
+		env, err := r.Environment(t.Context(), tools, res)
+		if packages["hi"] != hello {
+			if err == nil || !strings.Contains(err.Error(), packages["hi"]+" is not there") || !strings.Contains(cli.Hint(err), "cachekey realise") {
+				t.Errorf("got %v, hint %q", err, cli.Hint(err))
+			}
+		} else if err != nil || valueOf(env, "PATH") != hello+"/bin" {
+			t.Errorf("got %q, %v", env, err)
+		}
+		if warned.String() != "" {
+			t.Error(warned)
+		}
+	}
+	if len(digests) != 2 {
+		t.Error("another package does not count")
+	}
+	if _, err := Pin(f.system, map[string]string{"hi": hello + "/bin"}, nil); err == nil || !strings.Contains(err.Error(), "has no bin") {
+		t.Errorf("a package without bin: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ func program() *cli.Program {
 			runCommand(),
 			planCommand(),
 			cleanCommand(),
+			envCommand(),
 		},
 	}
 }
