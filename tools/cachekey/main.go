@@ -19,6 +19,7 @@ func program() *cli.Program {
 			diffCommand(),
 			narHashCommand(),
 			verifyCommand(),
+			realiseCommand(),
 			pruneCommand(),
 			hitsCommand(),
 			sealCommand(),

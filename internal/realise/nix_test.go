@@ -1,0 +1,88 @@
+package realise
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cachekey/internal/samedir"
+)
+
+// TestRealNix fetches from a binary cache with both supported ends of Nix's
+// versions, and has Nix collect its garbage.
+func TestRealNix(t *testing.T) {
+	for _, variable := range []string{"CACHEKEY_TEST_NIX", "CACHEKEY_TEST_NIX_OLDEST"} {
+		t.Run(variable, func(t *testing.T) {
+			nix := os.Getenv(variable)
+			if nix == "" {
+				if os.Getenv("CACHEKEY_TEST_REQUIRE_NIX") != "" {
+					t.Fatalf("%s does not name a nix", variable)
+				}
+				t.Skipf("%s does not name a nix (./test sets it)", variable)
+			}
+			realNix(t, nix)
+		})
+	}
+}
+
+func realNix(t *testing.T, nix string) {
+	dir := t.TempDir()
+	t.Setenv("HOME", dir)
+	t.Setenv("NIX_REMOTE", "local?root="+dir+"/machine")
+	t.Setenv("NIX_CONFIG", "experimental-features = nix-command\nsubstituters = file://"+dir+"/binary-cache\nrequire-sigs = false\nbuild-users-group =\n")
+	nixStore := filepath.Join(filepath.Dir(nix), "nix-store")
+	run := func(program string, args ...string) string {
+		t.Helper()
+		out, err := exec.Command(program, args...).Output()
+		if err != nil {
+			t.Fatalf("%s %q: %v", program, args, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	add := func(name, content string) string {
+		p := filepath.Join(dir, "src", name)
+		must(t, os.MkdirAll(filepath.Join(p, "bin"), 0o777))
+		must(t, os.WriteFile(filepath.Join(p, "bin", "tool"), []byte(content), 0o777))
+		return run(nixStore, "--add", p)
+	}
+	fetchable, lost := add("fetchable", "1"), add("lost", "2")
+	run(nix, "copy", "--to", "file://"+dir+"/binary-cache", fetchable)
+	run(nixStore, "--delete", fetchable, lost)
+
+	root, store := filepath.Join(dir, "workspace"), filepath.Join(dir, "machine", "nix", "store")
+	environment := func(id, path string) string {
+		data, err := json.Marshal([]string{"PATH=" + path + "/bin", "system=x86_64-linux"})
+		must(t, err)
+		p := filepath.Join(root, samedir.Environments, id+".json")
+		must(t, os.MkdirAll(filepath.Dir(p), 0o777))
+		must(t, os.WriteFile(p, data, 0o666))
+		return p
+	}
+	good, bad := environment("aa", fetchable), environment("bb", lost)
+	realise := func() *Result {
+		t.Helper()
+		r, err := Run(context.Background(), Options{Root: root, System: "x86_64-linux", Timeout: time.Minute,
+			Describe: func(string) string { return "" }, Sayf: t.Logf, Warnf: t.Logf, nixStore: nixStore, store: store})
+		must(t, err)
+		return r
+	}
+	// One that can't be had does not keep the other from being fetched.
+	if r := realise(); *r != (Result{Kept: 1, Dropped: 1, Fetched: 1}) || !exists(good) || exists(bad) {
+		t.Errorf("got %+v", r)
+	}
+	run(nixStore, "--gc")
+	if !exists(filepath.Join(store, filepath.Base(fetchable), "bin", "tool")) {
+		t.Error("Nix collected what the environment needs")
+	}
+	must(t, os.Remove(good))
+	realise()
+	run(nixStore, "--gc")
+	if exists(filepath.Join(store, filepath.Base(fetchable))) {
+		t.Error("the root outlived its environment")
+	}
+}
