@@ -23,32 +23,16 @@ let
     text = "true";
   };
 
-  # flake-parts calls the module with these, and evaluates what it puts into
-  # perSystem once a system, among modules that declare the flake's outputs.
-  skin = lib.head self.flakeModules.default.imports {
-    inherit lib;
-    self = {
-      outPath = src;
-      narHash = "sha256-of-the-consumer";
-    };
-    flake-parts-lib.mkPerSystemOption = module: module;
-  };
   perSystem =
     module:
-    (lib.evalModules {
-      class = "perSystem";
-      modules = [
-        skin.options.perSystem
-        {
-          options.checks = lib.mkOption {
-            type = lib.types.lazyAttrsOf lib.types.package;
-            default = { };
-          };
-          config._module.args.pkgs = pkgs;
-        }
-        module
-      ];
-    }).config;
+    (import ./flake-parts.nix { inherit lib pkgs; }).perSystem {
+      inherit module;
+      flakeModule = self.flakeModules.default;
+      self = {
+        outPath = src;
+        narHash = "sha256-of-the-consumer";
+      };
+    };
 
   tests = {
     "no task, no two-pass check" = {

@@ -1,7 +1,6 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC1090
 # Run by the check shell-hook, in a directory with a copy of the workspace `shell`.
 # The variables plain, prefixed, keyless, slow and environments name hooks.
-# shellcheck disable=SC2154
 
 step() { echo "-- $*"; }
 fail() {
@@ -14,7 +13,6 @@ fail() {
 enter() {
 	(
 		cd "$2"
-		# shellcheck source=/dev/null
 		. "$1" >"$TMPDIR/said" 2>&1
 		echo "PATH=$PATH CACHEKEY=${CACHEKEY-unset}"
 		# Once more in the same shell.

@@ -4,9 +4,15 @@
 let
   inherit (pkgs) lib;
   inherit (pkgs.stdenv.hostPlatform) system;
+  # As a user has it, who has run Nix once: with a lock.
+  instantiated = pkgs.runCommand "template-instantiated" { } ''
+    cp -r ${../templates/default} "$out"
+    chmod u+w "$out"
+    cp ${../flake.lock} "$out/flake.lock"
+  '';
   outputs = (import ../templates/default/flake.nix).outputs {
     self = outputs // {
-      outPath = ../templates/default;
+      outPath = "${instantiated}";
     };
     nixpkgs = {
       inherit lib;

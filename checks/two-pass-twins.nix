@@ -32,6 +32,7 @@ let
         };
       }
       ''
+        export HOME=$TMPDIR
         if ${(workspaces.shell module).twoPass.program} >log 2>&1; then
           cat log
           echo "the two passes took ${name} for sound" >&2

@@ -18,7 +18,9 @@ let
         "same.work.yaml"
       ];
   };
-  packages = lib.mapAttrsToList (alias: package: "--package=${alias}=${package}") cfg.environments;
+  packages = lib.mapAttrsToList (
+    alias: package: "--package=${alias}=${lib.getBin package}"
+  ) cfg.environments;
 in
 pkgs.runCommand "same-environments" { } ''
   ${lib.getExe cfg.same.package} env -C ${manifests} --out "$out" \

@@ -26,10 +26,12 @@ lib.optionalAttrs cfg.check.enable (
       let
         program = call ./two-pass.nix;
         first = pkgs.runCommand "ci-cache-first-pass" { nativeBuildInputs = [ program ]; } ''
+          export HOME=$TMPDIR
           two-pass first "$out"
         '';
       in
       pkgs.runCommand "ci-cache-two-pass" { nativeBuildInputs = [ program ]; } ''
+        export HOME=$TMPDIR
         two-pass second ${first}
         touch "$out"
       '';

@@ -22,7 +22,7 @@ buildGoModule {
 
   # The hash of what `go mod vendor` makes in the repository, which has the tests'
   # dependencies too. nix/update-vendor-hash computes it.
-  vendorHash = "sha256-A16Z7rxtJdmRBQbWxrZXN7B3jnLhIAmanh+Of2klyKw=";
+  vendorHash = "sha256-1j+59S62UiPPyTjH4pCITouqr85LNOSHe6Rpiv6giPk=";
   overrideModAttrs = _: {
     src = toSource {
       root = ../.;

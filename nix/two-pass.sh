@@ -107,7 +107,7 @@ restore() {
 }
 
 second() {
-	local state restored expected
+	local state restored
 	state=$(cd "$1" && pwd)
 	fresh "$work/second/elsewhere"
 	eval "${TWO_PASS_EDIT-}"
@@ -156,8 +156,6 @@ expect_tree() {
 }
 
 work=$(mktemp -d)
-export HOME=$work/home TMPDIR=$work/tmp
-mkdir "$HOME" "$TMPDIR"
 case ${1-both} in
 first | second) "$@" ;;
 both)

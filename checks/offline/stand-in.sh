@@ -9,7 +9,10 @@
 # tree; nixpkgs/pkgs/relocate.sh then makes a package of each. Two trees need no
 # such thing, for their programs are static: bash and Go.
 set -euo pipefail
-[ $# = 2 ] || { echo "stand-in: error: called with $# arguments, not NIX_PREFIX OUT" >&2; exit 2; }
+[ $# = 2 ] || {
+	echo "stand-in: error: called with $# arguments, not NIX_PREFIX OUT" >&2
+	exit 2
+}
 root=$1/root out=$2 here=$(cd "$(dirname "$0")/nixpkgs" && pwd)
 packages=(coreutils findutils diffutils sed grep tar gzip jq)
 

@@ -5,7 +5,10 @@
 # own: STORE, a directory, is /nix for COMMAND alone. Builds run in Nix's sandbox;
 # nothing is substituted and no registry is asked. Needs root, for the mount.
 set -euo pipefail
-[ $# -ge 3 ] || { echo "with-nix: error: called with $# arguments, not NIX_PREFIX STORE COMMAND…" >&2; exit 2; }
+[ $# -ge 3 ] || {
+	echo "with-nix: error: called with $# arguments, not NIX_PREFIX STORE COMMAND…" >&2
+	exit 2
+}
 prefix=$(cd "$1" && pwd) store=$2
 shift 2
 mkdir -p "$store"/{nix,home,conf} /nix
@@ -21,6 +24,7 @@ cat >"$store/conf/nix.conf" <<-CONF
 	build-users-group =
 	substituters =
 	flake-registry =
+	warn-dirty = false
 CONF
 
 # Go's settings come from a file in the home that is about to change.

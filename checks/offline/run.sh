@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# run.sh [STEP…]: the flake as its users have it, by real Nix without a network but
+# for package mirrors: over a stand-in for nixpkgs, from an empty store, sandboxed.
+# `run.sh help` lists the steps; each needs those before it, or an earlier run's WORK.
+#
+# WORK=DIR keeps store, Nix and stand-in for the next run.
+# shellcheck disable=SC2016 # the shells of devShells expand these
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$repository"
+# shellcheck source=.ci/steps.sh
+. .ci/steps.sh
+offline=$repository/checks/offline
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/cachekey
+if [ -n "${WORK-}" ]; then
+	mkdir -p "$WORK"
+	work=$(cd "$WORK" && pwd)
+else
+	work=$(mktemp -d)
+	trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
+fi
+
+fail() {
+	echo "run: error: $*" >&2
+	exit 1
+}
+same() { [ "$1" = "$2" ] || fail "$3: \"$1\" is not \"$2\""; }
+# says FILE WORD…: every WORD stands in FILE.
+says() {
+	local word
+	for word in "${@:2}"; do grep -qF -- "$word" "$1" || fail "no \"$word\" in $(cat "$1")"; done
+}
+
+# The Nix in use, as .ci/steps.sh's steps run in subshells: current, or oldest.
+nix=current
+in_nix() { "$offline/with-nix.sh" "$cache/nix-$nix" "$work/store" "$@"; }
+
+# flake VERB… [-- ARG… | -c ARG…]: nix over this checkout, or over $dir, with the inputs
+# that are to be had here.
+overrides=(--override-input nixpkgs "path:$work/nixpkgs" --no-write-lock-file --quiet)
+flake() {
+	local words=()
+	while [ $# -gt 0 ] && [ "$1" != -- ] && [ "$1" != -c ]; do
+		words+=("$1")
+		shift
+	done
+	(cd "${dir-$repository}" && in_nix nix "${words[@]}" "${overrides[@]}" "$@")
+}
+# consumer DIR [FILE…]: a repository of its own at $work/DIR, of the files given, with
+# this flake for an input and everything locked.
+consumer() {
+	dir=$work/$1
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	overrides=(--override-input cachekey "path:$work/self" --override-input cachekey/nixpkgs "path:$work/nixpkgs"
+		--override-input nixpkgs "path:$work/nixpkgs" --quiet)
+	if [ $# -gt 1 ]; then cp -R "${@:2}" "$dir"; fi
+	git -C "$dir" init -q
+}
+
+stand_in() {
+	"$offline/install-nix.sh" "$cache/nix-current" current
+	"$offline/install-nix.sh" "$cache/nix-oldest" oldest
+	if [ -e "$work/store" ]; then
+		chmod -R u+w "$work/store"
+		rm -rf "$work/store"
+	fi
+	in_nix "$offline/stand-in.sh" "$cache/nix-current" "$work/nixpkgs"
+	# What consumers take for an input: the tracked files, as they are.
+	rm -rf "$work/self"
+	mkdir "$work/self"
+	git ls-files -z | xargs -0 cp --parents -t "$work/self"
+}
+
+show() {
+	flake flake show --json >"$work/show.json"
+	jq -r --arg system x86_64-linux '
+		(.inventory // .) | paths(type == "object" and (has("type") or has("derivation")))
+		| map(tostring) | join(".")' "$work/show.json" | head -n 100
+	flake eval --json .#apps.x86_64-linux --apply 'builtins.mapAttrs (_: app: app.meta.description)' | jq .
+	flake eval --json .#packages.x86_64-linux --apply 'builtins.mapAttrs (_: package: package.meta.description)' | jq .
+}
+
+build() {
+	flake build --no-link -L .#cachekey .#same
+	flake build --no-link --rebuild .#cachekey .#same
+	same "$(flake path-info -r .#cachekey | wc -l)" 1 "the closure of cachekey is more than itself"
+}
+
+check() { flake flake check -L --keep-going; }
+
+key() {
+	local elsewhere=$repository/checks/fixtures/go
+	same "$(flake run .#cachekey)" "$(go run ./tools/cachekey)" "the flake's key"
+	same "$(flake run .#cachekey -- -C "$elsewhere")" "$(go run ./tools/cachekey -C "$elsewhere")" "the key of elsewhere"
+	same "$(cd / && dir=/ flake run "path:$work/self#cachekey" -- -C "$elsewhere")" "$(go run ./tools/cachekey -C "$elsewhere")" "the key from elsewhere"
+	flake run .#same -- plan all
+}
+
+shell() {
+	flake develop -c bash -euc '
+		[ "$CACHEKEY" = "$(cachekey)" ]
+		[ "$(cachekey)" = "$1" ]
+		same --version
+		go version' shell "$(go run ./tools/cachekey)"
+}
+
+two_pass() { flake run .#two-pass; }
+
+wrong_vendor_hash() {
+	rm -rf "$work/wrong"
+	cp -R "$work/self" "$work/wrong"
+	sed -i 's|vendorHash = ".*"|vendorHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="|' "$work/wrong/nix/package.nix"
+	if dir=/ flake build --no-link "path:$work/wrong#cachekey" 2>"$work/log"; then
+		fail "a wrong vendorHash was accepted"
+	fi
+	says "$work/log" "hash mismatch in fixed-output derivation" \
+		"$(sed -n 's/^ *vendorHash = "\(.*\)";$/\1/p' nix/package.nix)"
+	nix/update-vendor-hash --check
+}
+
+a_consumer() {
+	consumer consumer checks/consumer/.
+	git -C "$dir" add .
+	flake flake lock
+	git -C "$dir" add .
+	flake flake check -L
+	same "$(flake run .#key)" "$(go run ./tools/cachekey -C "$dir" --prefix consumer)" "the consumer's key"
+	same "$(flake run .#key-under-flake-parts)" "$(go run ./tools/cachekey -C "$dir" --prefix consumer)" "the key under flake-parts"
+	# Tools need no resolving, which could not be done here.
+	flake develop -c bash -euc '
+		[ "$OWN_HOOK" = ran ]
+		[ "$CACHEKEY" = "$(cachekey)" ]
+		same run --ci all | tee first
+		same run --ci all | tee second
+		cachekey hits --require none first
+		cachekey hits --require all second'
+	flake run .#two-pass
+}
+
+# wrong VALUE WORD…: evaluating VALUE fails, and the error has every WORD.
+wrong() {
+	if flake eval ".#wrong.$1" >"$work/log" 2>&1; then fail "the wrong $1 was accepted: $(cat "$work/log")"; fi
+	says "$work/log" "${@:2}"
+}
+wrong_values() {
+	consumer consumer checks/consumer/.
+	git -C "$dir" add .
+	flake flake lock
+	git -C "$dir" add .
+	local not="A definition for option \`ciCache."
+	wrong prefix "${not}prefix'" "letters, digits, dots, underscores and hyphens"
+	wrong locks "${not}locks." "glob relative to the repository's root"
+	wrong taskFiles "${not}taskFiles'" "list of glob relative to the repository's root"
+	wrong extra "${not}extra'" "names of letters, digits and underscores"
+	wrong tasks "${not}tasks." 'task name, such as "build"'
+	wrong enable "${not}check.enable'" "boolean"
+	wrong env "${not}check.env.WORD'" "string"
+	wrong packages "${not}check.packages." "package"
+	wrong package "${not}package'" "package"
+	wrong src "${not}src'" "absolute path"
+	wrong shellHook "ciCache.shellHook' is read-only"
+	wrong misspelt "The option \`ciCache.task' does not exist"
+	wrong noSrc "The option \`ciCache.src' was accessed but has no value defined"
+	if flake build --no-link -L .#wrong.alias 2>"$work/log"; then fail "an alias that no manifest declares was accepted"; fi
+	says "$work/log" jason "ciCache.environments does not fit the manifests"
+}
+
+template() {
+	consumer template
+	(cd "$dir" && in_nix nix flake init -t "path:$work/self" --quiet)
+	git -C "$dir" add .
+	flake flake lock
+	git -C "$dir" add .
+	flake flake check -L
+	same "$(flake run)" "$(go run ./tools/cachekey -C "$dir")" "the template's key"
+	flake run .#two-pass
+	flake develop -c same run --ci all
+}
+
+oldest() {
+	nix=oldest
+	in_nix nix --version
+	flake flake check
+	same "$(flake run .#cachekey)" "$(go run ./tools/cachekey)" "the flake's key"
+	flake develop -c bash -euc '[ "$CACHEKEY" = "$(cachekey)" ]'
+}
+
+step stand-in "Nix from Debian, an empty store, the stand-in for nixpkgs" stand_in
+step show "nix flake show, with descriptions" show
+step build "nix build, again with the same result, and the closure is one file" build
+step check "nix flake check" check
+step key "nix run .#cachekey is go run ./tools/cachekey, here and elsewhere; nix run .#same" key
+step shell "nix develop -c" shell
+step two-pass "nix run .#two-pass, of this repository itself" two_pass
+step vendor-hash "a wrong vendorHash is refused, and ours is current" wrong_vendor_hash
+step consumer "another flake takes this one as an input, plain and with flake-parts" a_consumer
+step wrong-values "a wrong value is an error that names option and cure" wrong_values
+step template "nix flake init, and what it makes works" template
+step oldest "nix flake check on the oldest Nix" oldest
+run_steps "$@"
