@@ -21,9 +21,13 @@ let
   packages = lib.mapAttrsToList (
     alias: package: "--package=${alias}=${lib.getBin package}"
   ) cfg.environments;
+  # What a shell has besides its packages: a compiler where there is one, sh, coreutils.
+  behind = map (package: "--with=${lib.getBin package}") (
+    lib.optional ((pkgs.stdenv.cc or null) != null) pkgs.stdenv.cc ++ pkgs.stdenv.initialPath
+  );
 in
 pkgs.runCommand "same-environments" { } ''
   ${lib.getExe cfg.same.package} env -C ${manifests} --out "$out" \
-    --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs packages} ||
+    --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs (packages ++ behind)} ||
     { echo "ciCache.environments does not fit the manifests of ciCache.src: see above" >&2; exit 1; }
 ''
