@@ -15,8 +15,8 @@ import (
 
 var errNotOnPath = errors.New("it is not on the task's PATH")
 
-// gentle is how long an interrupted task may take to clean up after itself.
-const gentle = 10 * time.Second
+// defaultGrace is how long an interrupted task may take to clean up after itself.
+const defaultGrace = 10 * time.Second
 
 // lingering is how long output is waited for that somebody else, who left the
 // task's process group, might still write.
@@ -58,7 +58,7 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		endGroup(ctx, cmd.Process.Pid, ended)
+		endGroup(ctx, cmd.Process.Pid, ended, r.Grace)
 	}()
 	err = cmd.Wait()
 	close(ended)
@@ -87,7 +87,7 @@ var errInterrupted = errors.New("interrupted")
 
 // endGroup waits until the command has ended, and ends its group if ctx is done
 // before.
-func endGroup(ctx context.Context, group int, ended <-chan struct{}) {
+func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.Duration) {
 	select {
 	case <-ended:
 		return
@@ -96,7 +96,7 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}) {
 	_ = syscall.Kill(-group, syscall.SIGTERM)
 	select {
 	case <-ended:
-	case <-time.After(gentle):
+	case <-time.After(grace):
 		_ = syscall.Kill(-group, syscall.SIGKILL)
 		<-ended
 	}

@@ -191,6 +191,13 @@ func (w *world) step(what string) {
 			w.t.Errorf("%s: %s was planned as %s %v, and ran: %v", what, task.Task, task.State, task.Reasons, has)
 		}
 	}
+	w.compareOutputs(what)
+	w.noExtra(what)
+}
+
+// compareOutputs compares all targets with what a run from nothing makes.
+func (w *world) compareOutputs(what string) {
+	w.t.Helper()
 	for p, f := range w.model.outputs {
 		data, err := os.ReadFile(filepath.Join(w.root, p))
 		st, _ := os.Stat(filepath.Join(w.root, p))
@@ -198,7 +205,6 @@ func (w *world) step(what string) {
 			w.t.Errorf("%s: %s is %q %v, from nothing it would be %q", what, p, data, err, f.content)
 		}
 	}
-	w.noExtra(what)
 }
 
 // noExtra looks for what should not be at the targets.

@@ -34,10 +34,11 @@ type Runner struct {
 	System    string // Nix's: x86_64-linux
 	Own       string // the path of the program same, which is no part of a toolchain
 
-	Jobs      int      // tasks at once; 0 for one a core
-	KeepGoing bool     // a failure stops only what depends on it
-	NoCache   bool     // nothing is taken from the store; everything runs
-	PassEnv   []string // more variables that tasks see, outside every input hash
+	Jobs      int           // tasks at once; 0 for one a core
+	KeepGoing bool          // a failure stops only what depends on it
+	Grace     time.Duration // what an interrupted task has to clean up after itself; 0 for 10 s
+	NoCache   bool          // nothing is taken from the store; everything runs
+	PassEnv   []string      // more variables that tasks see, outside every input hash
 
 	LookupEnv func(string) (string, bool)
 	Report    Reporter
@@ -59,6 +60,9 @@ func (r *Runner) Getenv(name string) string {
 func (r *Runner) open() (err error) {
 	if r.Jobs <= 0 {
 		r.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if r.Grace <= 0 {
+		r.Grace = defaultGrace
 	}
 	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
 	if r.tree, err = tree.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {

@@ -12,6 +12,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the scripts' expected output")
 
 func TestMain(m *testing.M) {
+	if os.Getenv("RUN_SAME") != "" { // set by TestFaults for its own processes
+		main()
+	}
 	testscript.Main(m, map[string]func(){"same": main})
 }
 

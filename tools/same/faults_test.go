@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// same gives a process of this very program in dir.
+func same(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "RUN_SAME=1", "GITHUB_ACTIONS=")
+	out := new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = out, out
+	return cmd, out
+}
+
+func run(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd, out := same(dir, args...)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("same %v: %v\n%s", args, err, out)
+	}
+	return out.String()
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(name), 0o755)
+	if err == nil {
+		err = os.WriteFile(name, []byte(text), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// chain is a workspace of tasks that each copy what the one before has made,
+// bit by bit, so that a kill finds them at it.
+func chain(t *testing.T, dir string, n int) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("version: \"1\"\ntasks:\n")
+	for i := range n {
+		from, depends := "src", ""
+		if i > 0 {
+			from, depends = fmt.Sprintf("out/%d/*", i-1), fmt.Sprintf(", dependsOn: [t%d]", i-1)
+		}
+		fmt.Fprintf(&b, "  t%d: {input: [src, salt], target: [out/%[1]d], cmd: [sh, -c, 'echo t%[1]d >>ran; mkdir -p out/%[1]d; for n in 1 2 3; do cat %[2]s salt >out/%[1]d/$n; done']%[3]s}\n", i, from, depends)
+	}
+	write(t, filepath.Join(dir, "same.yaml"), b.String())
+	write(t, filepath.Join(dir, "src"), strings.Repeat("source\n", 100))
+	write(t, filepath.Join(dir, "salt"), "0\n")
+}
+
+// outputs gives everything below out, to be compared.
+func outputs(t *testing.T, dir string) string {
+	t.Helper()
+	list, err := exec.Command("sh", "-c", `cd "$1" && find out -type f -exec sha256sum {} + | LC_ALL=C sort -k2`, "sh", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, list)
+	}
+	return string(list)
+}
+
+// fromNothing gives the outputs of a workspace that has never been built.
+func fromNothing(t *testing.T, dir string) string {
+	t.Helper()
+	clean := t.TempDir()
+	for _, name := range []string{"same.yaml", "src", "salt"} {
+		write(t, filepath.Join(clean, name), read(t, filepath.Join(dir, name)))
+	}
+	run(t, clean, "run", "all")
+	return outputs(t, clean)
+}
+
+// Whenever a run is killed, the next one ends as if it had never been.
+func TestKilledAtAnyMoment(t *testing.T) {
+	dir := t.TempDir()
+	chain(t, dir, 6)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 30 {
+		write(t, filepath.Join(dir, "salt"), fmt.Sprintf("%d\n", r.IntN(4)))
+		if r.IntN(3) == 0 {
+			if err := os.RemoveAll(filepath.Join(dir, "out")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd, _ := same(dir, "run", "all")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(r.IntN(40_000)) * time.Microsecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		out := run(t, dir, "run", "all")
+		if got, want := outputs(t, dir), fromNothing(t, dir); got != want {
+			t.Fatalf("after kill %d:\n%s\nfrom nothing:\n%s\nthe run said:\n%s", i, got, want, out)
+		}
+		if strings.Contains(out, "warning") && !strings.Contains(out, "is not known to be made by it") {
+			t.Errorf("after kill %d: %s", i, out)
+		}
+	}
+}
+
+// Runs in one workspace wait for each other, and say so.
+func TestRunsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	chain(t, dir, 4)
+	var cmds []*exec.Cmd
+	var outs []*bytes.Buffer
+	for range 4 {
+		cmd, out := same(dir, "run", "all")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds, outs = append(cmds, cmd), append(outs, out)
+	}
+	waited := 0
+	for i, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, outs[i])
+		}
+		waited += strings.Count(outs[i].String(), "Waiting for another same run in this workspace")
+	}
+	if got := read(t, filepath.Join(dir, "ran")); got != "t0\nt1\nt2\nt3\n" {
+		t.Errorf("these ran: %q", got)
+	}
+	if waited == 0 {
+		t.Error("nobody said that they wait")
+	}
+}
+
+// A task that runs same in its own workspace would wait for itself.
+func TestRunInARun(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  outer: {cmd: [sh, -c, 'RUN_SAME=1 exec "$0" run inner', "`+os.Args[0]+`"]}
+  inner: {cmd: ["true"]}
+`)
+	cmd, out := same(dir, "run", "outer")
+	if err := cmd.Run(); err == nil || !strings.Contains(out.String(), "same was started by a task") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// An interrupt ends the whole group of each task, gently first.
+func TestInterrupt(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  slow:
+    cmd: [sh, -c, 'trap "echo tidied >tidied; exit 1" TERM; sleep 1000 & echo $! >pid; echo ready >ready; wait']
+    target: [x]
+  after: {cmd: [touch, after], dependsOn: [slow]}
+`)
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		cmd, out := same(dir, "run", "all")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, filepath.Join(dir, "ready"))
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		err := cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 1 {
+			t.Errorf("%v: %v, exit code %d", signal, err, code)
+		}
+		if !strings.Contains(out.String(), "[slow] Failed after") || !strings.Contains(out.String(), "interrupted") {
+			t.Errorf("%v: %s", signal, out)
+		}
+		if read(t, filepath.Join(dir, "tidied")) != "tidied\n" {
+			t.Errorf("%v: the task was not asked to end", signal)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "after")); err == nil {
+			t.Errorf("%v: another task was started", signal)
+		}
+		var pid int
+		if _, err := fmt.Sscan(read(t, filepath.Join(dir, "pid")), &pid); err != nil {
+			t.Fatal(err)
+		}
+		gone(t, pid)
+		for _, name := range []string{"ready", "tidied", "pid"} {
+			os.Remove(filepath.Join(dir, name))
+		}
+	}
+}
+
+// await waits for a file with a line in it; the test's own limit ends it.
+func await(t *testing.T, name string) {
+	t.Helper()
+	for {
+		if data, err := os.ReadFile(name); err == nil && bytes.HasSuffix(data, []byte("\n")) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// gone waits until a process runs no more. Nobody may be there to reap it.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for {
+		if syscall.Kill(pid, 0) != nil {
+			return
+		}
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); runtime.GOOS == "linux" && (err != nil || strings.Contains(string(stat), ") Z ")) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Where nothing can be remembered, tasks run all the same, and people are told
+// once.
+func TestNothingCanBeRemembered(t *testing.T) {
+	cases := map[string]func(t *testing.T, same string){
+		".same is a file": func(t *testing.T, same string) { write(t, same, "") },
+		"full disk":       full,
+		"read-only":       readOnly,
+	}
+	for name, prepare := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			chain(t, dir, 2)
+			prepare(t, filepath.Join(dir, ".same"))
+			for range 2 {
+				out := run(t, dir, "run", "all")
+				if strings.Count(out, "warning: nothing can be remembered for the next run") != 1 {
+					t.Errorf("%s", out)
+				}
+				if !strings.Contains(out, "2 ran, 0 cached") {
+					t.Errorf("%s", out)
+				}
+				if got, want := outputs(t, dir), fromNothing(t, dir); got != want {
+					t.Errorf("got\n%s\nwant\n%s", got, want)
+				}
+				run(t, dir, "plan", "all")
+			}
+		})
+	}
+}
+
+// A .same that was filled elsewhere and is read-only here serves all the same.
+func TestReadOnlyStoreServes(t *testing.T) {
+	dir := t.TempDir()
+	chain(t, dir, 2)
+	run(t, dir, "run", "all")
+	want := outputs(t, dir)
+	store := filepath.Join(dir, ".same")
+	kept := filepath.Join(t.TempDir(), "kept")
+	if err := os.Rename(store, kept); err != nil {
+		t.Fatal(err)
+	}
+	readOnlyCopy(t, kept, store)
+	out := run(t, dir, "run", "all")
+	if !strings.Contains(out, "0 ran, 2 cached") || outputs(t, dir) != want {
+		t.Errorf("%s", out)
+	}
+}
+
+// full makes .same a full file system; where none can be mounted, one in which
+// no file can be made.
+func full(t *testing.T, same string) {
+	if mount(t, same, "size=16k") {
+		_ = os.WriteFile(filepath.Join(same, "ballast"), make([]byte, 64<<10), 0o644)
+		return
+	}
+	write(t, filepath.Join(same, "local/tmp"), "")
+}
+
+func readOnly(t *testing.T, same string) {
+	empty := t.TempDir()
+	readOnlyCopy(t, empty, same)
+}
+
+func readOnlyCopy(t *testing.T, from, same string) {
+	mounted := mount(t, same, "size=16m")
+	if err := os.MkdirAll(same, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-R", from+"/.", same).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if mounted {
+		if err := exec.Command("mount", "-o", "remount,ro", same).Run(); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if err := exec.Command("chmod", "-R", "a-w", same).Run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = exec.Command("chmod", "-R", "u+w", same).Run() })
+}
+
+// mount mounts a small file system, if this process may.
+func mount(t *testing.T, dir, options string) bool {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return false
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command("mount", "-t", "tmpfs", "-o", options, "none", dir).Run(); err != nil {
+		return false
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
+	return true
+}
