@@ -9,7 +9,8 @@ import (
 // dirs looks paths up on disk as git's libraries do: with lstat, and never
 // through a symbolic link. It remembers directories. Not for concurrent use.
 type dirs struct {
-	root       string
+	path       string // of the root directory
+	root       int    // the same, open
 	ignoreCase bool
 	real       map[string]bool            // whether the directory at the path is a real one
 	names      map[string]map[string]bool // with ignoreCase: the names in a directory
@@ -17,8 +18,8 @@ type dirs struct {
 	lastReal   bool                       // entries come sorted, so it is mostly the same
 }
 
-func newDirs(root string, ignoreCase bool) *dirs {
-	return &dirs{root: root, ignoreCase: ignoreCase, real: map[string]bool{"": true}, names: map[string]map[string]bool{}, lastReal: true}
+func newDirs(path string, root int, ignoreCase bool) *dirs {
+	return &dirs{path: path, root: root, ignoreCase: ignoreCase, real: map[string]bool{"": true}, names: map[string]map[string]bool{}, lastReal: true}
 }
 
 // find says what is at path.
@@ -45,12 +46,12 @@ func (d *dirs) find(path string) (found, error) {
 
 // lstat is lstat in which nothing is not an error, and a special file is nothing.
 func (d *dirs) lstat(path string) (found, error) {
-	st, err := lstat(d.root + "/" + path)
+	st, err := lstatAt(d.root, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return found{}, nil
 	}
 	if err != nil {
-		return found{}, err
+		return found{}, &fs.PathError{Op: "lstat", Path: d.path + "/" + path, Err: err}
 	}
 	f := found{stamp: st, kind: st.kind()}
 	if f.kind == special {
@@ -122,7 +123,7 @@ func (d *dirs) list(dir string) (map[string]bool, error) {
 	if names, known := d.names[dir]; known {
 		return names, nil
 	}
-	list, err := readNames(d.root + "/" + dir)
+	list, err := readNames(d.path + "/" + dir)
 	if err != nil {
 		return nil, err
 	}

@@ -86,19 +86,21 @@ func (r *repository) parse(listing []byte) error {
 	for text := string(listing); text != ""; {
 		record, rest, ok := strings.Cut(text, "\x00")
 		head, path, tab := strings.Cut(record, "\t")
-		fields := strings.Fields(head)
-		if !ok || !tab || len(fields) != 4 || path == "" {
+		tag, head, _ := strings.Cut(head, " ")
+		mode, head, _ := strings.Cut(head, " ")
+		id, stage, fields := strings.Cut(head, " ")
+		if !ok || !tab || !fields || path == "" {
 			return fmt.Errorf("git ls-files printed %q, which is not an index entry", record)
 		}
 		text = rest
 		e := indexEntry{
 			path:      path,
-			conflict:  fields[3] != "0",
-			gitlink:   fields[1] == "160000",
-			unchanged: fields[0] >= "a" && fields[0] <= "z",
+			conflict:  stage != "0",
+			gitlink:   mode == "160000",
+			unchanged: tag >= "a" && tag <= "z",
 		}
 		if e.gitlink {
-			e.commit = fields[2]
+			e.commit = id
 		}
 		if n := len(r.entries); n > 0 && r.entries[n-1].path == path {
 			r.entries[n-1].conflict = true // another stage of the same path

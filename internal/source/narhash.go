@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // How the NAR is cut for reading. A SHA-256 has to see its bytes in order, one
@@ -16,7 +17,7 @@ import (
 // of a large one, so neither a file's size nor their number matters.
 const (
 	stretchSize = 256 << 10 // 256 KiB of contents or more: enough to make handing over cheap
-	pieceSize   = 1 << 20   // 1 MiB: larger files are read in pieces of this size
+	pieceSize   = 256 << 10 // 256 KiB: larger files are read in pieces of this size
 	stepCost    = 256       // bytes: what a step counts beyond its contents
 	buffers     = 8         // stretches in memory at once
 )
@@ -69,6 +70,11 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 	if err != nil {
 		return Hash{}, err
 	}
+	root, err := t.openRoot()
+	if err != nil {
+		return Hash{}, err
+	}
+	defer unix.Close(root)
 	stretches := cut(steps)
 	ready := make([]chan []byte, len(stretches))
 	for i := range ready {
@@ -76,7 +82,7 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 	}
 	free := make(chan []byte, buffers)
 	for range buffers {
-		free <- nil
+		free <- make([]byte, 0, stretchSize+pieceSize)
 	}
 	group, running := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -96,7 +102,7 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 					free <- b // for the next worker, who then sees the end too
 					return nil
 				}
-				b, err := t.appendStretch(b[:0], stretches[i])
+				b, err := t.appendStretch(b[:0], root, stretches[i])
 				if err != nil {
 					return err
 				}
@@ -124,7 +130,7 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 }
 
 // appendStretch appends the NAR of s to b.
-func (t *Tree) appendStretch(b []byte, s stretch) ([]byte, error) {
+func (t *Tree) appendStretch(b []byte, root int, s stretch) ([]byte, error) {
 	var err error
 	for _, st := range s.steps {
 		var target string
@@ -143,7 +149,7 @@ func (t *Tree) appendStretch(b []byte, s stretch) ([]byte, error) {
 		if s.length > 0 {
 			length = s.length
 		}
-		if b, err = t.appendFile(b, st.node, s.offset, length); err != nil {
+		if b, err = t.appendFile(b, root, st.node, s.offset, length); err != nil {
 			return nil, err
 		}
 		if s.offset+length == st.node.stamp.size {

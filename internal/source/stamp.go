@@ -26,11 +26,18 @@ func newStamp(st *unix.Stat_t) stamp {
 
 // lstat stamps what is at path, following no link there.
 func lstat(path string) (stamp, error) {
-	var st unix.Stat_t
-	if err := retry(func() error { return unix.Lstat(path, &st) }); err != nil {
+	st, err := lstatAt(unix.AT_FDCWD, path)
+	if err != nil {
 		return stamp{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	return newStamp(&st), nil
+	return st, nil
+}
+
+// lstatAt is lstat from the open directory dir on. Its error does not name path.
+func lstatAt(dir int, path string) (stamp, error) {
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Fstatat(dir, path, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	return newStamp(&st), err
 }
 
 func fstat(fd int) (stamp, error) {

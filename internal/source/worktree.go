@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // found is what is on disk at the path of an index entry.
@@ -23,11 +24,16 @@ type found struct {
 // src/libfetchers/git-utils.cc (all that libgit2's status does not call
 // deleted) together with AllowListSourceAccessor.
 func (t *Tree) worktree(r *repository) error {
-	disk, err := t.look(r)
+	root, err := t.openRoot()
 	if err != nil {
 		return err
 	}
-	w := worktree{tree: t, repository: r}
+	defer unix.Close(root)
+	disk, err := t.look(r, root)
+	if err != nil {
+		return err
+	}
+	w := worktree{tree: t, root: root, repository: r, entries: make([]allowedEntry, 0, len(disk))}
 	for i, e := range r.entries {
 		d := disk[i]
 		if e.gitlink {
@@ -38,11 +44,11 @@ func (t *Tree) worktree(r *repository) error {
 		}
 	}
 	slices.SortFunc(w.entries, func(a, b allowedEntry) int { return strings.Compare(a.path, b.path) })
-	root, err := lstat(t.Root)
+	st, err := lstat(t.Root)
 	if err != nil {
 		return err
 	}
-	t.root = node{kind: directory, stamp: root}
+	t.root = node{kind: directory, stamp: st}
 	t.root.children, err = w.build(w.entries, 0)
 	return err
 }
@@ -60,7 +66,7 @@ func allowed(e indexEntry, k kind) bool {
 }
 
 // look asks the disk for every entry, on all cores.
-func (t *Tree) look(r *repository) ([]found, error) {
+func (t *Tree) look(r *repository, root int) ([]found, error) {
 	disk := make([]found, len(r.entries))
 	var group errgroup.Group
 	workers := runtime.GOMAXPROCS(0)
@@ -68,7 +74,7 @@ func (t *Tree) look(r *repository) ([]found, error) {
 	for lo := 0; lo < len(disk); lo += chunk {
 		hi := min(lo+chunk, len(disk))
 		group.Go(func() error {
-			d := newDirs(t.Root, r.ignoreCase)
+			d := newDirs(t.Root, root, r.ignoreCase)
 			for i := lo; i < hi; i++ {
 				var err error
 				if disk[i], err = d.find(r.entries[i].path); err != nil {
@@ -90,6 +96,7 @@ type allowedEntry struct {
 // through it: these paths, what is below them, and their ancestors.
 type worktree struct {
 	tree       *Tree
+	root       int // its root directory, open
 	repository *repository
 	entries    []allowedEntry // in bytewise order of path
 }
@@ -160,7 +167,7 @@ func (w *worktree) directory(path string, entries []allowedEntry) (node, error) 
 	if len(children) > 0 && !w.repository.ignoreCase {
 		return node{path: path, kind: directory, children: children}, nil
 	}
-	d, err := newDirs(w.tree.Root, w.repository.ignoreCase).find(path)
+	d, err := newDirs(w.tree.Root, w.root, w.repository.ignoreCase).find(path)
 	if err != nil || d.phantom {
 		return node{}, err
 	}
@@ -179,6 +186,9 @@ func (w *worktree) directory(path string, entries []allowedEntry) (node, error) 
 // is then not found and, with all that is in it, not visible (operator<=> in
 // Nix's src/libutil/include/nix/util/canon-path.hh).
 func (w *worktree) hide(nodes []node, names []string) {
+	if !slices.ContainsFunc(names, hasHighByte) {
+		return
+	}
 	slices.Sort(names)
 	for i := range nodes {
 		n := &nodes[i]
@@ -197,4 +207,13 @@ func (w *worktree) hide(nodes []node, names []string) {
 			}
 		}
 	}
+}
+
+func hasHighByte(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return true
+		}
+	}
+	return false
 }
