@@ -22,11 +22,17 @@ func (r *Resolver) Environment(ctx context.Context, tools map[string]string, res
 	r.init()
 	flight := "environment " + EnvironmentID(tools) + " " + resolution.Digest().String()
 	got, err, _ := r.flights.Do(flight, func() (any, error) {
-		e, err := r.usable(tools, resolution)
-		if err != nil || e != nil {
-			return e, err
+		if e, ok := r.environments.Load(flight); ok {
+			return e, nil
 		}
-		return r.realise(ctx, tools, resolution)
+		e, err := r.usable(tools, resolution)
+		if e == nil && err == nil {
+			e, err = r.realise(ctx, tools, resolution)
+		}
+		if err == nil {
+			r.environments.Store(flight, e)
+		}
+		return e, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the environment of %s: %w", describe(tools), err)
@@ -45,7 +51,7 @@ func describe(tools map[string]string) string {
 
 // usable gives the remembered environment, or nil if Nix has to be asked.
 func (r *Resolver) usable(tools map[string]string, resolution Resolution) (*Environment, error) {
-	for _, e := range r.environments(tools) {
+	for _, e := range r.onDisk(tools) {
 		if !r.isOf(e, resolution) {
 			continue
 		}
@@ -64,9 +70,9 @@ func (r *Resolver) usable(tools map[string]string, resolution Resolution) (*Envi
 	return nil, nil
 }
 
-// environments gives the environments that are remembered for tools and for this
+// onDisk gives the environments that are remembered for tools and for this
 // system, the folder of today first.
-func (r *Resolver) environments(tools map[string]string) []*Environment {
+func (r *Resolver) onDisk(tools map[string]string) []*Environment {
 	var all []*Environment
 	for _, folder := range []string{samedir.Environments, samedir.OldEnvironments} {
 		file := path.Join(folder, EnvironmentID(tools)+".json")
@@ -120,7 +126,7 @@ func (r *Resolver) missing(e *Environment) string {
 
 // pinned gives the resolution of tools whose environment `same env` wrote.
 func (r *Resolver) pinned(tools map[string]string) (Resolution, bool) {
-	for _, e := range r.environments(tools) {
+	for _, e := range r.onDisk(tools) {
 		if d := e.pinned(); d != "" {
 			return Resolution{System: r.System, Pinned: d}, true
 		}

@@ -270,8 +270,8 @@ func (f *fixture) failures(t *testing.T) {
 		change     func(*Resolver)
 		err, hint  string
 	}{
-		{"no such package", "nixpkgs#nothing", nil, "has no package 'nothing' for " + f.system, "print-dev-env --file .same/local/environments/"},
-		{"a package that does not build", "nixpkgs#broken", nil, "broken", "says more"},
+		{"no such package", "nixpkgs#nothing", nil, "-source' has no package 'nothing' for " + f.system, "print-dev-env --file .same/local/environments/"},
+		{"a package that does not build", "nixpkgs#broken", nil, "this is why", "says more"},
 		{"a package that takes too long", "nixpkgs#endless", func(r *Resolver) { r.Timeout = 3 * time.Second }, "nix took longer than 3s", ""},
 		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "no Nix to make it with", "install Nix"},
 		{"not Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "true" }, "cannot be used", ""},
@@ -288,7 +288,7 @@ func (f *fixture) failures(t *testing.T) {
 			}
 			_, err = r.Environment(t.Context(), tools, res)
 			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) ||
-				!strings.HasPrefix(err.Error(), "the environment of "+tt.spec+": ") || strings.Contains(err.Error(), "\n") {
+				!strings.HasPrefix(err.Error(), "the environment of "+tt.spec+": ") || strings.ContainsAny(err.Error(), "\n…") {
 				t.Errorf("got %v, hint %q", err, cli.Hint(err))
 			}
 			if _, err := os.Stat(filepath.Join(f.root, EnvironmentPath(tools))); !errors.Is(err, os.ErrNotExist) {

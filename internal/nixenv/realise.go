@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -96,13 +97,28 @@ func relativeTo(dir, file string) string {
 	return file
 }
 
-// complaint gives the last error in Nix's words, on one line.
+var dependencyFailed = regexp.MustCompile(`dependenc(y|ies)\b.*\bfailed\b`)
+
+// complaint gives in Nix's words, on one line, what is wrong: the last of its
+// errors, which is the cause of those before it, unless it only says that a
+// dependency failed.
 func complaint(stderr string) string {
-	if at := strings.LastIndex("\n"+stderr, "\nerror:"); at >= 0 {
-		stderr = stderr[at:]
+	var errs []string
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if text, ok := strings.CutPrefix(line, "error:"); ok {
+			errs = append(errs, text)
+		} else if len(errs) > 0 {
+			errs[len(errs)-1] += " " + line
+		}
 	}
-	words := strings.Join(strings.Fields(stderr), " ")
-	words = strings.TrimPrefix(words, "error: ")
+	text := stderr
+	for i, e := range errs {
+		if i == 0 || !dependencyFailed.MatchString(e) {
+			text = e
+		}
+	}
+	words := strings.Join(strings.Fields(text), " ")
 	if len(words) > 1000 {
 		words = strings.ToValidUTF8(words[:1000], "") + "…"
 	}

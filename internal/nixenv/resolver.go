@@ -58,6 +58,8 @@ type Resolver struct {
 	once         sync.Once
 	dir          *samedir.Dir
 	flights      singleflight.Group
+	resolutions  sync.Map // environment id → Resolution: what a run began with stays
+	environments sync.Map // environment id and resolution → *Environment
 	nixhubPolicy policy
 	store        string // where Nix keeps things; a test has another
 
@@ -94,6 +96,20 @@ func (r *Resolver) warnf(format string, args ...any) {
 // alias, its hint the cure.
 func (r *Resolver) Resolve(ctx context.Context, tools map[string]string) (Resolution, error) {
 	r.init()
+	id := EnvironmentID(tools)
+	if known, ok := r.resolutions.Load(id); ok {
+		return known.(Resolution), nil
+	}
+	res, err := r.resolveAll(ctx, tools)
+	if err != nil {
+		return Resolution{}, err
+	}
+	// The first answer counts, whoever gave it.
+	first, _ := r.resolutions.LoadOrStore(id, res)
+	return first.(Resolution), nil
+}
+
+func (r *Resolver) resolveAll(ctx context.Context, tools map[string]string) (Resolution, error) {
 	if pinned, ok := r.pinned(tools); ok {
 		return pinned, nil
 	}
