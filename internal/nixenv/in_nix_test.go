@@ -16,15 +16,17 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/nixtest"
 )
 
-// TestInNix is what TestNix runs where a Nix is on PATH and /nix is its own.
+// TestNix runs TestInNix with real Nix.
+func TestNix(t *testing.T) { nixtest.Run(t, "TestInNix") }
+
 func TestInNix(t *testing.T) {
-	bash := os.Getenv(inNix)
-	if bash == "" {
+	if !nixtest.Inside() {
 		t.Skip("TestNix runs it")
 	}
-	f := newFixture(t, bash)
+	f := newFixture(t)
 	t.Run("environment", f.environment)
 	t.Run("own flake", f.ownFlake)
 	t.Run("collected garbage", f.collectedGarbage)
@@ -42,23 +44,15 @@ type fixture struct {
 	root, nixpkgs, system string
 }
 
-func newFixture(t *testing.T, bash string) *fixture {
+func newFixture(t *testing.T) *fixture {
 	dir := t.TempDir()
 	f := &fixture{root: filepath.Join(dir, "a workspace"), nixpkgs: filepath.Join(dir, "nixpkgs")}
 	var err error
 	if f.system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "", "cp", "-r", "testdata/flakes/nixpkgs", f.nixpkgs)
-	run(t, "", "cp", "-r", "testdata/flakes/workspace", f.root)
-	run(t, "", "cp", "-r", bash, filepath.Join(f.nixpkgs, "bash"))
-	write(t, filepath.Join(f.nixpkgs, "system"), f.system)
-	edit(t, filepath.Join(f.root, "flake.nix"), "@nixpkgs@", f.nixpkgs)
-	run(t, f.root, "git", "init", "-q")
-	write(t, filepath.Join(f.root, ".gitignore"), ".same\n")
-	run(t, f.root, "git", "add", ".")
-	run(t, f.root, "nix", "flake", "lock")
-	run(t, f.root, "git", "add", ".")
+	nixtest.Nixpkgs(t, f.nixpkgs, f.system)
+	nixtest.Workspace(t, f.root, f.nixpkgs)
 	return f
 }
 

@@ -22,6 +22,8 @@ Examples:
   same run -n test          test and all that it depends on, whatever is remembered
   same run --pass-env SSH_AUTH_SOCK deploy
 
+Tools are resolved by the workspace's flake.lock (nixpkgs#go, .#lint) or by Nixhub
+(go@1.25.4; SAME_NIXHUB is the address of a mirror), and then made by Nix.
 On GitHub Actions each task's output is folded, and a failure is an annotation.
 Exit codes: 0 every task succeeded or was skipped, 1 one failed, 2 misused.`
 

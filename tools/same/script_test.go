@@ -2,8 +2,12 @@ package main
 
 import (
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,6 +28,8 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	nixhub := httptest.NewServer(http.HandlerFunc(answer))
+	t.Cleanup(nixhub.Close)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -33,12 +39,27 @@ func TestScripts(t *testing.T) {
 			// What the machine that tests run on has set is not what is tested.
 			env.Setenv("GITHUB_ACTIONS", "")
 			env.Setenv("USER", "somebody")
+			env.Setenv("SAME_NIXHUB", nixhub.URL)
+			own, _, _ := strings.Cut(env.Getenv("PATH"), ":")
+			env.Setenv("OWN", own) // a PATH with same and nothing else
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"carry": carry,
 		},
 	})
+}
+
+// answer stands in for Nixhub: it knows go 1.25.4, and nothing else.
+func answer(w http.ResponseWriter, req *http.Request) {
+	if req.URL.Query().Get("name") != "go" || req.URL.Query().Get("version") != "1.25.4" {
+		http.NotFound(w, req)
+		return
+	}
+	const on = `{"flake_installable": {"ref": {"type": "github", "owner": "NixOS", "repo": "nixpkgs",
+		"rev": "ee09932cedcef15aaf476f9343d1dea2cb77e261"}, "attr_path": "go"}, "last_updated": "2025-11-20T01:02:03Z"}`
+	fmt.Fprintf(w, `{"name": "go", "version": "1.25.4", "systems": {"x86_64-linux": %s, "aarch64-linux": %s, "x86_64-darwin": %s, "aarch64-darwin": %s}}`,
+		on, on, on, on)
 }
 
 // carry is "carry FROM TO": what a CI cache does between two runs. The sources

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"os"
-	"path/filepath"
 	"runtime"
 
 	"cachekey/internal/build"
@@ -56,23 +54,7 @@ func known(w *manifest.Workspace) string {
 	return text
 }
 
-// resolver finds the flake whose lock rules: the one in the workspace's root or
-// above it, up to the root of its git work tree.
+// resolver resolves tools. SAME_NIXHUB is the address of a mirror of Nixhub's API.
 func resolver(w *manifest.Workspace, system string, o *cli.IO) *nixenv.Resolver {
-	r := &nixenv.Resolver{Root: w.Root, System: system, Warnf: o.Warnf}
-	r.Locks = func(ctx context.Context) (string, error) { return key.LocksDigest(ctx, w.Root) }
-	for dir := w.Root; ; dir = filepath.Dir(dir) {
-		if exists(filepath.Join(dir, "flake.nix")) {
-			r.Flake = dir
-			return r
-		}
-		if exists(filepath.Join(dir, ".git")) || dir == filepath.Dir(dir) {
-			return r
-		}
-	}
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
+	return &nixenv.Resolver{Root: w.Root, System: system, Warnf: o.Warnf, Nixhub: o.Getenv("SAME_NIXHUB")}
 }

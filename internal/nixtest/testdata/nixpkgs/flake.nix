@@ -1,5 +1,5 @@
-# As much of nixpkgs as nixenv's tests need: a shell, and tools in it. The test
-# puts a static bash into ./bash.
+# As much of nixpkgs as tests of environments need: a shell, and tools in it. The
+# test puts a static bash into ./bash, and the name of the system into ./system.
 {
   outputs =
     { self }:
