@@ -98,7 +98,7 @@ func (r *Runner) sweep(ctx context.Context, t *manifest.Task, in *inputs) {
 				return before
 			})
 		}
-		r.dispose(t, in, have, have) // all of it is the attempt's
+		_ = r.dispose(t, in, have, have) // none is put aside: all of it is the attempt's
 	}
 	r.succeeded(t)
 }

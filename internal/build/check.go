@@ -48,14 +48,14 @@ func (r *Runner) match(ctx context.Context, t *manifest.Task) (*tree.Match, erro
 func (r *Runner) remembered(t *manifest.Task, hash digest.Digest) *samedir.BuildInfo {
 	info, err := r.dir.ReadBuildInfo(t.Name)
 	if err != nil {
-		r.Warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+		r.warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
 		return nil
 	}
 	if info == nil || info.Foreign() || info.InputHash != hash.String() {
 		return nil
 	}
 	if err := fits(info, t); err != nil {
-		r.Warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+		r.warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
 		return nil
 	}
 	return info

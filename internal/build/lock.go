@@ -37,7 +37,7 @@ func (r *Runner) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			f.Close()
-			r.Warnf("%s can't be locked: %v; do not run same twice at once here", name, err)
+			r.warnf("%s can't be locked: %v; do not run same twice at once here", name, err)
 			return func() {}, nil
 		}
 		if !told {

@@ -180,12 +180,12 @@ func (p *planner) reasons(res *planned, in *inputs, open []string) *samedir.Buil
 		add(RebuildAlways, "")
 	}
 	info, err := p.r.dir.ReadInputs(t.Name)
-	if err == nil && info != nil {
+	if err == nil && info != nil && info.Recipe[partTargets] == in.recipe[partTargets] {
 		err = fits(info, t)
 	}
 	if err != nil || info == nil || info.Foreign() {
 		if err != nil {
-			p.r.Warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+			p.r.warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
 		}
 		add(NeverBuilt, "")
 		return nil

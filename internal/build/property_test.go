@@ -20,11 +20,11 @@ import (
 // every edit the tasks that ran are those that the model says, and all targets
 // hold what a run from nothing would make.
 func TestAgainstModel(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, seed)
-			for step := range 25 {
+			for step := range 20 {
 				what := "from nothing"
 				if step > 0 {
 					what = w.edit()

@@ -16,7 +16,7 @@ import (
 // whether all went well.
 func (r *Runner) remember(ctx context.Context, t *manifest.Task, in *inputs, outputs []samedir.Output, took time.Duration) bool {
 	if changed := r.changed(ctx, t, in); changed != "" {
-		r.Warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
+		r.warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
 		return false
 	}
 	for _, o := range outputs {

@@ -44,14 +44,15 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 		}
 	}()
 	gone := r.replaced(have, diff)
-	r.dispose(t, in, gone, info.Outputs)
+	r.writable(info.Outputs)
+	r.settle(t, r.dispose(t, in, gone, info.Outputs), info.Outputs)
 	for i, o := range diff.wrong {
 		if err := r.place(staged[i], o); err != nil {
 			return fmt.Errorf("restoring %s: %w", o.Path, err)
 		}
 	}
-	for _, o := range slices.Backward(diff.wrong) { // a directory may become read-only
-		if o.Type == samedir.TypeDir {
+	for _, o := range slices.Backward(info.Outputs) { // a directory may become read-only
+		if o.Type == samedir.TypeDir && (o.Mode&0o300 != 0o300 || slices.Contains(diff.wrong, o)) {
 			if err := os.Chmod(r.dir.Path(o.Path), o.Mode.Perm()); err != nil {
 				return err
 			}

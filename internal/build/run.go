@@ -117,7 +117,7 @@ func (r *Runner) check(ctx context.Context, t *manifest.Task, depends map[string
 		if ctx.Err() != nil {
 			return nil, &result{err: errNotStarted}
 		}
-		r.Warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
+		r.warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
 		return in, nil
 	}
 	r.dir.Used(t.Name)
@@ -137,7 +137,8 @@ func (in *inputs) result(t *manifest.Task, outputs []samedir.Output) digest.Dige
 func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) result {
 	start := time.Now()
 	out := r.Report.Started(t.Name)
-	outputs, err := r.make(ctx, t, in, out)
+	outputs, aside, err := r.make(ctx, t, in, out)
+	defer func() { r.settle(t, aside, outputs) }()
 	took := time.Since(start)
 	if err != nil {
 		r.failed(t)
@@ -153,7 +154,7 @@ func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) resu
 	return result{digest: in.result(t, outputs)}
 }
 
-func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Output) ([]samedir.Output, error) {
+func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Output) (outputs, aside []samedir.Output, err error) {
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
@@ -162,21 +163,20 @@ func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Out
 			tools, err = r.Resolver.Environment(ctx, t.Tools, resolution)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if err := r.clean(ctx, t, in); err != nil {
-		return nil, err
+	if aside, err = r.clean(ctx, t, in); err != nil {
+		return nil, aside, err
 	}
 	r.begin(ctx, t)
-	err := r.execute(ctx, t, r.environment(t, tools), out)
+	err = r.execute(ctx, t, r.environment(t, tools), out)
 	r.tree.Changed()
 	if err != nil {
-		return nil, err
+		return nil, aside, err
 	}
-	outputs, err := r.scan(ctx, t)
-	if err != nil {
-		return nil, fmt.Errorf("the command succeeded, but %w", err)
+	if outputs, err = r.scan(ctx, t); err != nil {
+		return nil, aside, fmt.Errorf("the command succeeded, but %w", err)
 	}
-	return outputs, nil
+	return outputs, aside, nil
 }

@@ -46,8 +46,16 @@ type Runner struct {
 
 	dir     *samedir.Dir
 	tree    *tree.Tree
-	aside   string    // where this run puts what is in the way
+	aside   string // where this run puts what is in the way
+	warning sync.Mutex
 	unsaved sync.Once // says once that nothing can be remembered
+}
+
+// warnf tells people of something that does not stop the run.
+func (r *Runner) warnf(format string, args ...any) {
+	r.warning.Lock()
+	defer r.warning.Unlock()
+	r.Warnf(format, args...)
 }
 
 // Getenv gives a variable of the environment that the runner was started in.
@@ -73,7 +81,7 @@ func (r *Runner) open() (err error) {
 		err = r.tree.Load(data)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.Warnf("%s: %v; every input is read again", samedir.StatCache, err)
+		r.warnf("%s: %v; every input is read again", samedir.StatCache, err)
 	}
 	return nil
 }
@@ -92,7 +100,7 @@ func (r *Runner) close() {
 // cannotRemember says once that .same can't be written. The tasks themselves
 // go on.
 func (r *Runner) cannotRemember(err error) {
-	r.unsaved.Do(func() { r.Warnf("nothing can be remembered for the next run: %v", err) })
+	r.unsaved.Do(func() { r.warnf("nothing can be remembered for the next run: %v", err) })
 }
 
 // under says whether p is one of targets or below one of them.
