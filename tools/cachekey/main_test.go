@@ -26,11 +26,11 @@ func (i isolated) Run() int {
 		log.Fatal(err)
 	}
 	defer removeAll(dir)
-	scratch = dir
+	scratch, userHome = dir, os.Getenv("HOME")
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		for _, prefix := range []string{"GIT_", "NIX_", "XDG_", "GITHUB_", "LC_", "LANG", "CI"} {
-			if strings.HasPrefix(name, prefix) {
+		for _, prefix := range []string{"GIT_", "NIX_", "XDG_", "GITHUB_", "LC_", "LANG", "CI", "CACHEKEY"} {
+			if strings.HasPrefix(name, prefix) && !strings.HasPrefix(name, "CACHEKEY_TEST_") {
 				os.Unsetenv(name)
 			}
 		}
@@ -45,8 +45,10 @@ func (i isolated) Run() int {
 	return i.m.Run()
 }
 
-// scratch is a directory that lives as long as the tests do.
-var scratch string
+var (
+	scratch  string // a directory that lives as long as the tests do
+	userHome string // where go has its caches
+)
 
 // writeHome makes a home directory in which git commits, and clones from
 // directories (which submodules do).

@@ -29,6 +29,7 @@ func TestScript(t *testing.T) {
 			"code":    code,
 			"load":    load,
 			"changed": changed,
+			"json":    jsonAt,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
