@@ -244,7 +244,7 @@ func (r *Resolver) resolveOwn(t *Tool) error {
 		return errNoFlake
 	}
 	if strings.ContainsAny(r.Flake, "?#%\"\\$\n") {
-		return cli.WithHint(fmt.Errorf("Nix cannot take a flake in %q", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
+		return cli.WithHint(fmt.Errorf("no flake in %q can be named to Nix", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
 	}
 	locks, err := r.locks()
 	if err != nil {

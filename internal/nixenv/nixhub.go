@@ -120,7 +120,7 @@ func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackag
 			pkg.Alias, pkg.Version = name, version
 			return pkg, nil
 		case errors.Is(err, errNotFound):
-			return nil, cli.WithHint(fmt.Errorf("Nixhub knows no %s@%s", name, version),
+			return nil, cli.WithHint(fmt.Errorf("no %s@%s is known to Nixhub", name, version),
 				"https://www.nixhub.io/packages/%s lists the versions", url.PathEscape(name))
 		case errors.As(err, new(*wrongSystemError)):
 			return nil, err

@@ -132,7 +132,7 @@ func TestNixhubFails(t *testing.T) {
 		hint    string
 	}{
 		{"404", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }, 1,
-			`tool "go" (go@1.25.4): Nixhub knows no go@1.25.4`, "packages/go lists the versions"},
+			`tool "go" (go@1.25.4): no go@1.25.4 is known to Nixhub`, "packages/go lists the versions"},
 		{"500", status(500), 3, "asking Nixhub, 3 times: it answers 500", "nixpkgs#go"},
 		{"429", status(429), 3, "it answers 429", "check the network"},
 		{"garbage", body("<html>hello</html>"), 3, "its answer is not what it should be", "check the network"},
