@@ -5,7 +5,8 @@
 //	go run ./bench/run [--quick] [--rounds N] [--write]
 //
 // Tasks count as executed when they left a line in a log, whatever the runner
-// says, and outputs as right when their bytes are. With --write the tables go
+// says, and outputs as right when their bytes are. If same runs a task or leaves
+// out an output in the last two, that is an error. With --write the tables go
 // into docs/benchmarks.md.
 package main
 

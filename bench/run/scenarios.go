@@ -104,8 +104,13 @@ func (c *contest) row(t tool, s scenario, dir string, before func() error) measu
 			}
 			did := outcome{bytes.Count(log, []byte("\n")), c.spec.outputs(dir)}
 			c.outcomes[name] = did
-			if s == first && (did.ran != c.spec.tasks || did.right != c.spec.tasks) {
-				return fmt.Errorf("of %d tasks %d ran and %d made what they should", c.spec.tasks, did.ran, did.right)
+			want := outcome{0, c.spec.tasks}
+			if s == first {
+				want.ran = c.spec.tasks
+			}
+			// What others do in a fresh checkout is for the table to say.
+			if did != want && (s == first || t.name == sameName) {
+				return fmt.Errorf("%d tasks ran and %d outputs are right, want %d and %d", did.ran, did.right, want.ran, want.right)
 			}
 			return nil
 		},

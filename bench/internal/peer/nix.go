@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,14 +20,14 @@ func (s *Shed) Nix() (*Nix, error) {
 	if program, err := exec.LookPath("nix"); err == nil {
 		return &Nix{program, s}, nil
 	}
-	program := s.Path("nix", "root", "usr", "bin", "nix")
-	if _, err := os.Stat(program); err != nil {
-		install := filepath.Join(s.Source, "checks", "offline", "install-nix.sh")
-		if out, err := exec.Command("bash", install, s.Path("nix"), "sid").CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("no nix on PATH, and installing one failed: %w\n%s", err, out)
-		}
+	install := exec.Command("bash", filepath.Join(s.Source, "checks", "offline", "install-nix.sh"), s.Path("nix"), "current")
+	var said bytes.Buffer
+	install.Stderr = &said
+	program, err := install.Output()
+	if err != nil {
+		return nil, fmt.Errorf("no nix on PATH, and installing one failed: %w\n%s", err, said.Bytes())
 	}
-	return &Nix{program, s}, nil
+	return &Nix{string(bytes.TrimSpace(program)), s}, nil
 }
 
 // Args gives the command line of nix with the experimental features that it needs.
