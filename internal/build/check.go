@@ -27,6 +27,7 @@ func (r *Runner) inputsOf(ctx context.Context, t *manifest.Task, depends map[str
 	if err := checkEmpty(t, in.match); err != nil {
 		return nil, err
 	}
+	r.suspect(t, in)
 	in.sum()
 	return in, nil
 }

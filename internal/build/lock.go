@@ -20,12 +20,7 @@ import (
 // another. The lock ends with the process, however that ends. In a .same that
 // can't be written there is nothing to guard and no lock.
 func (r *Runner) lock(ctx context.Context) (unlock func(), err error) {
-	name := r.dir.Path(samedir.RunLock)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		r.cannotRemember(err)
-		return func() {}, nil
-	}
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+	f, err := r.openLock()
 	if err != nil {
 		r.cannotRemember(err)
 		return func() {}, nil
@@ -37,7 +32,7 @@ func (r *Runner) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			f.Close()
-			r.warnf("%s can't be locked: %v; do not run same twice at once here", name, err)
+			r.warnf("%s can't be locked: %v; do not run same twice at once here", samedir.RunLock, err)
 			return func() {}, nil
 		}
 		if !told {
@@ -59,6 +54,27 @@ func (r *Runner) lock(ctx context.Context) (unlock func(), err error) {
 	}
 	_ = f.Truncate(0) // the number is only for people, and for isAncestor
 	_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return func() { f.Close() }, nil
+}
+
+func (r *Runner) openLock() (*os.File, error) {
+	name := r.dir.Path(samedir.RunLock)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+}
+
+// tryLock is lock for who would rather go without than wait.
+func (r *Runner) tryLock() (unlock func(), err error) {
+	f, err := r.openLock()
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, err
+	}
 	return func() { f.Close() }, nil
 }
 

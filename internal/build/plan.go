@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -66,7 +65,15 @@ const (
 // all that they depend on. It runs nothing and restores nothing.
 func (r *Runner) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error) {
 	r.dir = samedir.Open(r.Workspace.Root)
-	_ = os.MkdirAll(r.dir.Path(samedir.Local), 0o755) // for the stat cache; it works without
+	// What is hashed here the next run need not hash again; but a plan neither
+	// waits for a run that is under way nor writes beside it.
+	unlock, err := r.tryLock()
+	if err != nil {
+		r.unsaved.Do(func() {})
+		r.readOnly = true
+	} else {
+		defer unlock()
+	}
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -201,9 +208,12 @@ func (p *planner) reasons(res *planned, in *inputs, open []string) *samedir.Buil
 			add(DependencyChanged, d)
 		}
 	}
-	p.compareInputs(in.remembered(), info.Inputs, open, add)
-	if len(open) == 0 && len(res.Reasons) == 0 && info.InputHash != in.hash.String() {
-		add(NeverBuilt, "") // its own list of inputs is not what it is the hash of
+	if len(open) > 0 || info.InputHash != in.hash.String() {
+		before := len(res.Reasons)
+		p.compareInputs(in.remembered(), info.Inputs, open, add)
+		if len(open) == 0 && before == 0 && len(res.Reasons) == 0 {
+			add(NeverBuilt, "") // its own list of inputs is not what it has the hash of
+		}
 	}
 	if len(res.Reasons) == 0 {
 		p.compareOutputs(t, info, add)

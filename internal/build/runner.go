@@ -10,6 +10,7 @@ import (
 	"path"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"cachekey/internal/manifest"
@@ -44,11 +45,13 @@ type Runner struct {
 	Report    Reporter
 	Warnf     func(format string, args ...any)
 
-	dir     *samedir.Dir
-	tree    *tree.Tree
-	aside   string // where this run puts what is in the way
-	warning sync.Mutex
-	unsaved sync.Once // says once that nothing can be remembered
+	dir      *samedir.Dir
+	tree     *tree.Tree
+	makers   map[string]string // target → the task that makes it
+	aside    string            // where this run puts what is in the way
+	warning  sync.Mutex
+	readOnly bool      // nothing below .same is to be written
+	unsaved  sync.Once // says once that nothing can be remembered
 }
 
 // warnf tells people of something that does not stop the run.
@@ -72,6 +75,12 @@ func (r *Runner) open() (err error) {
 	if r.Grace <= 0 {
 		r.Grace = defaultGrace
 	}
+	r.makers = make(map[string]string)
+	for _, t := range r.Workspace.Tasks {
+		for _, target := range t.Targets {
+			r.makers[target] = t.Name
+		}
+	}
 	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
 	if r.tree, err = tree.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
 		return err
@@ -88,7 +97,7 @@ func (r *Runner) open() (err error) {
 
 // close saves what was hashed and lets go of the tree.
 func (r *Runner) close() {
-	if r.tree.Dirty() {
+	if r.tree.Dirty() && !r.readOnly {
 		err := r.dir.Create(samedir.StatCache, 0o644, func(f *os.File) error { return r.tree.Save(f) })
 		if err != nil {
 			r.cannotRemember(err)
@@ -97,9 +106,15 @@ func (r *Runner) close() {
 	_ = r.tree.Close() // it was only read
 }
 
-// cannotRemember says once that .same can't be written. The tasks themselves
-// go on.
+// cannotRemember says that err keeps a task's success, or all there is to
+// remember, out of .same. Of a .same that can't be written it says so once; the
+// tasks themselves go on.
 func (r *Runner) cannotRemember(err error) {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		r.warnf("%v; it will run again next time", err)
+		return
+	}
 	r.unsaved.Do(func() { r.warnf("nothing can be remembered for the next run: %v", err) })
 }
 

@@ -37,7 +37,7 @@ func (d *Dir) read(task string, parse func([]byte) (*BuildInfo, error)) (*BuildI
 func (d *Dir) WriteBuildInfo(b *BuildInfo) error {
 	data, err := b.Encode()
 	if err != nil {
-		return fmt.Errorf("build info of task %q: %w", b.TaskName, err)
+		return fmt.Errorf("task %q: %w", b.TaskName, err)
 	}
 	return d.WriteFile(InfoPath(b.TaskName), data)
 }

@@ -132,9 +132,9 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 				found = true
 				hits = append(hits, s.pattern)
 			}
-			if kind == Link && w.ps.goesOn(s) {
-				links = append(links, s)
-			}
+		}
+		if kind == Link {
+			links = w.ps.spelled(links, states, e.name)
 		}
 		if found {
 			matched, paths = append(matched, e), append(paths, full)
@@ -187,11 +187,16 @@ func (w *walk) candidates(d *dir, fd *dirFD, states []state) ([]*entry, error) {
 	return candidates, nil
 }
 
-// goesOn says whether s has come to where it is by a name that its pattern
-// spells out, and is not at its end.
-func (ps *Patterns) goesOn(s state) bool {
-	parts := ps.list[s.pattern].parts
-	return s.at > 0 && s.at < len(parts) && parts[s.at-1].kind == literal
+// spelled adds to list the states that name leads on from because their
+// patterns spell it out, and that do not end there.
+func (ps *Patterns) spelled(list, states []state, name string) []state {
+	for _, s := range states {
+		parts := ps.list[s.pattern].parts
+		if s.at+1 < len(parts) && parts[s.at].kind == literal && parts[s.at].text == name {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 func (w *walk) note(links []state, full string) {

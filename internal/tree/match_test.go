@@ -122,13 +122,13 @@ func TestMatch(t *testing.T) {
 }
 
 func TestThroughALink(t *testing.T) {
-	tr := openTree(t, world(t, "src/a.go", "link -> src"))
+	tr := openTree(t, world(t, "src/a.go", "link -> src", "dir/sub/link -> ../src"))
 	for _, pattern := range []string{"link/a.go", "link/*.go", "link/**"} {
 		if got := match(t, tr, []string{pattern}, nil).Through[pattern]; got != "link" {
 			t.Errorf("%s goes through %q", pattern, got)
 		}
 	}
-	if through := match(t, tr, []string{"**", "src/**"}, nil).Through; len(through) > 0 {
+	if through := match(t, tr, []string{"**", "src/**", "*/a.go", "dir/**"}, nil).Through; len(through) > 0 {
 		t.Errorf("through %v", through)
 	}
 }

@@ -111,6 +111,9 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 	}
 	for _, e := range wanted {
 		o := samedir.Output{Path: path.Join(d.path, e.name), Mode: samedir.Mode(e.stat.mode & 0o777)}
+		if e.stat.kind() != 'd' { // a directory may inherit its setgid bit
+			o.Mode = samedir.Mode(e.stat.mode & 0o7777)
+		}
 		switch e.stat.kind() {
 		case 'd':
 			o.Type = samedir.TypeDir
