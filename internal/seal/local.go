@@ -13,10 +13,11 @@ import (
 // The files of .same/local that matter here.
 const (
 	lockName     = "lock"          // of runs: whoever waits for it must find it
+	asideName    = "aside"         // what the runner put out of its way: it may be somebody's work
 	restoredName = "restored.json" // the Verdict of the last Verify
 )
 
-// clearLocal removes what .same/local holds but the lock.
+// clearLocal removes what .same/local holds but the lock, and what was put aside.
 func clearLocal(dir *safedir.Dir) error {
 	info, err := dir.Lstat("local")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,7 +40,7 @@ func clearLocal(dir *safedir.Dir) error {
 		if err != nil {
 			return err
 		}
-		if it.Name == lockName && it.Kind == safedir.File {
+		if it.Name == lockName && it.Kind == safedir.File || it.Name == asideName && it.Kind == safedir.Directory {
 			continue
 		}
 		if _, err := local.Remove(it.Name); err != nil {

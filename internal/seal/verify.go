@@ -66,8 +66,9 @@ func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Mi
 // trusted. An error means that something could not be checked or removed, and then nothing
 // of it may be used; a bad cache is no error.
 //
-// What .same/local holds goes too: it is never carried, so if a restore brought
-// it, it only pretends to be this machine's.
+// What .same/local holds goes too, but for the lock of runs and what the runner put
+// aside: it is never carried, so if a restore brought it, it only pretends to be
+// this machine's.
 func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(o.Root, v)

@@ -297,12 +297,12 @@ func TestNothingRestored(t *testing.T) {
 	}
 }
 
-// What a restore puts into .same/local pretends to be this machine's. The lock stays.
+// What a restore puts into .same/local pretends to be this machine's. The lock stays, and so does what somebody may miss.
 func TestLocalIsCleared(t *testing.T) {
 	root := sealed(t, nil)
-	write(t, root, map[string]string{".same/local/stat": "lies", ".same/local/lock": "", ".same/local/gcroots/x/y": ""})
+	write(t, root, map[string]string{".same/local/stat": "lies", ".same/local/lock": "", ".same/local/gcroots/x/y": "", ".same/local/aside/2026/out/work": "mine"})
 	verify(t, root, VerifyOptions{})
-	if got, want := tree(t, root+"/.same/local"), []string{"lock", "restored.json"}; !slices.Equal(got, want) {
+	if got, want := tree(t, root+"/.same/local"), []string{"aside/", "aside/2026/", "aside/2026/out/", "aside/2026/out/work", "lock", "restored.json"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	must(t, os.RemoveAll(root+"/.same/local"))

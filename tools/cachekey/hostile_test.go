@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"cachekey/internal/build"
+	"cachekey/internal/cli"
+	"cachekey/internal/digest"
+	"cachekey/internal/hits"
+	"cachekey/internal/key"
+	"cachekey/internal/manifest"
+	"cachekey/internal/nixenv"
+	"cachekey/internal/samedir"
+)
+
+// hostileWorkspace has three tasks: two that make files, one of them executable and with a link beside it, and one
+// that makes nothing.
+var hostileWorkspace = map[string]string{
+	"same.yaml": `version: "1"
+tasks:
+  gen:
+    input: [src/gen.txt]
+    cmd: [sh, -c, "mkdir -p out/gen && tr a-z A-Z <src/gen.txt >out/gen/upper && ln -s upper out/gen/link && chmod 755 out/gen/upper"]
+    target: [out/gen]
+  app:
+    input: [src/app.txt, out/gen/upper]
+    cmd: [sh, -c, "cat out/gen/upper src/app.txt >out/app"]
+    target: [out/app]
+    dependsOn: [gen]
+  check:
+    input: [src/app.txt]
+    cmd: [grep, -q, app, src/app.txt]
+`,
+	"flake.nix":   "{ outputs = _: { }; }\n",
+	"flake.lock":  "{}\n",
+	"src/gen.txt": "generated\n",
+	"src/app.txt": "app\n",
+	"precious":    "mine\n",
+}
+
+// made is what the tasks make, told by nothing of ours.
+var made = map[string]string{"out/gen/upper": "GENERATED\n", "out/app": "GENERATED\napp\n"}
+
+// TestHostileCachesEndInACorrectBuild restores caches that were tampered with
+// after they were sealed, and by whom does not matter: with the secret on this
+// side, no cache makes a build wrong, and what was not touched is still a hit.
+func TestHostileCachesEndInACorrectBuild(t *testing.T) {
+	app, gen := samedir.InfoPath("app"), samedir.InfoPath("gen")
+	blob := func(content string) string { return samedir.BlobPath(digest.Of([]byte(content))) }
+	upper := blob(made["out/gen/upper"])
+	for _, c := range []struct {
+		name   string
+		tamper func(w *hostile)
+		hits   string // tasks that are skipped all the same
+	}{
+		{"nothing", func(w *hostile) {}, "app check gen"},
+		{"an altered output", func(w *hostile) { w.write(upper, "EVIL\n") }, "app check"},
+		{"an altered output of the same size", func(w *hostile) { w.write(upper, "XENERATED\n") }, "app check"},
+		{"an altered output under its own digest, sealed again", func(w *hostile) {
+			w.write(blob("EVIL\n"), "EVIL\n")
+			w.edit(gen, digest.Of([]byte(made["out/gen/upper"])).String(), digest.Of([]byte("EVIL\n")).String())
+			w.secret = "somebody else's secret"
+			w.seal()
+		}, ""},
+		{"another task's build info", func(w *hostile) { w.write(app, w.read(gen)) }, "check gen"},
+		{"a truncated output", func(w *hostile) { must(w.t, os.Truncate(w.path(upper), 3)) }, "app check"},
+		{"a truncated build info", func(w *hostile) { must(w.t, os.Truncate(w.path(app), 100)) }, "check gen"},
+		{"a build info of nothing", func(w *hostile) { w.write(app, "") }, "check gen"},
+		{"an output that is a link", func(w *hostile) {
+			must(w.t, os.Remove(w.path(upper)))
+			must(w.t, os.Symlink(w.path("precious"), w.path(upper)))
+		}, "app check"},
+		{"a build info that is a pipe", func(w *hostile) {
+			must(w.t, os.Remove(w.path(app)))
+			must(w.t, unix.Mkfifo(w.path(app), 0o666))
+		}, "check gen"},
+		{"an output that is a hard link", func(w *hostile) {
+			must(w.t, os.Link(w.path(upper), w.path("second")))
+		}, "app check"},
+		{"a store that is a link", func(w *hostile) {
+			must(w.t, os.Rename(w.path(".same/store"), w.path("elsewhere")))
+			must(w.t, os.Symlink("../elsewhere", w.path(".same/store")))
+		}, ""},
+		{"a .same that is a link", func(w *hostile) {
+			must(w.t, os.Rename(w.path(".same"), w.path("elsewhere")))
+			must(w.t, os.Symlink("elsewhere", w.path(".same")))
+		}, ""},
+		{"a local that is a link", func(w *hostile) {
+			must(w.t, os.RemoveAll(w.path(".same/local")))
+			must(w.t, os.Symlink("../src", w.path(".same/local")))
+		}, "app check gen"},
+		{"a stat cache that lies", func(w *hostile) {
+			must(w.t, os.MkdirAll(w.path(".same/local"), 0o777))
+			w.write(samedir.StatCache, strings.Repeat("lies", 1000))
+		}, "app check gen"},
+		{"no seal", func(w *hostile) { must(w.t, os.Remove(w.path(samedir.Seal))) }, ""},
+		{"half a seal", func(w *hostile) { must(w.t, os.Truncate(w.path(samedir.Seal), 1000)) }, ""},
+		{"a seal without a MAC", func(w *hostile) { w.secret = ""; w.seal() }, ""},
+		{"a seal of another secret", func(w *hostile) { w.secret = "somebody else's secret"; w.seal() }, ""},
+		{"a seal of other locks", func(w *hostile) {
+			w.write("flake.lock", "{ }\n")
+			w.seal()
+			w.write("flake.lock", hostileWorkspace["flake.lock"])
+		}, ""},
+		{"names that lead out", func(w *hostile) {
+			w.write(".same/store/..\n..", "x")
+			w.write(".same/store/"+strings.Repeat("n", 255), "x")
+			w.write(".same/cache/\xff\xfe/..x", "x")
+		}, "app check gen"},
+		{"all of it twice", func(w *hostile) { must(w.t, os.CopyFS(w.path(".same/cache/store"), os.DirFS(w.path(".same/store")))) }, "app check gen"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			first := newHostile(t)
+			first.same("all")
+			first.seal()
+			second := newHostile(t)
+			for _, carried := range []string{samedir.Store, samedir.Seal} {
+				copyTree(t, first.path(carried), second.path(carried))
+			}
+			c.tamper(second)
+			second.secret = hostileSecret
+			if err := second.cachekey("verify"); err != nil {
+				t.Fatalf("verify: %v", err)
+			}
+			log := second.same("all")
+			for name, want := range made {
+				if got := second.read(name); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+			if to, err := os.Readlink(second.path("out/gen/link")); err != nil || to != "upper" {
+				t.Errorf("the link leads to %q, %v", to, err)
+			}
+			if st, err := os.Stat(second.path("out/gen/upper")); err != nil || st.Mode().Perm()&0o100 == 0 {
+				t.Errorf("the executable is %v, %v", st, err)
+			}
+			for name, want := range hostileWorkspace {
+				if got := second.read(name); got != want {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+			var skipped []string
+			for _, task := range log.Tasks {
+				if task.Status == hits.Skipped {
+					skipped = append(skipped, task.Name)
+				}
+			}
+			slices.Sort(skipped)
+			if got := strings.Join(skipped, " "); got != c.hits {
+				t.Errorf("skipped %q, want %q", got, c.hits)
+			}
+		})
+	}
+}
+
+const hostileSecret = "correct horse battery staple"
+
+// A hostile is a checkout of hostileWorkspace.
+type hostile struct {
+	t      *testing.T
+	root   string
+	secret string
+}
+
+func newHostile(t *testing.T) *hostile {
+	w := &hostile{t: t, root: t.TempDir(), secret: hostileSecret}
+	for name, content := range hostileWorkspace {
+		w.write(name, content)
+	}
+	return w
+}
+
+func (w *hostile) path(rel string) string { return filepath.Join(w.root, rel) }
+
+func (w *hostile) write(rel, content string) {
+	w.t.Helper()
+	must(w.t, os.MkdirAll(filepath.Dir(w.path(rel)), 0o777))
+	if err := os.Remove(w.path(rel)); err != nil && !os.IsNotExist(err) {
+		w.t.Fatal(err)
+	}
+	must(w.t, os.WriteFile(w.path(rel), []byte(content), 0o666))
+}
+
+func (w *hostile) read(rel string) string {
+	w.t.Helper()
+	data, err := os.ReadFile(w.path(rel))
+	must(w.t, err)
+	return string(data)
+}
+
+func (w *hostile) edit(rel, old, new string) {
+	w.t.Helper()
+	text := w.read(rel)
+	if !strings.Contains(text, old) {
+		w.t.Fatalf("%s has no %q in it", rel, old)
+	}
+	info, err := samedir.ParseBuildInfo([]byte(strings.ReplaceAll(text, old, new)))
+	if err == nil {
+		w.t.Fatal("the outputs' hash did not change")
+	}
+	// As an attacker would: with the hash that the new outputs have.
+	info, err = samedir.ParseBuildInfo([]byte(text))
+	must(w.t, err)
+	for i := range info.Outputs {
+		if o := &info.Outputs[i]; o.Digest.String() == old {
+			o.Digest, err = digest.Parse(new)
+			must(w.t, err)
+			o.Size = 5
+		}
+	}
+	info.OutputHash = samedir.OutputHash(info.Outputs).String()
+	data, err := info.Encode()
+	must(w.t, err)
+	w.write(rel, string(data))
+}
+
+// cachekey runs a command as main does.
+func (w *hostile) cachekey(args ...string) error {
+	w.t.Helper()
+	var said bytes.Buffer
+	o := &cli.IO{Program: "cachekey", Out: io.Discard, Err: &said, Getenv: func(name string) string {
+		if name == "CACHEKEY_SEAL_KEY" {
+			return w.secret
+		}
+		return ""
+	}}
+	err := program().Run(w.t.Context(), o, append(args, "-C", w.root))
+	w.t.Log(said.String())
+	return err
+}
+
+func (w *hostile) seal() {
+	w.t.Helper()
+	must(w.t, w.cachekey("seal"))
+}
+
+// same runs tasks with our runner.
+func (w *hostile) same(names ...string) *hits.Log {
+	w.t.Helper()
+	workspace, err := manifest.Load(w.root)
+	must(w.t, err)
+	tasks, err := workspace.Select(names...)
+	must(w.t, err)
+	system, err := key.System(runtime.GOOS, runtime.GOARCH)
+	must(w.t, err)
+	var out bytes.Buffer
+	r := &build.Runner{Workspace: workspace, System: system, LookupEnv: os.LookupEnv, Warnf: w.t.Logf,
+		Resolver: &nixenv.Resolver{Root: w.root, System: system}, Report: &build.Lines{To: &out}}
+	_, err = r.Run(context.Background(), tasks)
+	w.t.Log(out.String())
+	must(w.t, err)
+	log := hits.NewReader()
+	must(w.t, log.Read(&out))
+	return log.Log()
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	st, err := os.Stat(from)
+	must(t, err)
+	if st.IsDir() {
+		must(t, os.CopyFS(to, os.DirFS(from)))
+		return
+	}
+	data, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Dir(to), 0o777))
+	must(t, os.WriteFile(to, data, 0o666))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
