@@ -29,7 +29,7 @@ var (
 
 	stamp    = `(?:\x{FEFF})?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z `
 	stamped  = regexp.MustCompile(`^` + stamp)
-	exported = regexp.MustCompile(`^[^\[\t][^\t]*\t[^\t]*\t` + stamp) // gh run view --log
+	exported = regexp.MustCompile(`^[^\t]+\t[^\t]*\t` + stamp) // gh run view --log
 
 	completedLine = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
 	failedLine    = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)

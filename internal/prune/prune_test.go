@@ -152,9 +152,9 @@ func TestMaxSizeDropsTheLeastRecentlyUsed(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.room), func(t *testing.T) {
 			w, dir := workspace(t, contents)
-			used(t, dir, "b", 1)
-			used(t, dir, "a", 2)
-			used(t, dir, "d", 3) // the same blob as c's
+			used(t, dir, "d", 1) // the same blob as c's
+			used(t, dir, "b", 2)
+			used(t, dir, "a", 3)
 			used(t, dir, "c", 4)
 			infos := int64(0)
 			for task := range contents {
@@ -253,6 +253,9 @@ func TestHostile(t *testing.T) {
 				if got, err := os.ReadFile(filepath.Join(w.Root, f)); err != nil || string(got) != "mine" {
 					t.Errorf("%s: %q, %v", f, got, err)
 				}
+			}
+			if names, err := os.ReadDir(w.Root + "/precious"); err != nil || len(names) != 2 {
+				t.Errorf("beside it lie %v, %v", names, err)
 			}
 			if r, _ := run(t, Options{Workspace: w, MaxSize: -1}); r.Gone.Entries > 0 {
 				t.Errorf("the second time %+v went", r.Gone)

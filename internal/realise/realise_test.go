@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -193,7 +194,7 @@ func TestWithoutNix(t *testing.T) {
 
 func TestTimeLimit(t *testing.T) {
 	s := newStage(t)
-	must(t, os.WriteFile(s.nixStore, []byte("#!/bin/sh\nsleep 1000 & wait\n"), 0o777))
+	must(t, os.WriteFile(s.nixStore, []byte("#!/bin/sh\nsleep 1000 &\necho $! >"+s.log+"\nwait\n"), 0o777))
 	lost := s.environment("aa", "PATH="+goPath+"/bin", "system=x86_64-linux")
 	_, err := Run(context.Background(), Options{Root: s.root, System: "x86_64-linux", Timeout: 200 * time.Millisecond,
 		Describe: func(string) string { return "" }, Sayf: t.Logf, Warnf: func(f string, a ...any) { s.said = append(s.said, fmt.Sprintf(f, a...)) },
@@ -202,6 +203,17 @@ func TestTimeLimit(t *testing.T) {
 	if exists(lost) || !s.saidThat("nix took longer than 200ms") {
 		t.Errorf("said %q", s.said)
 	}
+	pid, err := strconv.Atoi(s.calls()[0])
+	must(t, err)
+	for unix.Kill(pid, 0) == nil && !zombie(pid) {
+		time.Sleep(time.Millisecond) // until the test's own limit
+	}
+}
+
+// zombie says whether a process has ended and nobody has asked how.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.Contains(string(stat), ") Z ")
 }
 
 // The doubled folder of some versions of the existing same is read, too.

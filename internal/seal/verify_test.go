@@ -38,8 +38,8 @@ var hostile = []struct {
 		do:    func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/store/blobs/01/01ff", 100)) },
 		lines: []string{`removed ".same/store/blobs/01/01ff": it is truncated: 100 bytes of 1000000`}},
 	{name: "longer", state: Partial,
-		do:    func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/store/bb.json", 1<<40)) }, // 1 TiB of nothing
-		lines: []string{`removed ".same/store/bb.json": it is longer than sealed: 1099511627776 bytes`}},
+		do:    func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/store/bb.json", 48<<30)) }, // 48 GiB of nothing, not to be read
+		lines: []string{`removed ".same/store/bb.json": it is longer than sealed: 51539607552 bytes`}},
 	{name: "added", state: Partial,
 		do: func(t *testing.T, _, same string) {
 			write(t, same, map[string]string{"store/cc.json": "{}", "cache/zz/deep/er": "x"})
