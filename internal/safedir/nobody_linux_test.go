@@ -37,7 +37,7 @@ func TestRemoveWhatIsForbidden(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for p, mode := range map[string]os.FileMode{"a/b/c/d": 0, "a/b/c": 0o500, "a/b": 0o400, "a/ro": 0o555} {
+	for p, mode := range map[string]os.FileMode{"a/b/c/d": 0, "a/b/c": 0o500, "a/b": 0o400, "a/ro": 0o555, ".": 0o555} {
 		defer os.Chmod(filepath.Join(top, p), 0o700)
 		if err := os.Chmod(filepath.Join(top, p), mode); err != nil && !os.IsPermission(err) {
 			t.Fatal(err)
