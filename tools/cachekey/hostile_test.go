@@ -15,7 +15,7 @@ import (
 
 	"cachekey/internal/build"
 	"cachekey/internal/cli"
-	"cachekey/internal/digest"
+	b3 "cachekey/internal/digest"
 	"cachekey/internal/hits"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
@@ -56,7 +56,7 @@ var made = map[string]string{"out/gen/upper": "GENERATED\n", "out/app": "GENERAT
 // side, no cache makes a build wrong, and what was not touched is still a hit.
 func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 	app, gen := samedir.InfoPath("app"), samedir.InfoPath("gen")
-	blob := func(content string) string { return samedir.BlobPath(digest.Of([]byte(content))) }
+	blob := func(content string) string { return samedir.BlobPath(b3.Of([]byte(content))) }
 	upper := blob(made["out/gen/upper"])
 	for _, c := range []struct {
 		name   string
@@ -68,7 +68,7 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 		{"an altered output of the same size", func(w *hostile) { w.write(upper, "XENERATED\n") }, "app check"},
 		{"an altered output under its own digest, sealed again", func(w *hostile) {
 			w.write(blob("EVIL\n"), "EVIL\n")
-			w.edit(gen, digest.Of([]byte(made["out/gen/upper"])).String(), digest.Of([]byte("EVIL\n")).String())
+			w.edit(gen, b3.Of([]byte(made["out/gen/upper"])).String(), b3.Of([]byte("EVIL\n")).String())
 			w.secret = "somebody else's secret"
 			w.seal()
 		}, ""},
@@ -213,7 +213,7 @@ func (w *hostile) edit(rel, old, new string) {
 	must(w.t, err)
 	for i := range info.Outputs {
 		if o := &info.Outputs[i]; o.Digest.String() == old {
-			o.Digest, err = digest.Parse(new)
+			o.Digest, err = b3.Parse(new)
 			must(w.t, err)
 			o.Size = 5
 		}
