@@ -1,18 +1,13 @@
 package nixenv
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
@@ -36,43 +31,6 @@ func TestInNix(t *testing.T) {
 	t.Run("failures", f.failures)
 	t.Run("at once", f.atOnce)
 	t.Run("read-only", f.readOnly)
-}
-
-// A fixture is a workspace with a flake of its own, which has the stand-in for
-// nixpkgs as its input, locked by Nix.
-type fixture struct {
-	root, nixpkgs, system string
-}
-
-func newFixture(t *testing.T) *fixture {
-	dir := t.TempDir()
-	f := &fixture{root: filepath.Join(dir, "a workspace"), nixpkgs: filepath.Join(dir, "nixpkgs")}
-	var err error
-	if f.system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
-		t.Fatal(err)
-	}
-	nixtest.Nixpkgs(t, f.nixpkgs, f.system)
-	nixtest.Workspace(t, f.root, f.nixpkgs)
-	return f
-}
-
-func (f *fixture) resolver(t *testing.T) (*Resolver, *said) {
-	warned := &said{}
-	return &Resolver{Root: f.root, System: f.system, Nixhub: "http://127.0.0.1:1", nixhubPolicy: hurried, Warnf: warned.warnf}, warned
-}
-
-// get gives the environment of tools, and fails the test if there is none.
-func (f *fixture) get(t *testing.T, r *Resolver, tools map[string]string) []string {
-	t.Helper()
-	res, err := r.Resolve(t.Context(), tools)
-	if err != nil {
-		t.Fatalf("%v (%s)", err, cli.Hint(err))
-	}
-	env, err := r.Environment(t.Context(), tools, res)
-	if err != nil {
-		t.Fatalf("%v (%s)", err, cli.Hint(err))
-	}
-	return env
 }
 
 var helloTool = map[string]string{"hi": "nixpkgs#hello", "deep": "nixpkgs#nested.deep"}
@@ -256,113 +214,4 @@ func (f *fixture) pinned(t *testing.T) {
 	if _, err := Pin(f.system, map[string]string{"hi": hello + "/bin"}, nil); err == nil || !strings.Contains(err.Error(), "has no bin") {
 		t.Errorf("a package without bin: %v", err)
 	}
-}
-
-func (f *fixture) failures(t *testing.T) {
-	for _, tt := range []struct {
-		name, spec string
-		change     func(*Resolver)
-		err, hint  string
-	}{
-		{"no such package", "nixpkgs#nothing", nil, "-source' has no package 'nothing' for " + f.system, "print-dev-env --file .same/local/environments/"},
-		{"a package that does not build", "nixpkgs#broken", nil, "this is why", "says more"},
-		{"a package that takes too long", "nixpkgs#endless", func(r *Resolver) { r.Timeout = 3 * time.Second }, "nix took longer than 3s", ""},
-		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "no Nix to make it with", "install Nix"},
-		{"not Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "true" }, "cannot be used", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r, _ := f.resolver(t)
-			if tt.change != nil {
-				tt.change(r)
-			}
-			tools := map[string]string{"x": tt.spec}
-			res, err := r.Resolve(t.Context(), tools)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = r.Environment(t.Context(), tools, res)
-			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) ||
-				!strings.HasPrefix(err.Error(), "the environment of "+tt.spec+": ") || strings.ContainsAny(err.Error(), "\n…") {
-				t.Errorf("got %v, hint %q", err, cli.Hint(err))
-			}
-			if _, err := os.Stat(filepath.Join(f.root, EnvironmentPath(tools))); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("something was remembered: %v", err)
-			}
-		})
-	}
-}
-
-// atOnce: one environment that many tasks want is made once.
-func (f *fixture) atOnce(t *testing.T) {
-	r, _ := f.resolver(t)
-	r.Nix = filepath.Join(t.TempDir(), "nix")
-	log := r.Nix + ".log"
-	write(t, r.Nix, "#!/bin/sh\necho >>"+log+"\nexec nix \"$@\"\n")
-	if err := os.Chmod(r.Nix, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	var group sync.WaitGroup
-	for range 16 {
-		group.Go(func() {
-			tools := map[string]string{"other": "nixpkgs#hello"}
-			res, err := r.Resolve(t.Context(), tools)
-			if err == nil {
-				_, err = r.Environment(t.Context(), tools, res)
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	if n := len(mustRead(t, log)); n != 1 {
-		t.Errorf("nix ran %d times", n)
-	}
-}
-
-// readOnly: an environment that cannot be remembered is made all the same.
-func (f *fixture) readOnly(t *testing.T) {
-	r, warned := f.resolver(t)
-	cache := filepath.Join(f.root, ".same/cache")
-	if err := os.RemoveAll(cache); err != nil {
-		t.Fatal(err)
-	}
-	write(t, cache, "") // root may write to a read-only directory, but not into a file
-	if path := valueOf(f.get(t, r, helloTool), "PATH"); !strings.HasSuffix(path, "-hello/bin") {
-		t.Errorf("PATH is %s", path)
-	}
-	if !strings.Contains(warned.String(), "is not remembered") {
-		t.Errorf("warned %q", warned)
-	}
-}
-
-func valueOf(env []string, name string) string {
-	for _, entry := range env {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
-func mustRead(t *testing.T, file string) string {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-func run(t *testing.T, dir, program string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(program, args...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, &stderr)
-	}
-	return string(out)
 }

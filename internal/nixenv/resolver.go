@@ -118,7 +118,7 @@ func (r *Resolver) resolveAll(ctx context.Context, tools map[string]string) (Res
 		res.Tools = append(res.Tools, Tool{Alias: alias, Spec: spec})
 	}
 	slices.SortFunc(res.Tools, func(a, b Tool) int { return cmp.Compare(a.Alias, b.Alias) })
-	wrong := make(cli.Several, len(res.Tools))
+	wrong := make([]error, len(res.Tools))
 	var group errgroup.Group
 	group.SetLimit(max(4, runtime.GOMAXPROCS(0)))
 	for i := range res.Tools {
@@ -131,13 +131,8 @@ func (r *Resolver) resolveAll(ctx context.Context, tools map[string]string) (Res
 		})
 	}
 	_ = group.Wait()
-	wrong = slices.DeleteFunc(wrong, func(err error) bool { return err == nil })
-	switch len(wrong) {
-	case 0:
-	case 1:
-		return Resolution{}, wrong[0]
-	default:
-		return Resolution{}, wrong
+	if err := cli.Join(wrong...); err != nil {
+		return Resolution{}, err
 	}
 	if err := r.chooseShell(&res); err != nil {
 		return Resolution{}, err

@@ -1,0 +1,82 @@
+package nixenv
+
+import (
+	"bytes"
+	"cachekey/internal/cli"
+	"cachekey/internal/key"
+	"cachekey/internal/nixtest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// A fixture is a workspace with a flake of its own, which has the stand-in for
+// nixpkgs as its input, locked by Nix.
+type fixture struct {
+	root, nixpkgs, system string
+}
+
+func newFixture(t *testing.T) *fixture {
+	dir := t.TempDir()
+	f := &fixture{root: filepath.Join(dir, "a workspace"), nixpkgs: filepath.Join(dir, "nixpkgs")}
+	var err error
+	if f.system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
+		t.Fatal(err)
+	}
+	nixtest.Nixpkgs(t, f.nixpkgs, f.system)
+	nixtest.Workspace(t, f.root, f.nixpkgs)
+	return f
+}
+
+func (f *fixture) resolver(t *testing.T) (*Resolver, *said) {
+	warned := &said{}
+	return &Resolver{Root: f.root, System: f.system, Nixhub: "http://127.0.0.1:1", nixhubPolicy: hurried, Warnf: warned.warnf}, warned
+}
+
+// get gives the environment of tools, and fails the test if there is none.
+func (f *fixture) get(t *testing.T, r *Resolver, tools map[string]string) []string {
+	t.Helper()
+	res, err := r.Resolve(t.Context(), tools)
+	if err != nil {
+		t.Fatalf("%v (%s)", err, cli.Hint(err))
+	}
+	env, err := r.Environment(t.Context(), tools, res)
+	if err != nil {
+		t.Fatalf("%v (%s)", err, cli.Hint(err))
+	}
+	return env
+}
+
+func valueOf(env []string, name string) string {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func mustRead(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func run(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, &stderr)
+	}
+	return string(out)
+}
