@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# build-release.sh VERSION DIR: both programs for four systems, static, and their
-# digests. The same commit and Go give the same bytes anywhere.
+# build-release.sh VERSION DIR [GOOS/GOARCH…]: both programs for four systems, or
+# these, static, and their digests. The same commit and Go give the same bytes anywhere.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$1 dir=$2
+shift 2
+[ $# -gt 0 ] || set -- linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 mkdir -p "$dir"
-for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
+for target; do
 	case $target in
 	*/amd64) machine=x86_64 ;;
 	*/arm64) machine=aarch64 ;;

@@ -70,11 +70,12 @@ from_release() {
 
 from_flake() {
 	[ -n "$flake" ] || fail "\`from: flake\` needs \`flake\`, which a local action can't guess"
-	local program
+	local program built
 	for program in cachekey same; do
-		# The link is also what keeps the program from being collected.
-		nix --extra-experimental-features 'nix-command flakes' build --out-link "$bin/../$program" "$flake#$program"
-		ln -sf "../$program/bin/$program" "$bin/$program"
+		# The link keeps what was built from being collected.
+		built=$(nix --extra-experimental-features 'nix-command flakes' build \
+			--out-link "$bin/../$program" --print-out-paths "$flake#$program")
+		ln -sf "$built/bin/$program" "$bin/$program"
 	done
 }
 

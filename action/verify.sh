@@ -4,26 +4,21 @@
 # KEY          the key that was asked for
 # MATCHED_KEY  the key that was found, or nothing
 # CACHE_HIT    "true" if it was the very key
-# INPUT_DIRECTORY  the workspace
 set -euo pipefail
-
-carried() { find "$INPUT_DIRECTORY/.same/store" "$INPUT_DIRECTORY/.same/cache" -type f 2>/dev/null | wc -l; }
+# shellcheck source=action/flags.sh
+. "$(dirname "${BASH_SOURCE[0]}")/flags.sh"
 
 kind=none
 if [ -n "$MATCHED_KEY" ]; then
-	before=$(carried)
-	cachekey verify --directory "$INPUT_DIRECTORY" --key "$KEY"
-	after=$(carried)
-	cachekey realise --directory "$INPUT_DIRECTORY"
-	if [ "$after" -eq 0 ]; then
-		kind=none
-	elif [ "$CACHE_HIT" = true ] && [ "$after" -eq "$before" ]; then
-		kind=exact
-	else
-		kind=partial
-	fi
+	echo "found $MATCHED_KEY"
+	verdict=$(cachekey verify "${flags[@]}" --key "$KEY" --json)
+	case $(sed -n 's/^  "state": "\(.*\)",$/\1/p' <<<"$verdict") in
+	whole) if [ "$CACHE_HIT" = true ]; then kind=exact; else kind=partial; fi ;;
+	partial) kind=partial ;;
+	esac
+	cachekey realise --directory "${INPUT_DIRECTORY:-.}"
 fi
-echo "hit: $kind${MATCHED_KEY:+ ($MATCHED_KEY)}"
-echo "hit-kind=$kind" >>"$GITHUB_OUTPUT"
+
 if [ "$kind" = exact ]; then hit=true; else hit=false; fi
-echo "cache-hit=$hit" >>"$GITHUB_OUTPUT"
+printf '%s\n' "hit-kind=$kind" "cache-hit=$hit" >>"$GITHUB_OUTPUT"
+echo "hit: $kind"

@@ -18,7 +18,11 @@ import (
 // entries are the complete entries of the cache server, oldest first.
 func (h *hub) entries(t *testing.T) []artifactcache.Cache {
 	t.Helper()
-	db, err := bolthold.Open(filepath.Join(h.cache, "bolt.db"), 0o644, &bolthold.Options{
+	file := filepath.Join(h.cache, "bolt.db")
+	if _, err := os.Stat(file); os.IsNotExist(err) {
+		return nil // no run yet
+	}
+	db, err := bolthold.Open(file, 0o644, &bolthold.Options{
 		Encoder: json.Marshal, Decoder: json.Unmarshal,
 		Options: &bbolt.Options{ReadOnly: true},
 	})

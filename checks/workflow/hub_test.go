@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func newHub(t *testing.T, origin string, uses ...string) *hub {
 		doubles: map[string]string{},
 	}
 	for link, target := range map[string]string{
-		"go":              goEnv(t, "GOPATH"),
+		"go/pkg/mod":      goEnv(t, "GOMODCACHE"),
 		".cache/go-build": goEnv(t, "GOCACHE"),
 	} {
 		at := filepath.Join(h.home, link)
@@ -79,6 +80,7 @@ type event struct {
 	matrix   []string       // "os:ubuntu-24.04": only these
 	env      []string       // NAME=VALUE
 	secrets  []string       // NAME=VALUE
+	vars     []string       // NAME=VALUE
 	payload  map[string]any // over the one that a push to the default branch has
 }
 
@@ -99,7 +101,7 @@ type line struct {
 }
 
 // platforms are the labels that our workflows run on; this machine plays each.
-var platforms = []string{"ubuntu-24.04", "ubuntu-24.04-arm", "macos-15", "ubuntu-latest"}
+var platforms = []string{"ubuntu-24.04", "ubuntu-24.04-arm", "macos-15", "ubuntu-latest", "docker"}
 
 // run plays the event in a directory of its own.
 func (h *hub) run(t *testing.T, e event) *run {
@@ -123,6 +125,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 		"--cache-server-path", h.cache, "--cache-server-addr", "127.0.0.1",
 		"--env", "HARNESS_ARTIFACTS=" + filepath.Join(dir, "artifacts"),
 		"--env", "HARNESS_ORIGIN=" + h.origin,
+		"--env", "GITHUB_REPOSITORY=OWNER/workspace",
 	}
 	if e.job != "" {
 		args = append(args, "--job", e.job)
@@ -138,6 +141,9 @@ func (h *hub) run(t *testing.T, e event) *run {
 	}
 	for _, s := range e.secrets {
 		args = append(args, "--secret", s)
+	}
+	for _, v := range e.vars {
+		args = append(args, "--var", v)
 	}
 	for _, v := range e.env {
 		args = append(args, "--env", v)
@@ -179,8 +185,9 @@ func (h *hub) run(t *testing.T, e event) *run {
 
 // environ is what a runner has of this machine's environment.
 func (h *hub) environ() []string {
-	kept := []string{"PATH", "USER", "LANG", "TERM", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_CONF_DIR"}
-	var env []string
+	kept := []string{"PATH", "USER", "LANG", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_CONF_DIR"}
+	// act gives every step a terminal, which GitHub does not: no progress bars.
+	env := []string{"TERM=dumb"}
 	for _, name := range kept {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
@@ -217,6 +224,9 @@ func (h *hub) event(t *testing.T, dir string, e event) string {
 func (r *run) text() string {
 	var b strings.Builder
 	for _, l := range r.log {
+		if strings.HasPrefix(l.Msg, "LocalRepositoryCache ") {
+			continue
+		}
 		mark := "|"
 		if !l.Raw {
 			mark = " "
@@ -252,3 +262,8 @@ func (r *run) steps(job string) (names []string, results map[string]string) {
 	}
 	return names, results
 }
+
+var runnersDirectory = regexp.MustCompile(`/\S*/hostexecutor`)
+
+// workspace is the directory that the run's jobs worked in.
+func (r *run) workspace() string { return runnersDirectory.FindString(r.text()) }

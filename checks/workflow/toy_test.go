@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +38,7 @@ func TestHarnessPlaysTheCache(t *testing.T) {
 	if got := h.keys(t); len(got) != 1 {
 		t.Errorf("an exact hit was saved again: %q", got)
 	}
-	if a, b := workspace(first), workspace(second); a == b || a == "" {
+	if a, b := first.workspace(), second.workspace(); a == b || a == "" {
 		t.Errorf("both runs were in %q", a)
 	}
 
@@ -63,10 +62,4 @@ func TestHarnessPlaysTheCache(t *testing.T) {
 	if got := h.keys(t); len(got) != 3 {
 		t.Errorf("a red job was saved: %q", got)
 	}
-}
-
-// workspace is the directory that the run's job worked in.
-func workspace(r *run) string {
-	_, dir, _ := strings.Cut(r.output("toy", "Where"), "at ")
-	return filepath.Clean(strings.TrimSpace(dir))
 }

@@ -34,8 +34,11 @@ cachekey hits --plan "$scratch/plan.json" "$scratch/log"
 if [ ! -e "$entries/$key.tar" ]; then
 	cachekey prune --max-size 500MB
 	cachekey seal --key-file "$scratch/key.json"
-	# Not all of them need to be there. The entry appears whole or not at all.
-	find .same/store .same/cache .same/seal.json -prune 2>/dev/null |
-		tar -cf "$entries/.$$.partial" --files-from - || exit
+	saved=()
+	for path in .same/store .same/cache .same/seal.json; do
+		[ ! -e "$path" ] || saved+=("$path")
+	done
+	# The entry appears whole or not at all.
+	tar -cf "$entries/.$$.partial" "${saved[@]}"
 	mv "$entries/.$$.partial" "$entries/$key.tar"
 fi

@@ -1,0 +1,190 @@
+package workflow
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// The commit by which the consumer pins our actions.
+const pin = "0123456789012345678901234567890123456789"
+
+// consumer makes a repository that uses the actions and the reusable workflow of
+// this one, and a hub that serves both.
+func consumer(t *testing.T) (origin string, h *hub) {
+	t.Helper()
+	origin = filepath.Join(t.TempDir(), "consumer")
+	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
+	commit(t, origin, "a consumer", nil)
+
+	published := thisRepository(t)
+	// Contexts that GitHub has and act does not: the workflow's own repository and commit.
+	called := filepath.Join(published, ".github/workflows/same.yml")
+	text, err := os.ReadFile(called)
+	must(t, err)
+	for context, value := range map[string]string{"job.workflow_repository": "OWNER/cachekey", "job.workflow_sha": pin} {
+		if !strings.Contains(string(text), context) {
+			t.Fatalf("same.yml does not use %s", context)
+		}
+		text = []byte(strings.ReplaceAll(string(text), "${{ "+context+" }}", value))
+	}
+	must(t, os.WriteFile(called, text, 0o644))
+
+	h = newHub(t, origin, uses(t, published)...)
+	h.doubles["OWNER/cachekey@"+pin] = published
+	h.extra["HARNESS_PUBLISHED"] = published
+	h.extra["HARNESS_PUBLISHED_SHA"] = pin
+	return origin, h
+}
+
+// releases serves what release.yml would publish as v0.0.1 and gives its address.
+func releases(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	build, err := filepath.Abs(filepath.Join(root, ".github/build-release.sh"))
+	must(t, err)
+	command(t, ".", build, "v0.0.1", filepath.Join(dir, "v0.0.1"), runtime.GOOS+"/"+runtime.GOARCH)
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// programs builds cachekey and same and gives their directory.
+func programs(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "bin")
+	must(t, os.Mkdir(bin, 0o755))
+	command(t, root, "go", "build", "-o", bin, "./tools/cachekey", "./tools/same")
+	return bin
+}
+
+func TestTheActionsInAnotherRepository(t *testing.T) {
+	origin, h := consumer(t)
+	url := releases(t)
+	push := func(secret string, payload map[string]any) *run {
+		t.Helper()
+		e := event{
+			workflow: ".github/workflows/actions.yml", payload: payload,
+			vars:    []string{"FROM=release", "VERSION=v0.0.1", "DIGEST=", "RELEASES=" + url},
+			secrets: []string{"SEAL_KEY=" + secret},
+		}
+		if payload != nil {
+			e.name = "pull_request"
+		}
+		return h.run(t, e)
+	}
+	want := func(name string, r *run, job, saved string, outputs ...string) {
+		t.Helper()
+		if r.jobs["build"] != job {
+			t.Fatalf("%s: the job ended as %q", name, r.jobs["build"])
+		}
+		said := r.output("build", "Outputs") + r.output("build", "Saved")
+		for _, line := range append(outputs, "saved="+saved) {
+			if !strings.Contains(said, line+"\n") {
+				t.Errorf("%s: no %q in\n%s", name, line, said)
+			}
+		}
+	}
+	const secret = "correct horse battery"
+
+	first := push(secret, nil)
+	want("a first run", first, "success", "true", "cache-hit=false", "hit-kind=none")
+	if got := strings.TrimSpace(first.output("build", "Result")); got != "3" {
+		t.Errorf("the tasks made %q", got)
+	}
+	keys := h.keys(t)
+	if len(keys) != 1 || !strings.HasPrefix(keys[0], "consumer-v1-") {
+		t.Fatalf("the entries are %q", keys)
+	}
+	if said := first.output("build", "Outputs"); !strings.Contains(said, "key="+keys[0]+"\n") ||
+		!strings.Contains(said, "paths=.same/store\n.same/cache\n.same/seal.json\n") {
+		t.Errorf("the outputs are\n%s", said)
+	}
+	h.carriesOnlyWhatItMay(t, h.entries(t)[0])
+
+	want("the same commit", push(secret, nil), "success", "false", "cache-hit=true", "hit-kind=exact")
+	// An empty secret is none: the digests are checked all the same.
+	want("a fork's run", push("", pull("MALLORY/workspace")), "success", "false", "hit-kind=exact")
+
+	commit(t, origin, "more words", map[string]string{"src/words.txt": "fig\ndate\n"})
+	partial := push(secret, nil)
+	want("a changed source", partial, "success", "true", "cache-hit=false", "hit-kind=partial")
+	if got := partial.tasks("build"); got["sorted"] != "ran" || got["counted"] != "ran" || got["checked"] != "cached" {
+		t.Errorf("after a changed source: %v", got)
+	}
+	if got := strings.TrimSpace(partial.output("build", "Result")); got != "2" {
+		t.Errorf("the tasks made %q", got)
+	}
+
+	commit(t, origin, "red", map[string]string{"src/rules.txt": "none\n"})
+	saved := len(h.keys(t))
+	want("a red job", push(secret, nil), "failure", "false", "hit-kind=partial")
+	if got := h.keys(t); len(got) != saved {
+		t.Errorf("a red job saved %q", got[saved:])
+	}
+
+	// Nothing of what was sealed with another secret is believed.
+	want("another secret", push("a secret of somebody else", nil), "failure", "false", "hit-kind=none")
+}
+
+func TestWhereTheActionTakesCachekeyFrom(t *testing.T) {
+	_, h := consumer(t)
+	h.needNix(t)
+	published := h.extra["HARNESS_PUBLISHED"]
+	for _, c := range []struct{ from, flake, path string }{
+		{"flake", "git+file://" + published, os.Getenv("HARNESS_NIX_BIN")},
+		{"path", "", programs(t)},
+	} {
+		t.Run(c.from, func(t *testing.T) {
+			h.extra["PATH"] = c.path + ":" + os.Getenv("PATH")
+			r := h.run(t, event{
+				workflow: ".github/workflows/actions.yml",
+				vars:     []string{"FROM=" + c.from, "FLAKE=" + c.flake},
+			})
+			if r.jobs["build"] != "success" {
+				t.Fatal("the job is red")
+			}
+			if said := r.output("build", "Restore"); !strings.Contains(said, fmt.Sprintf("from its %s:", c.from)) {
+				t.Errorf("it does not say where it is from:\n%s", said)
+			}
+		})
+	}
+}
+
+func TestTheReusableWorkflow(t *testing.T) {
+	origin, h := consumer(t)
+	h.needNix(t)
+	vars := []string{"FROM=release", "VERSION=v0.0.1", "RELEASES=" + releases(t)}
+	for n, want := range []struct {
+		kind  string
+		tasks string
+	}{{"none", "ran"}, {"exact", "cached"}, {"partial", "cached"}} {
+		if n == 2 {
+			commit(t, origin, "a text", map[string]string{"NEWS": "nothing that a task reads\n"})
+		}
+		r := h.run(t, event{workflow: ".github/workflows/reusable.yml", vars: vars})
+		if r.jobs["after"] != "success" {
+			t.Fatalf("run %d ended as %v", n+1, r.jobs)
+		}
+		if said := r.output("after", "Outputs"); !strings.Contains(said, "hit-kind="+want.kind+"\n") || !strings.Contains(said, "key=same-v1-") {
+			t.Errorf("run %d: outputs\n%s", n+1, said)
+		}
+		tasks := r.tasks("same")
+		if len(tasks) != 3 {
+			t.Errorf("run %d: tasks %v", n+1, tasks)
+		}
+		for task, got := range tasks {
+			if got != want.tasks {
+				t.Errorf("run %d: %s %s, want %s", n+1, task, got, want.tasks)
+			}
+		}
+		if got := h.keys(t); len(got) != 1 {
+			t.Errorf("run %d: the entries are %q", n+1, got)
+		}
+	}
+}
