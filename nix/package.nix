@@ -22,7 +22,7 @@ buildGoModule {
 
   # The hash of what `go mod vendor` makes in the repository, which has the tests'
   # dependencies too. nix/update-vendor-hash computes it.
-  vendorHash = "sha256-1j+59S62UiPPyTjH4pCITouqr85LNOSHe6Rpiv6giPk=";
+  vendorHash = "sha256-/IxJ9IhtEznVn8WnVnNsTMxtEY7Cig5ZxfCagfAaQis=";
   overrideModAttrs = _: {
     src = toSource {
       root = ../.;
