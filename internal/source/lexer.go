@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -67,13 +68,16 @@ func (l *lexer) next() (t token, ok bool, err error) {
 	case strings.HasPrefix(rest, "${"), strings.HasPrefix(rest, "//"):
 		l.at += 2
 		return token{other, rest[:2]}, true, nil
+	case uri.MatchString(rest):
+		l.at += len(uri.FindString(rest))
+		return token{other, l.text[start:l.at]}, true, nil
 	case isWord(c):
 		for l.at < len(l.text) && isWord(l.text[l.at]) {
 			l.at++
 		}
 		word := l.text[start:l.at]
-		// A path or a URI is one token for Nix. Here it may be several: they
-		// hold no brackets, quotes or semicolons.
+		// A path is one token for Nix. Here it may be several: it holds no
+		// brackets, quotes or semicolons.
 		if word[0] == '-' || word[0] == '\'' || '0' <= word[0] && word[0] <= '9' {
 			return token{other, word}, true, nil
 		}
@@ -82,6 +86,10 @@ func (l *lexer) next() (t token, ok bool, err error) {
 	l.at++
 	return token{other, rest[:1]}, true, nil
 }
+
+// uri is a string without quotes, and may hold what elsewhere begins a string
+// or a comment.
+var uri = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:[a-zA-Z0-9%/?:@&=+$,_.!~*'-]+`)
 
 func isWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '\''
