@@ -15,18 +15,7 @@ import (
 // was done, in the verbs of testdata/nix.
 func TestNixRandom(t *testing.T) {
 	both := requireNix(t)
-	count, seed := uint64(12), uint64(time.Now().UnixNano())%1_000_000_000
-	for variable, value := range map[string]*uint64{"CACHEKEY_TEST_RANDOM": &count, "CACHEKEY_TEST_SEED": &seed} {
-		text := os.Getenv(variable)
-		if text == "" {
-			continue
-		}
-		var err error
-		if *value, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", variable, err)
-		}
-	}
-	t.Logf("CACHEKEY_TEST_SEED=%d CACHEKEY_TEST_RANDOM=%d", seed, count)
+	count, seed := randomness(t, 12)
 	for s := seed; s < seed+count; s++ {
 		t.Run(strconv.FormatUint(s, 10), func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +31,24 @@ func TestNixRandom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// randomness says how many random cases to try, and the seed of the first.
+func randomness(t *testing.T, usual uint64) (count, seed uint64) {
+	t.Helper()
+	count, seed = usual, uint64(time.Now().UnixNano())%1_000_000_000
+	for variable, value := range map[string]*uint64{"CACHEKEY_TEST_RANDOM": &count, "CACHEKEY_TEST_SEED": &seed} {
+		text := os.Getenv(variable)
+		if text == "" {
+			continue
+		}
+		var err error
+		if *value, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", variable, err)
+		}
+	}
+	t.Logf("CACHEKEY_TEST_SEED=%d CACHEKEY_TEST_RANDOM=%d", seed, count)
+	return count, seed
 }
 
 // noAnswer are Nix's reasons to have no answer for a repository in which
