@@ -10,8 +10,9 @@ import (
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // expression gives the Nix expression of a shell that has the tools of a
-// resolution as packages. A package is looked for where `nix build` looks.
-func (res Resolution) expression() string {
+// resolution as packages. A package is looked for where `nix build` looks. own is
+// a locked reference to the workspace's own flake.
+func (res Resolution) expression(own string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Made by same. nix print-dev-env --file takes it.
 let
@@ -41,7 +42,11 @@ in
 		for name := range strings.SplitSeq(t.Attr, ".") {
 			path = append(path, nixString(name))
 		}
-		fmt.Fprintf(&b, "    (find (builtins.getFlake %s) [ %s ]) # %s\n", nixString(t.Flake), strings.Join(path, " "), t.Alias)
+		flake := t.Flake
+		if t.own {
+			flake = own
+		}
+		fmt.Fprintf(&b, "    (find (builtins.getFlake %s) [ %s ]) # %s\n", nixString(flake), strings.Join(path, " "), t.Alias)
 	}
 	b.WriteString("  ];\n}\n")
 	return b.String()

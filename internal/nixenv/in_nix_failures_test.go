@@ -17,7 +17,7 @@ func (f *fixture) failures(t *testing.T) {
 		change     func(*Resolver)
 		err, hint  string
 	}{
-		{"no such package", "nixpkgs#nothing", nil, "-source' has no package 'nothing' for " + f.system, "print-dev-env --file .same/local/environments/"},
+		{"no such package", "nixpkgs#nothing", nil, "-source' has no package 'nothing' for " + f.system, "print-dev-env --show-trace --file .same/local/environments/"},
 		{"a package that does not build", "nixpkgs#broken", nil, "this is why", "says more"},
 		{"a package that takes too long", "nixpkgs#endless", func(r *Resolver) { r.Timeout = 3 * time.Second }, "nix took longer than 3s", ""},
 		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "no Nix to make it with", "install Nix"},

@@ -36,6 +36,7 @@ func TestInNix(t *testing.T) {
 var helloTool = map[string]string{"hi": "nixpkgs#hello", "deep": "nixpkgs#nested.deep"}
 
 func (f *fixture) environment(t *testing.T) {
+	t.Setenv("SAME_TEST_PERSON", "something in a home")
 	r, warned := f.resolver(t)
 	env := f.get(t, r, helloTool)
 	path := valueOf(env, "PATH")
@@ -49,7 +50,7 @@ func (f *fixture) environment(t *testing.T) {
 		"system": f.system, "OF_SETUP": "from setup", "GOTOOLCHAIN": "local", "IN_NIX_SHELL": "impure",
 		// Not exported, or of the builder, or of another shell, or dangerous.
 		"NOT_EXPORTED": "", "BASH": "", "HOME": "", "TMPDIR": "", "NIX_BUILD_TOP": "", "NIX_BUILD_CORES": "", "TERM": "", "shellHook": "",
-		"MULTI": "", "LD_PRELOAD": "", ofResolution: "",
+		"MULTI": "", "LD_PRELOAD": "", "OF_THE_PERSON": "", ofResolution: "",
 	} {
 		if got := valueOf(env, name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -158,10 +159,14 @@ func (f *fixture) nixhub(t *testing.T) {
 	r.Nixhub = hub.Nixhub
 	r.Nix = filepath.Join(t.TempDir(), "nix")
 	write(t, r.Nix, fmt.Sprintf(`#!/bin/sh
-for last; do :; done
-grep -q '"github:NixOS/nixpkgs/%s"' "$last" || exit 9
-sed -i 's|github:NixOS/nixpkgs/%s|path:%s|' "$last"
-exec nix "$@"
+for arg; do
+	shift
+	case $arg in
+	*'"github:NixOS/nixpkgs/%s"'*) arg=$(printf %%s "$arg" | sed 's|github:NixOS/nixpkgs/%s|path:%s|') ;;
+	esac
+	set -- "$@" "$arg"
+done
+exec nix "$@" --impure
 `, sampleRev, sampleRev, f.nixpkgs))
 	if err := os.Chmod(r.Nix, 0o777); err != nil {
 		t.Fatal(err)

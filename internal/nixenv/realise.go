@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,12 +30,26 @@ const maxOutput = 64 << 20
 
 // realise asks Nix for the environment, and remembers it.
 func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Resolution) (*Environment, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("nix took longer than %v", r.Timeout))
+	defer cancel()
+	own, err := r.ownSource(ctx, res)
+	if err != nil {
+		return nil, err
+	}
+	expression := res.expression(own)
+	// Only --expr is evaluated purely: what is in a person's home, such as
+	// overlays of nixpkgs, must not change what the tools are.
+	args := []string{"print-dev-env", "--json", "--expr", expression}
 	id := EnvironmentID(tools)
 	file := path.Join(roots, id+".nix")
-	if err := r.dir.WriteFile(file, []byte(res.expression())); err != nil {
-		return nil, fmt.Errorf("writing the expression for Nix: %w", err)
+	hint := ""
+	if err := r.dir.WriteFile(file, []byte(expression)); err != nil {
+		r.warnf("nothing keeps Nix from collecting the environment of %s: %v", describe(tools), err)
+	} else {
+		args = append(args, "--profile", r.dir.Path(path.Join(roots, id)))
+		hint = fmt.Sprintf("nix print-dev-env --show-trace --file %s says more", file)
 	}
-	out, err := r.printDevEnv(ctx, r.dir.Path(file), r.dir.Path(path.Join(roots, id)))
+	out, err := r.nix(ctx, hint, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -57,17 +72,41 @@ func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Res
 	return e, nil
 }
 
-// printDevEnv runs Nix. The profile is a root for the garbage collector.
-func (r *Resolver) printDevEnv(ctx context.Context, file, profile string) ([]byte, error) {
+// ownSource gives a locked reference to the source of the workspace's own flake
+// as it is now, if a tool is of it.
+func (r *Resolver) ownSource(ctx context.Context, res Resolution) (string, error) {
+	if !slices.ContainsFunc(res.Tools, func(t Tool) bool { return t.own }) {
+		return "", nil
+	}
+	out, err := r.nix(ctx, "", "flake", "metadata", "--json", "--no-update-lock-file", r.Flake)
+	if err != nil {
+		return "", err
+	}
+	var flake struct {
+		Path     string         `json:"path"`
+		Resolved map[string]any `json:"resolved"`
+		Locked   map[string]any `json:"locked"`
+	}
+	err = json.Unmarshal(out, &flake)
+	hash, _ := flake.Locked["narHash"].(string)
+	if err != nil || hash == "" || !storePath.MatchString(flake.Path) {
+		return "", fmt.Errorf("what nix flake metadata gave cannot be used: %.200q", out)
+	}
+	query := url.Values{"narHash": {hash}}
+	if dir, _ := flake.Resolved["dir"].(string); dir != "" {
+		query.Set("dir", dir)
+	}
+	return "path:" + flake.Path + "?" + query.Encode(), nil
+}
+
+// nix runs Nix and gives what it prints.
+func (r *Resolver) nix(ctx context.Context, hint string, args ...string) ([]byte, error) {
 	program, err := exec.LookPath(r.Nix)
 	if err != nil {
 		return nil, cli.WithHint(fmt.Errorf("no Nix to make it with: %w", err),
 			"install Nix (https://nixos.org/download), or take the tools out of the task to use those on PATH")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("nix took longer than %v", r.Timeout))
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "--extra-experimental-features", "nix-command flakes",
-		"print-dev-env", "--json", "--profile", profile, "--file", file)
+	cmd := exec.CommandContext(ctx, program, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
 	cmd.Dir = r.Root
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	// Its builders are its children: an interrupt must reach them too, and a
@@ -82,19 +121,15 @@ func (r *Resolver) printDevEnv(ctx context.Context, file, profile string) ([]byt
 	case context.Cause(ctx) != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		return nil, cli.WithHint(fmt.Errorf("nix: %s", cmp.Or(complaint(stderr.String()), err.Error())),
-			"nix print-dev-env --file %s says more", relativeTo(r.Root, file))
+		err = fmt.Errorf("nix: %s", cmp.Or(complaint(stderr.String()), err.Error()))
+		if hint != "" {
+			err = cli.WithHint(err, "%s", hint)
+		}
+		return nil, err
 	case stdout.left < 0:
 		return nil, errors.New("nix printed more than 64 MiB")
 	}
 	return stdout.Bytes(), nil
-}
-
-func relativeTo(dir, file string) string {
-	if rel, err := filepath.Rel(dir, file); err == nil {
-		return rel
-	}
-	return file
 }
 
 var dependencyFailed = regexp.MustCompile(`dependenc(y|ies)\b.*\bfailed\b`)

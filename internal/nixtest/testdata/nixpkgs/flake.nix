@@ -33,6 +33,7 @@
             ];
             shellHook = "two\nlines";
             LD_PRELOAD = "/tmp/of-the-builder.so";
+            OF_THE_PERSON = builtins.getEnv "SAME_TEST_PERSON"; # nixpkgs looks for overlays so
           };
         hello = builtins.path {
           path = ./hello;
