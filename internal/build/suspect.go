@@ -16,13 +16,16 @@ func (r *Runner) suspect(t *manifest.Task, in *inputs) {
 	if len(r.makers) == 0 {
 		return
 	}
-	told := map[string]bool{}
+	asked := map[string]bool{}
 	for _, f := range in.match.Found {
 		maker := r.makerOf(f.Path)
-		if maker == "" || maker == t.Name || told[maker] || r.dependsOn(t, maker) {
+		if maker == "" || maker == t.Name || asked[maker] {
 			continue
 		}
-		told[maker] = true
+		asked[maker] = true
+		if r.dependsOn(t, maker) {
+			continue
+		}
 		r.warnf("%s: task %q: its input %s is made by task %q, on which it does not depend: which of them comes first is left to chance", t.Pos, t.Name, f.Path, maker)
 	}
 }

@@ -85,9 +85,6 @@ var listBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // readNames gives the names in an open directory.
 func readNames(fd int) ([]string, error) {
-	if _, err := unix.Seek(fd, 0, 0); err != nil {
-		return nil, err
-	}
 	buf := listBuffers.Get().(*[32 << 10]byte)
 	defer listBuffers.Put(buf)
 	var names []string

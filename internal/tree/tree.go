@@ -15,6 +15,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"runtime"
 	"slices"
@@ -145,6 +146,11 @@ func (t *Tree) list(d *dir, fd *dirFD, epoch uint32) error {
 		return nil
 	} else if err != nil {
 		return err
+	}
+	if handle == t.root { // it stays open, and may have been listed before
+		if _, err := unix.Seek(handle, 0, io.SeekStart); err != nil {
+			return err
+		}
 	}
 	names, err := readNames(handle)
 	if err != nil {
