@@ -64,7 +64,7 @@ func (r *Runner) recipe(ctx context.Context, t *manifest.Task) (map[string]diges
 		partSystem:      parts('s', r.System),
 	}
 	if len(t.Tools) == 0 {
-		recipe[partPath] = parts('p', storeEntries(r.Getenv("PATH"), r.Own)...)
+		recipe[partPath] = r.inherited()
 		return recipe, nil
 	}
 	resolution, err := r.Resolver.Resolve(ctx, t.Tools)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"cachekey/internal/digest"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
 	"cachekey/internal/samedir"
@@ -52,6 +53,10 @@ type Runner struct {
 	warning  sync.Mutex
 	readOnly bool      // nothing below .same is to be written
 	unsaved  sync.Once // says once that nothing can be remembered
+
+	// inherited is partPath: the same for every task, and two stats for each
+	// entry of PATH.
+	inherited func() digest.Digest
 }
 
 // warnf tells people of something that does not stop the run.
@@ -81,6 +86,9 @@ func (r *Runner) open() (err error) {
 			r.makers[target] = t.Name
 		}
 	}
+	r.inherited = sync.OnceValue(func() digest.Digest {
+		return parts('p', storeEntries(r.Getenv("PATH"), r.Own)...)
+	})
 	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
 	if r.tree, err = tree.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"sync"
 
 	"github.com/zeebo/blake3"
 )
@@ -55,13 +56,25 @@ func (d *Digest) UnmarshalText(text []byte) error {
 
 // A Parts is the digest of a list of parts in the making.
 type Parts struct {
-	h   *blake3.Hasher
-	buf []byte
+	h    *blake3.Hasher
+	pool *sync.Pool // that h goes back to
+	buf  []byte
 }
+
+// pools has for each context a pool of hashers: deriving its key and making the
+// 10 KiB of a hasher take longer than hashing most lists.
+var pools sync.Map
 
 // NewParts begins a list. The context names project, thing and version; it is
 // never made of input.
-func NewParts(context string) *Parts { return &Parts{h: blake3.NewDeriveKey(context)} }
+func NewParts(context string) *Parts {
+	pool, known := pools.Load(context)
+	if !known {
+		pool, _ = pools.LoadOrStore(context, &sync.Pool{New: func() any { return blake3.NewDeriveKey(context) }})
+	}
+	p := pool.(*sync.Pool)
+	return &Parts{h: p.Get().(*blake3.Hasher), pool: p}
+}
 
 // Add puts a part on the list: a tag, the number of its fields, and every field
 // behind its length (64 bits, little-endian).
@@ -75,8 +88,11 @@ func (p *Parts) Add(tag byte, fields ...string) {
 	_, _ = p.h.Write(p.buf) // a hasher never fails
 }
 
-// Sum gives the digest of the parts so far.
+// Sum gives the digest of the list and ends it.
 func (p *Parts) Sum() (d Digest) {
 	p.h.Sum(d[:0])
+	p.h.Reset()
+	p.pool.Put(p.h)
+	p.h = nil
 	return d
 }

@@ -134,6 +134,10 @@ func (l *loader) checkTargets() {
 			claims[t.path] = claim{d, t}
 		}
 	}
+	files := make([]string, len(l.files))
+	for i, file := range l.files {
+		files[i] = l.fromRoot(file)
+	}
 	for _, d := range l.drafts {
 		for _, t := range d.targets {
 			for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
@@ -143,8 +147,8 @@ func (l *loader) checkTargets() {
 					break
 				}
 			}
-			for _, file := range l.files {
-				if within(l.fromRoot(file), t.path) {
+			for i, file := range l.files {
+				if within(files[i], t.path) {
 					l.add(t.place, "make it elsewhere: a target is removed before its task runs",
 						"the target %q has the manifest %s in it", t.path, file)
 				}

@@ -125,7 +125,7 @@ func (t *Tree) hash(dir int, e *entry, buf []byte) error {
 		return errors.New("it is no longer a regular file")
 	}
 	e.settled = t.clock.settled(&e.stat)
-	e.digest, err = hashFile(fd, buf)
+	e.digest, err = hashFile(fd, e.stat.size, buf)
 	return err
 }
 
@@ -137,7 +137,8 @@ func vanished(e *entry, err error) error {
 	return err
 }
 
-func hashFile(fd int, buf []byte) (d digest.Digest, err error) {
+// hashFile hashes what the file has, most likely size bytes.
+func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
 	var h *blake3.Hasher
 	filled := 0
 	for {
@@ -145,11 +146,12 @@ func hashFile(fd int, buf []byte) (d digest.Digest, err error) {
 		if err != nil {
 			return d, err
 		}
+		end := n == 0 || int64(filled+n) == size && filled+n < len(buf) // less than asked for, and all that there should be
 		filled += n
 		switch {
-		case n == 0 && h == nil:
+		case end && h == nil:
 			return digest.Of(buf[:filled]), nil
-		case n == 0:
+		case end:
 			_, _ = h.Write(buf[:filled])
 			h.Sum(d[:0])
 			return d, nil
