@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +28,13 @@ type world struct {
 var worldNames = []string{
 	"a", "a.b", "a-b", "a0", "foo", "foo\xc3\xa9", "foo\x80", "foo-x", "\xc3\xa9", "\xff",
 	"dir", "dir2", "deep", "sp ace", "new\nline", "..data", ".hidden", "ignored", "sub", "Foo",
+}
+
+func init() {
+	// testdata/nix/names_left_out.txtar says why.
+	if runtime.GOOS == "linux" && runtime.GOARCH == "arm64" {
+		worldNames = slices.DeleteFunc(worldNames, func(name string) bool { return len(name) > 3 && name[len(name)-1] >= 0x80 })
+	}
 }
 
 func newWorld(t *testing.T, root string, seed uint64) *world {
