@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -94,10 +95,15 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.
 	case <-ctx.Done():
 	}
 	_ = syscall.Kill(-group, syscall.SIGTERM)
+	again := make(chan os.Signal, 1) // whoever interrupts once more does not want to wait
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(again)
 	select {
 	case <-ended:
+		return
+	case <-again:
 	case <-time.After(grace):
-		_ = syscall.Kill(-group, syscall.SIGKILL)
-		<-ended
 	}
+	_ = syscall.Kill(-group, syscall.SIGKILL)
+	<-ended
 }

@@ -186,7 +186,7 @@ func (p *planner) reasons(res *planned, in *inputs, open []string) *samedir.Buil
 	if t.Rebuild == manifest.Always {
 		add(RebuildAlways, "")
 	}
-	info, err := p.r.dir.ReadInputs(t.Name)
+	info, err := p.r.dir.ReadBuildInfo(t.Name)
 	if err == nil && info != nil && info.Recipe[partTargets] == in.recipe[partTargets] {
 		err = fits(info, t)
 	}
@@ -210,7 +210,9 @@ func (p *planner) reasons(res *planned, in *inputs, open []string) *samedir.Buil
 	}
 	if len(open) > 0 || info.InputHash != in.hash.String() {
 		before := len(res.Reasons)
-		p.compareInputs(in.remembered(), info.Inputs, open, add)
+		if full, err := p.r.dir.ReadInputs(t.Name); err == nil && full != nil {
+			p.compareInputs(in.remembered(), full.Inputs, open, add)
+		}
 		if len(open) == 0 && before == 0 && len(res.Reasons) == 0 {
 			add(NeverBuilt, "") // its own list of inputs is not what it has the hash of
 		}

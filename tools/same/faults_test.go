@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -160,74 +159,6 @@ tasks:
 	cmd, out := same(dir, "run", "outer")
 	if err := cmd.Run(); err == nil || !strings.Contains(out.String(), "same was started by a task") {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-// An interrupt ends the whole group of each task, gently first.
-func TestInterrupt(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
-tasks:
-  slow:
-    cmd: [sh, -c, 'trap "echo tidied >tidied; exit 1" TERM; sleep 1000 & echo $! >pid; echo ready >ready; wait']
-    target: [x]
-  after: {cmd: [touch, after], dependsOn: [slow]}
-`)
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		cmd, out := same(dir, "run", "all")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		await(t, filepath.Join(dir, "ready"))
-		if err := cmd.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
-		err := cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != 1 {
-			t.Errorf("%v: %v, exit code %d", signal, err, code)
-		}
-		if !strings.Contains(out.String(), "[slow] Failed after") || !strings.Contains(out.String(), "interrupted") {
-			t.Errorf("%v: %s", signal, out)
-		}
-		if read(t, filepath.Join(dir, "tidied")) != "tidied\n" {
-			t.Errorf("%v: the task was not asked to end", signal)
-		}
-		if _, err := os.Stat(filepath.Join(dir, "after")); err == nil {
-			t.Errorf("%v: another task was started", signal)
-		}
-		var pid int
-		if _, err := fmt.Sscan(read(t, filepath.Join(dir, "pid")), &pid); err != nil {
-			t.Fatal(err)
-		}
-		gone(t, pid)
-		for _, name := range []string{"ready", "tidied", "pid"} {
-			os.Remove(filepath.Join(dir, name))
-		}
-	}
-}
-
-// await waits for a file with a line in it; the test's own limit ends it.
-func await(t *testing.T, name string) {
-	t.Helper()
-	for {
-		if data, err := os.ReadFile(name); err == nil && bytes.HasSuffix(data, []byte("\n")) {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// gone waits until a process runs no more. Nobody may be there to reap it.
-func gone(t *testing.T, pid int) {
-	t.Helper()
-	for {
-		if syscall.Kill(pid, 0) != nil {
-			return
-		}
-		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); runtime.GOOS == "linux" && (err != nil || strings.Contains(string(stat), ") Z ")) {
-			return
-		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
