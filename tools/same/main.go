@@ -2,6 +2,8 @@
 // not changed.
 package main
 
+//go:generate sh -c "go run . help --markdown >../../docs/same.md"
+
 import "cachekey/internal/cli"
 
 func main() { cli.Main(program()) }

@@ -37,9 +37,9 @@ func runCommand() *cli.Command {
 			dir := directoryFlag(fs)
 			ci := fs.Bool("ci", false, "plain lines without colours, on a terminal too")
 			noCache := fs.BoolP("no-cache", "n", false, "run every task, whatever is remembered")
-			jobs := fs.IntP("jobs", "j", 0, "run so many tasks at once (default: one a core)")
+			jobs := fs.IntP("jobs", "j", 0, "run `N` tasks at once (default: one a core)")
 			keepGoing := fs.Bool("keep-going", false, "after a failure run all that does not depend on it")
-			passEnv := fs.StringArray("pass-env", nil, "let tasks see this `variable` too; it never makes a task run again (repeatable)")
+			passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME` too; it never makes a task run again (repeatable)")
 			return func(ctx context.Context, o *cli.IO, args []string) error {
 				if fs.Changed("jobs") && *jobs < 1 {
 					return cli.Usagef("--jobs %d: at least one task has to run at once", *jobs)
@@ -65,7 +65,7 @@ func runCommand() *cli.Command {
 }
 
 func directoryFlag(fs *pflag.FlagSet) *string {
-	return fs.StringP("directory", "C", ".", "as if started in this `directory`")
+	return fs.StringP("directory", "C", ".", "work as if started in `DIR`")
 }
 
 func ownPath() string {
