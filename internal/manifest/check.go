@@ -134,10 +134,7 @@ func (l *loader) checkTargets() {
 			claims[t.path] = claim{d, t}
 		}
 	}
-	files := make([]string, len(l.files))
-	for i, file := range l.files {
-		files[i] = l.fromRoot(file)
-	}
+	holds := l.manifestsBelow()
 	for _, d := range l.drafts {
 		for _, t := range d.targets {
 			for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
@@ -147,19 +144,25 @@ func (l *loader) checkTargets() {
 					break
 				}
 			}
-			for i, file := range l.files {
-				if within(files[i], t.path) {
-					l.add(t.place, "make it elsewhere: a target is removed before its task runs",
-						"the target %q has the manifest %s in it", t.path, file)
-				}
+			if file, is := holds[t.path]; is {
+				l.add(t.place, "make it elsewhere: a target is removed before its task runs",
+					"the target %q has the manifest %s in it", t.path, file)
 			}
 		}
 	}
 }
 
-// fromRoot names a manifest relative to the root instead of the first one's directory.
-func (l *loader) fromRoot(file string) string {
-	return relativeTo(l.root, filepath.Join(l.dir, filepath.FromSlash(file)))
+// manifestsBelow gives, for every path in the workspace that is a manifest or
+// has one below it, that manifest.
+func (l *loader) manifestsBelow() map[string]string {
+	holds := map[string]string{}
+	for _, file := range l.files {
+		p := relativeTo(l.root, filepath.Join(l.dir, filepath.FromSlash(file)))
+		for ; p != "." && p != "/" && !leaves(p) && holds[p] == ""; p = path.Dir(p) {
+			holds[p] = file
+		}
+	}
+	return holds
 }
 
 // checkOwnInputs notes a task that reads what it writes, and so would never be

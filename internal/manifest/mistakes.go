@@ -40,6 +40,19 @@ func (m *mistakes) warn(pos Position, format string, args ...any) {
 	m.warnings = append(m.warnings, pos.String()+": "+fmt.Sprintf(format, args...))
 }
 
+// absorb takes over what was found in a file that was read on its own.
+func (m *mistakes) absorb(other *mistakes) {
+	m.warnings = append(m.warnings, other.warnings...)
+	m.more += other.more
+	for _, x := range other.all {
+		if len(m.all) == maxKept {
+			m.more++
+			continue
+		}
+		m.all = append(m.all, x)
+	}
+}
+
 // err gives all mistakes in order of file, line and column, or nil.
 func (m *mistakes) err() error {
 	if len(m.all) == 0 {

@@ -46,9 +46,6 @@ func (d *document) rebase(root, base string, p item, noun, of string) (string, b
 
 func leaves(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
 
-// within says whether p is dir or lies below it.
-func within(p, dir string) bool { return p == dir || dir == "." || strings.HasPrefix(p, dir+"/") }
-
 func (d *document) inputs(root, base string, items []item, of string) []string {
 	var all []string
 	for _, it := range items {

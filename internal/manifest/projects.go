@@ -7,10 +7,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/sync/errgroup"
 
 	"cachekey/internal/cli"
 )
@@ -32,8 +34,9 @@ func (l *loader) workspace(dir string) {
 	l.declare(w.tools)
 	first := map[string]Position{} // project → where it is named
 	dirs := l.projectDirs(w)
-	for _, p := range dirs {
-		if t := l.project(p, first); t != nil {
+	for i, t := range l.readProjects(dirs) {
+		p := dirs[i]
+		if t = l.project(p, t, first); t != nil {
 			l.declare(t.tools)
 			tools := map[string]item{}
 			for _, declared := range []map[string]item{w.tools, t.tools} {
@@ -49,17 +52,39 @@ func (l *loader) workspace(dir string) {
 	l.warnStray(dir, dirs)
 }
 
-// project reads the same.yaml of the project in p, relative to the root. It is
-// nil if nothing can be made of it.
-func (l *loader) project(p string, first map[string]Position) *taskFile {
-	full := filepath.Join(l.root, filepath.FromSlash(p), TaskFile)
-	file := l.relative(full)
-	l.files = append(l.files, file)
-	t := readTaskFile(full, file, l.mistakes)
+// readProjects reads the same.yaml of each of dirs, which are relative to the
+// root, all at once: with many projects that is most of the time that loading takes.
+func (l *loader) readProjects(dirs []string) []*taskFile {
+	read := make([]*taskFile, len(dirs))
+	wrong := make([]mistakes, len(dirs))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range dirs {
+		full := filepath.Join(l.root, filepath.FromSlash(p), TaskFile)
+		file := l.relative(full)
+		l.files = append(l.files, file)
+		group.Go(func() error {
+			read[i] = readTaskFile(full, file, &wrong[i])
+			return nil
+		})
+	}
+	_ = group.Wait()
+	for i, t := range read {
+		l.absorb(&wrong[i])
+		if t != nil {
+			t.mistakes = l.mistakes
+		}
+	}
+	return read
+}
+
+// project judges the same.yaml of the project in p, relative to the root. It
+// gives nil if nothing can be made of it.
+func (l *loader) project(p string, t *taskFile, first map[string]Position) *taskFile {
 	if t == nil {
 		return nil
 	}
-	top := Position{File: file, Line: 1, Column: 1}
+	top := Position{File: t.file, Line: 1, Column: 1}
 	if t.root.node != nil {
 		l.warn(t.at(t.root.node), "root has no effect in a project of a %s", WorkspaceFile)
 	}
