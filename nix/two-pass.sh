@@ -44,10 +44,10 @@ fresh() {
 	rm -rf .same
 }
 
+# environments: what entering the devShell brings.
 environments() {
 	if [ -z "${TWO_PASS_ENVIRONMENTS-}" ]; then return; fi
-	mkdir -p .same/cache/environments
-	cp -RL --no-preserve=mode "$TWO_PASS_ENVIRONMENTS/." .same/cache/environments
+	"$TWO_PASS_SAME" env --from "$TWO_PASS_ENVIRONMENTS"
 }
 
 # run LOG: the tasks, as a CI job runs them.
@@ -136,11 +136,11 @@ second() {
 
 # expect_ran LOG TASKS: TASKS ran, and every other task of the first pass was skipped.
 expect_ran() {
-	local want not
-	want=$(sed '/^$/d' <<<"$2" | sort)
-	if [ "$(ran "$1")" != "$want" ]; then
-		not=$(ran "$1" | paste -sd' ')
-		fail "these tasks ran: ${not:-none}; expected: ${want:-none}" \
+	local want got
+	want=$(sed '/^$/d' <<<"$2" | sort | paste -sd' ')
+	got=$(ran "$1" | paste -sd' ')
+	if [ "$got" != "$want" ]; then
+		fail "these tasks ran: ${got:-none}; expected: ${want:-none}" \
 			"cachekey explain and same plan say what a task's inputs are"
 	fi
 	if [ -z "$want" ]; then cachekey hits --require all "$1"; fi

@@ -42,7 +42,7 @@ let
       allowSubstitutes = false;
     }
     // {
-      inherit hostPlatform mkDerivation;
+      inherit hostPlatform initialPath mkDerivation;
       buildPlatform = hostPlatform;
     };
 
