@@ -18,8 +18,6 @@ let
         "same.work.yaml"
       ];
   };
-  # Behind the tools what any shell of Nix has: coreutils, bash and the like.
-  behind = map (package: "--with=${lib.getBin package}") pkgs.stdenvNoCC.initialPath;
   packages = lib.mapAttrsToList (
     alias: package: "--package=${alias}=${lib.getBin package}"
   ) cfg.environments;
