@@ -49,6 +49,7 @@ flake() {
 # consumer DIR [FILE…]: a repository of its own at $work/DIR, of the files given, with
 # this flake for an input and everything locked.
 consumer() {
+	copy_self
 	dir=$work/$1
 	rm -rf "$dir"
 	mkdir -p "$dir"
@@ -66,7 +67,9 @@ stand_in() {
 		rm -rf "$work/store"
 	fi
 	in_nix "$offline/stand-in.sh" "$cache/nix-current" "$work/nixpkgs"
-	# What consumers take for an input: the tracked files, as they are.
+}
+# What consumers take for an input: the tracked files, as they are.
+copy_self() {
 	rm -rf "$work/self"
 	mkdir "$work/self"
 	git ls-files -z | xargs -0 cp --parents -t "$work/self"
@@ -90,6 +93,7 @@ build() {
 check() { flake flake check -L --keep-going; }
 
 key() {
+	copy_self
 	local elsewhere=$repository/checks/fixtures/go
 	same "$(flake run .#cachekey)" "$(go run ./tools/cachekey)" "the flake's key"
 	same "$(flake run .#cachekey -- -C "$elsewhere")" "$(go run ./tools/cachekey -C "$elsewhere")" "the key of elsewhere"
@@ -98,7 +102,7 @@ key() {
 }
 
 shell() {
-	flake develop -c bash -euc '
+	CACHEKEY_HOOK_TIMEOUT=60 flake develop -c bash -euc '
 		[ "$CACHEKEY" = "$(cachekey)" ]
 		[ "$(cachekey)" = "$1" ]
 		same --version
@@ -108,6 +112,7 @@ shell() {
 two_pass() { flake run .#two-pass; }
 
 wrong_vendor_hash() {
+	copy_self
 	rm -rf "$work/wrong"
 	cp -R "$work/self" "$work/wrong"
 	sed -i 's|vendorHash = ".*"|vendorHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="|' "$work/wrong/nix/package.nix"
@@ -119,23 +124,40 @@ wrong_vendor_hash() {
 	nix/update-vendor-hash --check
 }
 
-a_consumer() {
+locked_consumer() {
 	consumer consumer checks/consumer/.
 	git -C "$dir" add .
 	flake flake lock
 	git -C "$dir" add .
+}
+a_consumer() {
+	locked_consumer
 	flake flake check -L
 	same "$(flake run .#key)" "$(go run ./tools/cachekey -C "$dir" --prefix consumer)" "the consumer's key"
 	same "$(flake run .#key-under-flake-parts)" "$(go run ./tools/cachekey -C "$dir" --prefix consumer)" "the key under flake-parts"
 	# Tools need no resolving, which could not be done here.
-	flake develop -c bash -euc '
+	CACHEKEY_HOOK_TIMEOUT=60 flake develop -c bash -euc '
 		[ "$OWN_HOOK" = ran ]
 		[ "$CACHEKEY" = "$(cachekey)" ]
-		same run --ci all | tee first
-		same run --ci all | tee second
-		cachekey hits --require none first
-		cachekey hits --require all second'
+		same run --ci all | tee .same/first
+		same run --ci all | tee .same/second
+		cachekey hits --require none .same/first
+		cachekey hits --require all .same/second'
 	flake run .#two-pass
+}
+
+# direnv enters the devShell, and has no reason to enter it again.
+direnv_enters() {
+	locked_consumer
+	echo "use flake . ${overrides[*]}" >"$dir/.envrc"
+	cd "$dir"
+	in_nix direnv allow
+	in_nix env CACHEKEY_HOOK_TIMEOUT=60 bash -euc '
+		eval "$(direnv export bash)"
+		[ "$CACHEKEY" = "$(cachekey)" ]
+		[ "$OWN_HOOK" = ran ]
+		again=$(direnv export bash)
+		[ -z "$again" ] || { echo "direnv would enter once more: $again"; exit 1; }'
 }
 
 # wrong VALUE WORD…: evaluating VALUE fails, and the error has every WORD.
@@ -144,10 +166,7 @@ wrong() {
 	says "$work/log" "${@:2}"
 }
 wrong_values() {
-	consumer consumer checks/consumer/.
-	git -C "$dir" add .
-	flake flake lock
-	git -C "$dir" add .
+	locked_consumer
 	local not="A definition for option \`ciCache."
 	wrong prefix "${not}prefix'" "letters, digits, dots, underscores and hyphens"
 	wrong locks "${not}locks." "glob relative to the repository's root"
@@ -182,8 +201,10 @@ oldest() {
 	nix=oldest
 	in_nix nix --version
 	flake flake check
+	# All of that is there already; these it builds itself.
+	flake build --no-link --rebuild .#same .#checks.x86_64-linux.{shell-hook,two-pass-shell-nothing-changed}
 	same "$(flake run .#cachekey)" "$(go run ./tools/cachekey)" "the flake's key"
-	flake develop -c bash -euc '[ "$CACHEKEY" = "$(cachekey)" ]'
+	CACHEKEY_HOOK_TIMEOUT=60 flake develop -c bash -euc '[ "$CACHEKEY" = "$(cachekey)" ]'
 }
 
 step stand-in "Nix from Debian, an empty store, the stand-in for nixpkgs" stand_in
@@ -195,6 +216,7 @@ step shell "nix develop -c" shell
 step two-pass "nix run .#two-pass, of this repository itself" two_pass
 step vendor-hash "a wrong vendorHash is refused, and ours is current" wrong_vendor_hash
 step consumer "another flake takes this one as an input, plain and with flake-parts" a_consumer
+step direnv "direnv enters the devShell once" direnv_enters
 step wrong-values "a wrong value is an error that names option and cure" wrong_values
 step template "nix flake init, and what it makes works" template
 step oldest "nix flake check on the oldest Nix" oldest

@@ -44,7 +44,6 @@ in
     exit 1
   '';
 
-  # nixpkgs runs shellcheck too.
   writeShellApplication =
     {
       name,
@@ -70,7 +69,9 @@ in
         ${lib.concatStringsSep "\n" (
           lib.mapAttrsToList (variable: value: "export ${variable}=${lib.escapeShellArg value}") runtimeEnv
         )}
-        export PATH="${lib.makeBinPath runtimeInputs}:$PATH"
+        ${lib.optionalString (
+          runtimeInputs != [ ]
+        ) ''export PATH="${lib.makeBinPath runtimeInputs}:$PATH"''}
 
         ${text}
       '';
