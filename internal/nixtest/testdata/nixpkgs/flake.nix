@@ -2,7 +2,7 @@
 # test puts a static bash into ./bash, and the name of the system into ./system.
 {
   outputs =
-    { self }:
+    _:
     let
       bash = builtins.path {
         path = ./bash;

@@ -2,7 +2,7 @@
 {
   inputs.nixpkgs.url = "path:@nixpkgs@";
   outputs =
-    { self, nixpkgs }:
+    { nixpkgs, ... }:
     {
       packages = builtins.mapAttrs (_: pkgs: { lint = pkgs.hello; }) nixpkgs.legacyPackages;
     };
