@@ -70,7 +70,7 @@ func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 		}
 	}
 	var helpers sync.WaitGroup
-	for range len(missing) / 16 { // fewer are not worth a goroutine
+	for range len(missing) / 64 { // fewer are not worth a goroutine
 		if !t.spawn(&helpers, work) {
 			break
 		}
@@ -101,14 +101,17 @@ const readSize = 128 << 10
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
-// hash reads a file or link and sets its entry's digest.
+// hash reads a file or link and sets its entry's digest. The stat that is kept
+// is of before the reading, and so is the clock that settles it: a write that
+// comes after makes another stat.
 func (t *Tree) hash(dir int, e *entry, buf []byte) error {
+	e.settled = t.clock.settled(&e.stat)
 	if e.stat.kind() == Link {
 		n, err := unix.Readlinkat(dir, e.name, buf)
 		if err != nil {
 			return vanished(e, err)
 		}
-		e.digest, e.settled = digest.Of(buf[:n]), t.clock.settled(&e.stat)
+		e.digest = digest.Of(buf[:n])
 		return nil
 	}
 	fd, err := openAt(dir, e.name, 0)
@@ -116,16 +119,21 @@ func (t *Tree) hash(dir int, e *entry, buf []byte) error {
 		return vanished(e, err)
 	}
 	defer unix.Close(fd)
-	// The stat that is kept is of before the reading: a write during it makes
-	// another one.
-	if e.stat, err = fstat(fd); err != nil {
-		return err
+	var size int64
+	e.digest, size, err = hashFile(fd, e.stat.size, buf)
+	if err == nil && size == e.stat.size {
+		return nil
 	}
-	if k := e.stat.kind(); k != File && k != Exec {
+	// It has become another file since it was listed.
+	e.settled = false
+	now, statErr := fstat(fd)
+	if statErr != nil {
+		return statErr
+	}
+	e.stat = now
+	if k := now.kind(); k != File && k != Exec {
 		return errors.New("it is no longer a regular file")
 	}
-	e.settled = t.clock.settled(&e.stat)
-	e.digest, err = hashFile(fd, e.stat.size, buf)
 	return err
 }
 
@@ -137,24 +145,25 @@ func vanished(e *entry, err error) error {
 	return err
 }
 
-// hashFile hashes what the file has, most likely size bytes.
-func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
+// hashFile hashes what the file has, most likely size bytes, and counts it.
+func hashFile(fd int, size int64, buf []byte) (d digest.Digest, count int64, err error) {
 	var h *blake3.Hasher
 	filled := 0
 	for {
 		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, buf[filled:]) })
 		if err != nil {
-			return d, err
+			return d, count, err
 		}
-		end := n == 0 || int64(filled+n) == size && filled+n < len(buf) // less than asked for, and all that there should be
+		count += int64(n)
+		end := n == 0 || count == size && filled+n < len(buf) // less than asked for, and all that there should be
 		filled += n
 		switch {
 		case end && h == nil:
-			return digest.Of(buf[:filled]), nil
+			return digest.Of(buf[:filled]), count, nil
 		case end:
 			_, _ = h.Write(buf[:filled])
 			h.Sum(d[:0])
-			return d, nil
+			return d, count, nil
 		case filled == len(buf):
 			if h == nil {
 				h = blake3.New()
