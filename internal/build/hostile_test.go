@@ -85,15 +85,14 @@ func TestForgedBuildInfo(t *testing.T) {
 	}
 }
 
-// What an attempt has left may be anything that once was JSON, too.
-func FuzzAttempt(f *testing.F) {
-	seed, err := json.Marshal(attempt{Before: []string{"out/kept"}, Ended: true, Left: []samedir.Output{{Path: "out/x", Type: samedir.TypeFile}}})
+// What a run has left may be anything that once was JSON, too.
+func FuzzLeftovers(f *testing.F) {
+	seed, err := json.Marshal([]samedir.Output{{Path: "out/x", Type: samedir.TypeFile}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(seed)
-	f.Add([]byte(`{"before":["src/a"],"ended":false}`))
-	f.Add([]byte(`{"ended":true,"left":[{"path":"../a","type":"file"},{"path":"src/a","type":"file","mode":"0644"}]}`))
+	f.Add([]byte(`[{"path":"../a","type":"file"},{"path":"src/a","type":"file","mode":"0644"}]`))
 	root := f.TempDir()
 	for _, p := range []string{"src/a", "same.yaml"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, p)), 0o755); err != nil {
@@ -117,7 +116,7 @@ func FuzzAttempt(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer r.tree.Close()
-		if err := r.dir.WriteFile(attemptPath(ws.Tasks[0]), data); err != nil {
+		if err := r.dir.WriteFile(leftoverPath(ws.Tasks[0]), data); err != nil {
 			t.Fatal(err)
 		}
 		in, err := r.inputsOf(context.Background(), ws.Tasks[0], nil)

@@ -141,14 +141,11 @@ func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) resu
 	defer func() { r.settle(t, aside, outputs) }()
 	took := time.Since(start)
 	if err != nil {
-		r.failed(t)
 		r.Report.Failed(t.Name, took, err)
 		return result{err: err}
 	}
-	if r.remember(ctx, t, in, outputs, took) {
-		r.succeeded(t)
-	} else {
-		r.failed(t)
+	if !r.remember(ctx, t, in, outputs, took) {
+		r.leave(t)
 	}
 	r.Report.Completed(t.Name, took)
 	return result{digest: in.result(t, outputs)}
@@ -169,14 +166,15 @@ func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Out
 	if aside, err = r.clean(ctx, t, in); err != nil {
 		return nil, aside, err
 	}
-	r.begin(ctx, t)
 	err = r.execute(ctx, t, r.environment(t, tools), out)
 	r.tree.Changed()
+	if err == nil {
+		if outputs, err = r.scan(ctx, t); err != nil {
+			err = fmt.Errorf("the command succeeded, but %w", err)
+		}
+	}
 	if err != nil {
-		return nil, aside, err
+		r.leave(t)
 	}
-	if outputs, err = r.scan(ctx, t); err != nil {
-		return nil, aside, fmt.Errorf("the command succeeded, but %w", err)
-	}
-	return outputs, aside, nil
+	return outputs, aside, err
 }
