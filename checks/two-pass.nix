@@ -48,13 +48,28 @@ let
     in
     lib.mapAttrs' second cases;
 
-  allOf = {
-    go = [
+  # The fixtures' tasks, and for the cases that both go through what they touch.
+  go = {
+    all = [
       "app:build"
       "greet:generate"
       "greet:test"
     ];
-    shell = [
+    source = "app/main.go";
+    readers = [ "app:build" ];
+    manifest = "greet/same.yaml";
+    old = ''"-vet=off"'';
+    new = ''"-vet=off", "-count=1"'';
+    changed = [ "greet:test" ];
+    task = "greet:generate";
+    target = "greet/words.go";
+    makers = [
+      "app:build"
+      "greet:generate"
+    ];
+  };
+  shell = {
+    all = [
       "check"
       "count"
       "everything"
@@ -62,72 +77,92 @@ let
       "query"
       "words"
     ];
+    source = "odd.sh";
+    readers = [ "odd" ]; # what it makes stays the same, so that goes no further
+    manifest = "same.yaml";
+    old = "test -s";
+    new = "test -f";
+    changed = [
+      "check"
+      "everything"
+    ];
+    task = "odd";
+    target = "out/odd";
+    makers = [
+      "count"
+      "odd"
+      "query"
+      "words"
+    ];
   };
-  entryOf = task: ".same/store/${builtins.hashString "sha256" task}.json";
-  # A file of the same content, made in another order and at another time.
-  reorder = ''
-    find . -type f | sort -r | while read -r file; do
-      cp -p "$file" "$work/moved"
-      rm "$file"
-      cp "$work/moved" "$file"
-      touch -d 2001-02-03 "$file"
-    done
-  '';
+
+  cases =
+    fixture:
+    let
+      entry = ".same/store/${builtins.hashString "sha256" fixture.task}.json";
+    in
+    {
+      nothing-changed = { };
+      files-in-another-order.edit = ''
+        find . -type f | sort -r | while read -r file; do
+          cp -p "$file" "$work/moved"
+          rm "$file"
+          cp "$work/moved" "$file"
+          touch -d 2001-02-03 "$file"
+        done
+      '';
+      source-changed = {
+        edit = "echo >> ${fixture.source}";
+        restored = "prefix";
+        ran = fixture.readers;
+      };
+      manifest-changed = {
+        edit = "sed -i 's/${fixture.old}/${fixture.new}/' ${fixture.manifest}";
+        restored = "prefix";
+        ran = fixture.changed;
+      };
+      lock-changed = {
+        edit = "sed -i s/1782918843/1782918844/ flake.lock";
+        restored = "none";
+        ran = fixture.all;
+      };
+      target-deleted.again = "rm -r ${fixture.target}";
+      target-changed.again = "rm -r ${fixture.target}; echo changed > ${fixture.target}";
+      entry-truncated = {
+        damage = "truncate -s 20 ${entry}";
+        ran = [ fixture.task ];
+      };
+      entry-tampered-with = {
+        damage = "sed -i 's/[0-9a-f]/0/g' ${entry}";
+        ran = [ fixture.task ];
+      };
+      output-tampered-with = {
+        damage = "find .same/store/blobs -type f -exec sh -c 'echo tampered > \"$1\"' - {} \\;";
+        ran = fixture.makers;
+      };
+      seal-missing = {
+        damage = "rm .same/seal.json";
+        ran = fixture.all;
+      };
+    };
 in
-passes "go" workspaces.go {
-  nothing-changed = { };
-  source-changed = {
-    edit = "echo '// changed' >> app/main.go";
-    restored = "prefix";
-    ran = [ "app:build" ];
-  };
-  source-of-all-changed = {
-    edit = "echo howdy >> greet/words.txt";
-    restored = "prefix";
-    ran = allOf.go;
-  };
-  manifest-changed = {
-    edit = ''sed -i 's/"-vet=off"/"-vet=off", "-count=1"/' greet/same.yaml'';
-    restored = "prefix";
-    ran = [ "greet:test" ];
-  };
-  lock-changed = {
-    edit = "sed -i s/1782918843/1782918844/ flake.lock";
-    restored = "none";
-    ran = allOf.go;
-  };
-}
-// passes "shell" (workspaces.shell { }) {
-  nothing-changed = { };
-  files-in-another-order = {
-    edit = reorder;
-  };
-  source-changed = {
-    edit = "echo whether tis nobler >> notes/b.txt";
-    restored = "prefix";
-    ran = lib.filter (task: task != "odd") allOf.shell;
-  };
-  lock-changed = {
-    edit = "sed -i s/1782918843/1782918844/ flake.lock";
-    restored = "none";
-    ran = allOf.shell;
-  };
-  target-deleted = {
-    again = "rm -r out/odd out/answer.json 'out/run me'";
-  };
-  target-changed = {
-    again = "echo changed > out/count.txt";
-  };
-  entry-truncated = {
-    damage = "truncate -s 20 ${entryOf "odd"}";
-    ran = [ "odd" ];
-  };
-  entry-tampered-with = {
-    damage = "sed -i 's/[0-9a-f]/0/g' ${entryOf "words"}";
-    ran = [ "words" ];
-  };
-  seal-missing = {
-    damage = "rm .same/seal.json";
-    ran = allOf.shell;
-  };
-}
+passes "go" workspaces.go (
+  cases go
+  // {
+    dependency-changed = {
+      edit = "echo howdy >> greet/words.txt";
+      restored = "prefix";
+      ran = go.all;
+    };
+  }
+)
+// passes "shell" (workspaces.shell { }) (
+  cases shell
+  // {
+    dependency-changed = {
+      edit = "echo whether tis nobler >> notes/b.txt";
+      restored = "prefix";
+      ran = lib.filter (task: task != "odd") shell.all;
+    };
+  }
+)

@@ -31,6 +31,7 @@ CONF
 GOPROXY=$(go env GOPROXY) GOMODCACHE=$(go env GOMODCACHE) GOCACHE=$(go env GOCACHE)
 export GOPROXY GOMODCACHE GOCACHE
 export HOME=$store/home XDG_CACHE_HOME=$store/home/.cache XDG_CONFIG_HOME=$store/home/.config
+go env -w "GOPROXY=$GOPROXY" # for tasks, which do not see our variables
 export NIX_CONF_DIR=$store/conf NIX_USER_CONF_FILES=/dev/null PATH=$prefix/bin:$PATH
 unset NIX_PATH NIX_CONFIG NIX_REMOTE XDG_STATE_HOME XDG_DATA_HOME
 # shellcheck disable=SC2016 # the inner shell expands these
