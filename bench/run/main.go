@@ -34,7 +34,7 @@ func main() {
 
 func run() error {
 	dir := pflag.String("dir", "", "where workspaces and peers are kept between runs (default: the user's cache directory)")
-	rounds := pflag.Int("rounds", 3, "how often everything is measured")
+	rounds := pflag.Int("rounds", 5, "how often everything is measured")
 	quick := pflag.Bool("quick", false, "a small workspace and one round: shows that the benchmark works, measures nothing")
 	write := pflag.Bool("write", false, "put the tables into docs/benchmarks.md")
 	only := pflag.String("workspace", "", "measure only the workspace of this name")
