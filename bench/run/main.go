@@ -11,6 +11,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -39,6 +40,9 @@ func run() error {
 	write := pflag.Bool("write", false, "put the tables into docs/benchmarks.md")
 	only := pflag.String("workspace", "", "measure only the workspace of this name")
 	pflag.Parse()
+	if *write && (*quick || *only != "") {
+		return errors.New("the tables are of a whole run: --write goes neither with --quick nor with one tree or workspace")
+	}
 
 	shed, err := peer.Open(*dir)
 	if err != nil {
