@@ -15,7 +15,7 @@ import (
 
 // same gives a process of this very program in dir.
 func same(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.Command(os.Args[0], args...)
+	cmd := exec.Command(ownPath(), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "RUN_SAME=1", "GITHUB_ACTIONS=")
 	out := new(bytes.Buffer)
@@ -153,7 +153,7 @@ func TestRunInARun(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
-  outer: {cmd: [sh, -c, 'RUN_SAME=1 exec "$0" run inner', "`+os.Args[0]+`"]}
+  outer: {cmd: [sh, -c, 'RUN_SAME=1 exec "$0" run inner', "`+ownPath()+`"]}
   inner: {cmd: ["true"]}
 `)
 	cmd, out := same(dir, "run", "outer")
@@ -211,13 +211,13 @@ func TestReadOnlyStoreServes(t *testing.T) {
 }
 
 // full makes .same a full file system; where none can be mounted, one in which
-// no file can be made.
+// nothing can be stored.
 func full(t *testing.T, same string) {
 	if mount(t, same, "size=16k") {
 		_ = os.WriteFile(filepath.Join(same, "ballast"), make([]byte, 64<<10), 0o644)
 		return
 	}
-	write(t, filepath.Join(same, "local/tmp"), "")
+	write(t, filepath.Join(same, "store"), "")
 }
 
 func readOnly(t *testing.T, same string) {
