@@ -1,4 +1,5 @@
-# `nix fmt`: formats what it is given, or every tracked file.
+# `nix fmt`: formats the tracked files among what it is given, or all below the
+# directory that it is called in.
 pkgs:
 pkgs.writeShellApplication {
   name = "format";
@@ -8,11 +9,7 @@ pkgs.writeShellApplication {
     pkgs.nixfmt
   ];
   text = ''
-    if [ $# = 0 ]; then
-      mapfile -t files < <(git ls-files '*.go' '*.nix')
-      set -- "''${files[@]}"
-    fi
-    for file in "$@"; do
+    git ls-files -z -- "$@" | while IFS= read -r -d "" file; do
       case $file in
       *.go) gofmt -w "$file" ;;
       *.nix) nixfmt "$file" ;;

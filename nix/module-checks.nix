@@ -7,12 +7,14 @@
 let
   call = path: import path { inherit lib pkgs cfg; };
   narHash = cfg.src.narHash or null;
+  # Of a flake in a subdirectory too the narHash is that of the whole tree.
+  root = cfg.src.sourceInfo or cfg.src;
 in
 lib.optionalAttrs cfg.check.enable (
   # The source's narHash, computed as a CI machine computes it, is Nix's own.
   lib.optionalAttrs (narHash != null) {
     ci-cache-nar-hash = pkgs.runCommand "ci-cache-nar-hash" { nativeBuildInputs = [ cfg.package ]; } ''
-      computed=$(cachekey nar-hash ${cfg.src})
+      computed=$(cachekey nar-hash ${root})
       [ "$computed" = ${narHash} ] ||
         { echo "cachekey nar-hash gives $computed, but Nix ${narHash}" >&2; exit 1; }
       touch "$out"

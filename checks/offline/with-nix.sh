@@ -9,6 +9,10 @@ set -euo pipefail
 	echo "with-nix: error: called with $# arguments, not NIX_PREFIX STORE COMMAND…" >&2
 	exit 2
 }
+[ "$(id -u)" = 0 ] || {
+	echo "with-nix: error: only root can give a command a /nix of its own" >&2
+	exit 1
+}
 prefix=$(cd "$1" && pwd) store=$2
 shift 2
 mkdir -p "$store"/{nix,home,conf} /nix
