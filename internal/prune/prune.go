@@ -32,10 +32,13 @@ type Options struct {
 	// MaxSize is how many bytes may stay of what is carried; negative for any number.
 	MaxSize int64
 	DryRun  bool // only say what would go
-	// Gone is told of everything that goes, but of unused blobs, which have no
-	// names that say anything.
+	// Gone is told of the first MaxNamed things that go, not counting unused
+	// blobs, which have no names that say anything.
 	Gone func(Gone)
 }
+
+// MaxNamed is how many things that went are named.
+const MaxNamed = 1000
 
 // Gone is something that went.
 type Gone struct {
@@ -46,9 +49,10 @@ type Gone struct {
 
 // A Result says what came of it.
 type Result struct {
-	Gone  safedir.Removed
-	Blobs safedir.Removed // of Gone, blobs that no task names
-	Kept  safedir.Removed // what is still there, and carried
+	Gone    safedir.Removed
+	Blobs   safedir.Removed // of Gone, blobs that no task names
+	Unnamed int             // how many things went beyond MaxNamed
+	Kept    safedir.Removed // what is still there, and carried
 }
 
 // Run prunes the workspace. Nothing else may run in it meanwhile: the lock of
@@ -88,6 +92,7 @@ type pruning struct {
 	o      Options
 	same   *samedir.Dir
 	result *Result
+	named  int
 
 	keep  map[string]bool // files to keep, relative to .same
 	tasks map[string]string
@@ -170,8 +175,17 @@ func (p *pruning) remove(dir *safedir.Dir, name, path, why string) error {
 	if err != nil {
 		return err
 	}
-	p.o.Gone(Gone{What: fmt.Sprintf("%q", samedir.Name+"/"+path), Why: why, Removed: gone})
+	p.tell(Gone{What: fmt.Sprintf("%q", samedir.Name+"/"+path), Why: why, Removed: gone})
 	return nil
+}
+
+func (p *pruning) tell(g Gone) {
+	if p.named == MaxNamed {
+		p.result.Unnamed++
+		return
+	}
+	p.named++
+	p.o.Gone(g)
 }
 
 // drop removes name in dir; in a dry run it only counts. What is carried goes

@@ -264,6 +264,17 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+func TestNamesOnlySoMany(t *testing.T) {
+	w, _ := workspace(t, nil)
+	for i := range MaxNamed + 3 {
+		put(t, w.Root, fmt.Sprintf("store/%d", i))
+	}
+	r, said := run(t, Options{Workspace: w, MaxSize: -1})
+	if len(said) != MaxNamed || r.Unnamed != 3 || r.Gone.Entries != MaxNamed+3 {
+		t.Errorf("named %d, result %+v", len(said), r)
+	}
+}
+
 func TestNotDuringARun(t *testing.T) {
 	w, dir := workspace(t, map[string]string{"a": "alpha"})
 	unlock, err := dir.TryLock()

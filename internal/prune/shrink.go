@@ -69,7 +69,7 @@ func (p *pruning) dropOutputs(store *safedir.Dir, t taskUse) error {
 	p.result.Kept.Entries -= sum.Entries
 	p.result.Kept.Bytes -= sum.Bytes
 	if sum.Entries > 0 {
-		p.o.Gone(Gone{What: fmt.Sprintf("the outputs of task %q", t.task), Removed: sum,
+		p.tell(Gone{What: fmt.Sprintf("the outputs of task %q", t.task), Removed: sum,
 			Why: "last used " + strings.TrimSuffix(t.last.UTC().Format(time.DateTime), ":00") + " UTC"})
 	}
 	return nil

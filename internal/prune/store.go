@@ -21,7 +21,7 @@ func (p *pruning) store(dir *safedir.Dir, it safedir.Item, path string) error {
 	case it.Kind != safedir.File:
 		return p.remove(dir, it.Name, path, "it is "+it.Kind.String())
 	case !ok:
-		return p.remove(dir, it.Name, path, "no task of this workspace has it"+ofTask(dir, it.Name))
+		return p.remove(dir, it.Name, path, "no task of this workspace has it"+p.ofTask(dir, it.Name))
 	}
 	info, err := dir.Lstat(it.Name)
 	if err != nil {
@@ -37,7 +37,10 @@ func (p *pruning) store(dir *safedir.Dir, it safedir.Item, path string) error {
 }
 
 // ofTask says of which task a build info is that no task has any more.
-func ofTask(dir *safedir.Dir, name string) string {
+func (p *pruning) ofTask(dir *safedir.Dir, name string) string {
+	if p.named == MaxNamed {
+		return ""
+	}
 	data, err := dir.ReadFile(name, samedir.MaxBuildInfo)
 	var b struct {
 		TaskName string `json:"task_name"`

@@ -80,25 +80,19 @@ type prunedDocument struct {
 	KeptBytes    int64  `json:"keptBytes"`
 }
 
-// maxGone is how many things that went are named.
-const maxGone = 1000
-
 // pruned tells people what went.
 type pruned struct {
-	o     *cli.IO
-	verb  string
-	named int
+	o    *cli.IO
+	verb string
 }
 
 func (p *pruned) say(g prune.Gone) {
-	if p.named++; p.named <= maxGone {
-		p.o.Sayf("%s %s: %s (%s)", p.verb, g.What, g.Why, size.Bytes(g.Bytes))
-	}
+	p.o.Sayf("%s %s: %s (%s)", p.verb, g.What, g.Why, size.Bytes(g.Bytes))
 }
 
 func (p *pruned) sum(r *prune.Result, most int64) {
-	if n := p.named - maxGone; n > 0 {
-		p.o.Sayf("%s %d more", p.verb, n)
+	if r.Unnamed > 0 {
+		p.o.Sayf("%s %d more", p.verb, r.Unnamed)
 	}
 	if r.Blobs.Entries > 0 {
 		p.o.Sayf("%s %s that no task names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), size.Bytes(r.Blobs.Bytes))
