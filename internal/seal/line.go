@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+
+	"cachekey/internal/digest"
 )
 
 // appendEntry appends the line of e, without what comes after the brace.
@@ -43,10 +45,45 @@ func parseEntry(line []byte) (Entry, error) {
 	if !ok || !ok2 || !ok3 {
 		return Entry{}, fmt.Errorf("not an entry: %.80q", line)
 	}
-	var err error
-	e.Size, err = strconv.ParseInt(string(size), 10, 64)
-	if err != nil || e.Size < 0 || e.Size > MaxFileSize || strconv.FormatInt(e.Size, 10) != string(size) {
+	if e.Size, ok = parseSize(size); !ok {
 		return Entry{}, fmt.Errorf("no size for a file: %.80q", size)
 	}
-	return e, e.Digest.UnmarshalText(sum)
+	if !parseDigest(&e.Digest, sum) {
+		return Entry{}, fmt.Errorf("no digest: %.80q", sum)
+	}
+	return e, nil
+}
+
+// parseSize reads a decimal number without sign or nought before it.
+func parseSize(text []byte) (n int64, ok bool) {
+	if len(text) == 0 || len(text) > 1 && text[0] == '0' {
+		return 0, false
+	}
+	for _, c := range text {
+		if c < '0' || c > '9' || n > MaxFileSize/10 {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, n <= MaxFileSize
+}
+
+// parseDigest does what digest.Parse does, without its garbage: it is called once
+// for every file.
+func parseDigest(d *digest.Digest, text []byte) bool {
+	if len(text) != 2*digest.Size {
+		return false
+	}
+	for i, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return false
+		}
+		d[i/2] = d[i/2]<<4 | c
+	}
+	return true
 }

@@ -34,7 +34,7 @@ func (m *merge) advance() error {
 		return nil
 	}
 	if err != nil {
-		return refusal{fmt.Errorf("the seal changed while it was read: %w", err)}
+		return refusal{fmt.Errorf("the seal is not to be trusted: %w", err)}
 	}
 	m.next, m.more = e, true
 	return nil

@@ -87,24 +87,40 @@ func (s *Reader) Next() (Entry, error) {
 	return e, nil
 }
 
+// Check reads all that is left and says whether the sums at the end are right:
+// nil if so. What the entries say is for Next to judge.
+func (s *Reader) Check() error {
+	for {
+		line, err := s.r.ReadSlice('\n')
+		if err != nil {
+			return s.broken(early(err))
+		}
+		s.sum.write(line)
+		if string(line) == "],\n" {
+			break
+		}
+		s.entries++
+	}
+	if err := s.end(); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
 // follows checks e against all that came before.
 func (s *Reader) follows(e Entry) error {
 	if s.entries > 0 && safedir.Compare(s.last, e.Path) >= 0 {
 		return fmt.Errorf("%q comes after %q", e.Path, s.last)
 	}
-	for len(s.parents) > 0 && !strings.HasPrefix(e.Path, s.parents[len(s.parents)-1]+"/") {
+	up := strings.LastIndexByte(e.Path, '/')
+	if up < 0 && !e.Dir {
+		return fmt.Errorf("%q is not a directory", e.Path)
+	}
+	for len(s.parents) > 0 && (up < 0 || s.parents[len(s.parents)-1] != e.Path[:up]) {
 		s.parents = s.parents[:len(s.parents)-1]
 	}
-	parent := ""
-	if len(s.parents) > 0 {
-		parent = s.parents[len(s.parents)-1] + "/"
-	}
-	name := e.Path[len(parent):]
-	if strings.Contains(name, "/") {
+	if up >= 0 && len(s.parents) == 0 {
 		return fmt.Errorf("%q is in no directory of the seal", e.Path)
-	}
-	if parent == "" && !e.Dir {
-		return fmt.Errorf("%q is not a directory", e.Path)
 	}
 	if e.Dir {
 		s.parents = append(s.parents, e.Path)

@@ -152,12 +152,12 @@ func check(ctx context.Context, dir *safedir.Dir, o VerifyOptions, v *Verdict) e
 	}
 	defer f.Close()
 
-	// First the seal alone: not one byte of it is believed before all are read.
+	// First the sums: nothing that the seal says is believed before all of it is read.
 	r, err := NewReader(f, o.Key)
-	for err == nil {
-		_, err = r.Next()
+	if err == nil {
+		err = r.Check()
 	}
-	if err != io.EOF {
+	if err != nil {
 		return refusal{fmt.Errorf("the seal is not to be trusted: %w", err)}
 	}
 	if err := belongs(&r.Doc, o.System, o.Locks); err != nil {
@@ -173,7 +173,7 @@ func check(ctx context.Context, dir *safedir.Dir, o VerifyOptions, v *Verdict) e
 	}
 	r, err = NewReader(f, o.Key)
 	if err != nil {
-		return refusal{fmt.Errorf("the seal changed while it was read: %w", err)}
+		return refusal{fmt.Errorf("the seal is not to be trusted: %w", err)}
 	}
 	m := &merge{seal: r, dir: dir, o: o, v: v}
 	if err := run(ctx, m.produce, m.consume); err != nil {
