@@ -3,7 +3,7 @@
 # checked against its published digests; from a flake; or as PATH has them.
 #
 # INPUT_FROM     auto, release, flake or path
-# INPUT_VERSION  the release, as its tag is called; by default the action's own ref
+# INPUT_VERSION  the release, as its tag is called; by default the one that this action belongs to
 # INPUT_DIGEST   SHA-256 of the release's SHA256SUMS; by default whatever it says is believed
 # INPUT_RELEASES where releases are: $INPUT_RELEASES/TAG/FILE
 # INPUT_FLAKE    the flake; by default the action's own repository at its own ref
@@ -17,10 +17,8 @@ fail() {
 bin=$RUNNER_TEMP/cachekey/bin
 mkdir -p "$bin"
 
-version=$INPUT_VERSION
-if [ -z "$version" ]; then
-	case ${ACTION_REF-} in v[0-9]*.[0-9]*.[0-9]*) version=$ACTION_REF ;; esac
-fi
+own=$(sed -n 's/^  version = "\(.*\)";$/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../nix/package.nix")
+version=${INPUT_VERSION:-v$own}
 flake=$INPUT_FLAKE
 if [ -z "$flake" ] && [ -n "${ACTION_REPOSITORY-}" ]; then
 	flake=github:$ACTION_REPOSITORY/$ACTION_REF
@@ -40,23 +38,27 @@ platform() {
 sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
 fetch() {
-	curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1" ||
-		fail "$INPUT_RELEASES/$version/$1 could not be fetched: is \"$version\" a release?"
+	curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1"
+}
+
+# Whether there is a release to take at all.
+released() {
+	[ -n "$INPUT_VERSION$INPUT_DIGEST" ] ||
+		curl --fail --silent --location --max-time 20 --output "$bin/SHA256SUMS" "$INPUT_RELEASES/$version/SHA256SUMS"
 }
 
 from_release() {
-	[ -n "$version" ] || fail "\`from: release\` needs \`version\`, or the action at a tag such as v1.2.3"
 	local system download got
 	system=$(platform)
 	download=$(mktemp -d "$RUNNER_TEMP/cachekey/download.XXXXXX")
 	cd "$download"
-	fetch SHA256SUMS
+	fetch SHA256SUMS || fail "$INPUT_RELEASES/$version/SHA256SUMS could not be fetched: is \"$version\" a release?"
 	got=$(sha256 SHA256SUMS | cut -d ' ' -f 1)
 	if [ -n "$INPUT_DIGEST" ] && [ "$INPUT_DIGEST" != "$got" ]; then
 		fail "SHA256SUMS of $version has the digest $got, not $INPUT_DIGEST"
 	fi
 	for program in cachekey same; do
-		fetch "$program-$system"
+		fetch "$program-$system" || fail "$version has no $program for $system"
 		# Exactly one line of that name, so that nothing is checked against another's digest.
 		grep -E "^[0-9a-f]{64}  $program-$system\$" SHA256SUMS >"$program.sum" ||
 			fail "SHA256SUMS of $version does not name $program-$system"
@@ -85,11 +87,11 @@ from_path() {
 
 from=$INPUT_FROM
 if [ "$from" = auto ]; then
-	if [ -n "$version" ]; then
+	if released; then
 		from=release
 	elif command -v cachekey >/dev/null; then
 		from=path
-	elif command -v nix >/dev/null; then
+	elif [ -n "$flake" ] && command -v nix >/dev/null; then
 		from=flake
 	else
 		fail "nowhere to take cachekey from: set \`version\`, or install Nix first"

@@ -31,7 +31,7 @@ func consumer(t *testing.T) (origin string, h *hub) {
 		if !strings.Contains(string(text), context) {
 			t.Fatalf("same.yml does not use %s", context)
 		}
-		text = []byte(strings.ReplaceAll(string(text), "${{ "+context+" }}", value))
+		text = []byte(strings.ReplaceAll(string(text), context, "'"+value+"'"))
 	}
 	must(t, os.WriteFile(called, text, 0o644))
 

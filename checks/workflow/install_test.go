@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -27,8 +28,13 @@ func release(t *testing.T, edit func(files map[string]string)) (url, sums string
 	}
 	files["SHA256SUMS"] = lines
 	edit(files)
+	nix, err := os.ReadFile(filepath.Join(root, "nix/package.nix"))
+	must(t, err)
+	own := "v" + regexp.MustCompile(`(?m)^  version = "(.*)";$`).FindStringSubmatch(string(nix))[1]
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		content, ok := files[strings.TrimPrefix(r.URL.Path, "/v9.8.7/")]
+		// The releases that there are: one, and the one that the action belongs to.
+		name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v9.8.7/"), "/"+own+"/")
+		content, ok := files[name]
 		if !ok {
 			http.NotFound(w, r)
 			return
@@ -61,11 +67,11 @@ func install(t *testing.T, env ...string) (out string, path string, err error) {
 func TestInstallFromARelease(t *testing.T) {
 	url, sums := release(t, func(map[string]string) {})
 	for name, env := range map[string][]string{
-		"by version":                 {"INPUT_VERSION=v9.8.7"},
-		"by the action's tag":        {"ACTION_REF=v9.8.7"},
-		"by version, not by the tag": {"INPUT_VERSION=v9.8.7", "ACTION_REF=v1.0.0"},
-		"with a digest":              {"INPUT_VERSION=v9.8.7", "INPUT_DIGEST=" + sums},
-		"asked for":                  {"INPUT_VERSION=v9.8.7", "INPUT_FROM=release"},
+		"by version":                {"INPUT_VERSION=v9.8.7"},
+		"the action's own":          {},
+		"the action's own, by name": {"INPUT_FROM=release"},
+		"with a digest":             {"INPUT_VERSION=v9.8.7", "INPUT_DIGEST=" + sums},
+		"asked for":                 {"INPUT_VERSION=v9.8.7", "INPUT_FROM=release"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, path, err := install(t, append(env, "INPUT_RELEASES="+url)...)
@@ -117,11 +123,23 @@ func TestInstallRefuses(t *testing.T) {
 			func(map[string]string) {},
 			[]string{"INPUT_VERSION=v1.2.3"}, `is "v1.2.3" a release?`,
 		},
-		"a release without a version":    {func(map[string]string) {}, []string{"INPUT_FROM=release", "ACTION_REF=main"}, "needs `version`"},
-		"a flake without an address":     {func(map[string]string) {}, []string{"INPUT_FROM=flake"}, "needs `flake`"},
-		"a PATH without it":              {func(map[string]string) {}, []string{"INPUT_FROM=path"}, "no cachekey on PATH"},
-		"an unknown source":              {func(map[string]string) {}, []string{"INPUT_FROM=npm"}, "none of auto, release, flake and path"},
-		"auto with nothing to take from": {func(map[string]string) {}, []string{}, "nowhere to take cachekey from"},
+		"a flake without an address": {func(map[string]string) {}, []string{"INPUT_FROM=flake"}, "needs `flake`"},
+		"a PATH without it":          {func(map[string]string) {}, []string{"INPUT_FROM=path"}, "no cachekey on PATH"},
+		"an unknown source":          {func(map[string]string) {}, []string{"INPUT_FROM=npm"}, "none of auto, release, flake and path"},
+		"auto with nothing to take from": {
+			func(files map[string]string) { clear(files) },
+			[]string{}, "nowhere to take cachekey from",
+		},
+		"a release that lacks this system": {
+			func(files map[string]string) {
+				for name := range files {
+					if name != "SHA256SUMS" {
+						delete(files, name)
+					}
+				}
+			},
+			[]string{}, "has no cachekey for",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := release(t, c.edit)
@@ -133,5 +151,16 @@ func TestInstallRefuses(t *testing.T) {
 				t.Errorf("%s is on PATH all the same", path)
 			}
 		})
+	}
+}
+
+// Before there is a release, or on a system that has none, what PATH has does.
+func TestInstallFromPathWithoutARelease(t *testing.T) {
+	url, _ := release(t, func(files map[string]string) { clear(files) })
+	bin := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(bin, "cachekey"), []byte("#!/bin/sh\necho cachekey 5.6.7\n"), 0o755))
+	out, path, err := install(t, "INPUT_RELEASES="+url, "PATH="+bin+":/usr/bin:/bin")
+	if err != nil || !strings.Contains(out, "cachekey 5.6.7, from its path: "+bin) || path != "" {
+		t.Errorf("%v, PATH gets %q:\n%s", err, path, out)
 	}
 }

@@ -16,14 +16,31 @@ import (
 func TestTheReleaseOfATag(t *testing.T) {
 	origin := thisRepository(t)
 	h := newHub(t, origin, uses(t, origin)...)
-	r := h.run(t, event{
+	tag := event{
 		workflow: ".github/workflows/release.yml", job: "build",
 		payload: map[string]any{"ref": "refs/tags/v1.2.3"},
+	}
+	if r := h.run(t, tag); r.jobs["build"] != "failure" || !strings.Contains(r.text(), "has another version than v1.2.3") {
+		t.Error("a tag of another version than Nix builds is released")
+	}
+	nix := edit(t, origin, "nix/package.nix", `version = "0.1.0"`, `version = "1.2.3"`)
+	commit(t, origin, "the version", nix)
+	if r := h.run(t, tag); r.jobs["build"] != "failure" || !strings.Contains(r.text(), `CHANGELOG.md has no section "## 1.2.3"`) {
+		t.Error("a version that the changelog does not know is released")
+	}
+	commit(t, origin, "the changes", map[string]string{
+		"CHANGELOG.md": "# Changes\n\n## 1.2.3 (2026-11-23)\n\n- This one.\n\n## 1.2.2\n\n- Another.\n",
 	})
+	r := h.run(t, tag)
 	if r.jobs["build"] != "success" {
 		t.Fatalf("the job ended as %v", r.jobs)
 	}
-	dist := filepath.Join(r.dir, "artifacts/dist")
+	dist := filepath.Join(r.dir, "artifacts/release/files")
+	notes, err := os.ReadFile(filepath.Join(r.dir, "artifacts/release/notes.md"))
+	must(t, err)
+	if got := strings.TrimSpace(string(notes)); got != "- This one." {
+		t.Errorf("the notes are %q", got)
+	}
 	sums := map[string]string{}
 	text, err := os.ReadFile(filepath.Join(dist, "SHA256SUMS"))
 	must(t, err)

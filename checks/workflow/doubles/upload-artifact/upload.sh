@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
-# Copies each line of INPUT_PATH into the artifact's directory.
+# Copies what INPUT_PATH names, a directory's contents or a file, into the artifact's directory.
 set -euo pipefail
 artifact=$HARNESS_ARTIFACTS/$INPUT_NAME
 mkdir -p "$artifact"
-while IFS= read -r pattern; do
-	[ -z "$pattern" ] && continue
-	# The pattern is a glob by contract.
-	# shellcheck disable=SC2086
-	cp -R $pattern "$artifact/"
-done <<<"$INPUT_PATH"
+if [ -d "$INPUT_PATH" ]; then INPUT_PATH=$INPUT_PATH/.; fi
+cp -R "$INPUT_PATH" "$artifact/"
