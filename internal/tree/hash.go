@@ -102,11 +102,20 @@ const readSize = 128 << 10
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // hash reads a file or link and sets its entry's digest. The stat that is kept
-// is of before the reading, and so is the clock that settles it: a write that
-// comes after makes another stat.
+// is of before the reading, of the very file that is read, and so is the clock
+// that settles it: a write that comes after makes another stat. (With the
+// listing's stat, a directory that is swapped for another and back in between
+// would leave one file's digest under the other's stat.)
 func (t *Tree) hash(dir int, e *entry, buf []byte) error {
-	e.settled = t.clock.settled(&e.stat)
 	if e.stat.kind() == Link {
+		var err error
+		if e.stat, err = lstatAt(dir, e.name); err != nil {
+			return vanished(e, err)
+		}
+		if e.stat.kind() != Link {
+			return errors.New("it is no longer a symbolic link")
+		}
+		e.settled = t.clock.settled(&e.stat)
 		n, err := unix.Readlinkat(dir, e.name, buf)
 		if err != nil {
 			return vanished(e, err)
@@ -119,21 +128,14 @@ func (t *Tree) hash(dir int, e *entry, buf []byte) error {
 		return vanished(e, err)
 	}
 	defer unix.Close(fd)
-	var size int64
-	e.digest, size, err = hashFile(fd, e.stat.size, buf)
-	if err == nil && size == e.stat.size {
-		return nil
+	if e.stat, err = fstat(fd); err != nil {
+		return err
 	}
-	// It has become another file since it was listed.
-	e.settled = false
-	now, statErr := fstat(fd)
-	if statErr != nil {
-		return statErr
-	}
-	e.stat = now
-	if k := now.kind(); k != File && k != Exec {
+	if k := e.stat.kind(); k != File && k != Exec {
 		return errors.New("it is no longer a regular file")
 	}
+	e.settled = t.clock.settled(&e.stat)
+	e.digest, err = hashFile(fd, e.stat.size, buf)
 	return err
 }
 
@@ -145,25 +147,26 @@ func vanished(e *entry, err error) error {
 	return err
 }
 
-// hashFile hashes what the file has, most likely size bytes, and counts it.
-func hashFile(fd int, size int64, buf []byte) (d digest.Digest, count int64, err error) {
+// hashFile hashes what the file has, most likely size bytes.
+func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
 	var h *blake3.Hasher
+	var count int64
 	filled := 0
 	for {
 		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, buf[filled:]) })
 		if err != nil {
-			return d, count, err
+			return d, err
 		}
 		count += int64(n)
 		end := n == 0 || count == size && filled+n < len(buf) // less than asked for, and all that there should be
 		filled += n
 		switch {
 		case end && h == nil:
-			return digest.Of(buf[:filled]), count, nil
+			return digest.Of(buf[:filled]), nil
 		case end:
 			_, _ = h.Write(buf[:filled])
 			h.Sum(d[:0])
-			return d, count, nil
+			return d, nil
 		case filled == len(buf):
 			if h == nil {
 				h = blake3.New()
