@@ -168,6 +168,7 @@ func randomOutputs(r *rand.Rand) string {
 		"_: let x = if true then 1 else 2; in with x; assert x == 1; { "+inner+" }",
 		`_: { a = "${"}"} ${toString (1)}"; }`,
 		"_: { a = ''${\"''\"} ''; b = ./a/b; c = <nix/x>; d = a: a; e = a//b; }",
+		"_: { a = '' ''' "+inner+" ''; b = '' ''${ "+inner+" ''; c = '' ''\\n''; }",
 		fmt.Sprintf("_: { a = [ 1 (2) { %s } ]; b = -1.5e3; }", inner),
 		"{ self, a ? \"}\" }: { }",
 	)
