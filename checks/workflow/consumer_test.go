@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -98,7 +99,8 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 		t.Errorf("the tasks made %q", got)
 	}
 	keys := h.keys(t)
-	if len(keys) != 1 || !strings.HasPrefix(keys[0], "consumer-v1-") {
+	// prefix, schema, the digest of the two extras, and then the system
+	if len(keys) != 1 || !regexp.MustCompile(`^consumer-v1-[0-9a-z]{32}-`+runnerSystem()+`-`).MatchString(keys[0]) {
 		t.Fatalf("the entries are %q", keys)
 	}
 	if said := first.output("build", "Outputs"); !strings.Contains(said, "key="+keys[0]+"\n") ||

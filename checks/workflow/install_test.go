@@ -78,10 +78,9 @@ func TestInstallFromARelease(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			system := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-" + runtime.GOOS
 			for _, program := range []string{"cachekey", "same"} {
 				said := command(t, ".", filepath.Join(path, program))
-				if want := program + " 9.8.7 for " + system; said != want {
+				if want := program + " 9.8.7 for " + runnerSystem(); said != want {
 					t.Errorf("PATH's %s says %q, want %q", program, said, want)
 				}
 			}
@@ -163,4 +162,9 @@ func TestInstallFromPathWithoutARelease(t *testing.T) {
 	if err != nil || !strings.Contains(out, "cachekey 5.6.7, from its path: "+bin) || path != "" {
 		t.Errorf("%v, PATH gets %q:\n%s", err, path, out)
 	}
+}
+
+// runnerSystem is this machine's, as Nix names it.
+func runnerSystem() string {
+	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-" + runtime.GOOS
 }

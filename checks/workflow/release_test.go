@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -64,9 +63,8 @@ func TestTheReleaseOfATag(t *testing.T) {
 	if files, _ := os.ReadDir(dist); len(files) != names+1 || len(sums) != names {
 		t.Errorf("the release has %d files, and digests of %d", len(files), len(sums))
 	}
-	own := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-" + runtime.GOOS
 	for _, program := range []string{"cachekey", "same"} {
-		if said := command(t, ".", filepath.Join(dist, program+"-"+own), "--version"); said != program+" 1.2.3" {
+		if said := command(t, ".", filepath.Join(dist, program+"-"+runnerSystem()), "--version"); said != program+" 1.2.3" {
 			t.Errorf("%s --version says %q", program, said)
 		}
 	}
