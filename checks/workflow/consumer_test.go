@@ -190,3 +190,27 @@ func TestTheReusableWorkflow(t *testing.T) {
 		}
 	}
 }
+
+// A runner that runs what it planned to skip makes the job red: that is how a
+// cached run proves itself.
+func TestARunnerThatNeverSkipsIsFound(t *testing.T) {
+	origin, h := consumer(t)
+	h.needNix(t)
+	bin := programs(t)
+	h.extra["PATH"] = bin + ":" + os.Getenv("PATH")
+	e := event{workflow: ".github/workflows/reusable.yml", vars: []string{"FROM=path"}}
+	if first := h.run(t, e); first.jobs["same"] != "success" {
+		t.Fatalf("the first run ended as %v", first.jobs)
+	}
+	must(t, os.Rename(filepath.Join(bin, "same"), filepath.Join(bin, "same.real")))
+	never := "#!/bin/sh\nif [ \"$1\" = run ]; then shift; set -- run --no-cache \"$@\"; fi\nexec \"$0.real\" \"$@\"\n"
+	must(t, os.WriteFile(filepath.Join(bin, "same"), []byte(never), 0o755))
+	commit(t, origin, "a text", map[string]string{"NEWS": "nothing that a task reads\n"})
+	second := h.run(t, e)
+	if said := second.output("same", "Run the tasks"); second.jobs["same"] != "failure" || !strings.Contains(said, "sorted") {
+		t.Errorf("the job ended as %v:\n%s", second.jobs, said)
+	}
+	if got := h.keys(t); len(got) != 1 {
+		t.Errorf("it saved %q", got[1:])
+	}
+}

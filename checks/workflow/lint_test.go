@@ -65,6 +65,7 @@ type document struct {
 	Permissions any
 	Concurrency any
 	Jobs        map[string]job
+	Inputs      map[string]struct{ Description string }
 	Runs        struct{ Steps []step }
 }
 
@@ -174,5 +175,44 @@ func TestOrderOfTheWorkspaceJob(t *testing.T) {
 			t.Errorf("step %q is at %d, not after %d: %q", name, next, at, names)
 		}
 		at = next
+	}
+}
+
+var inputUsed = regexp.MustCompile(`inputs\.([\w-]+)`)
+
+// actionlint reads no expression of a composite action: an input that is misspelt
+// would be empty, one that is forgotten would do nothing.
+func TestEveryInputIsDescribedAndUsed(t *testing.T) {
+	for _, file := range []string{"action.yml", "save/action.yml"} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		must(t, err)
+		declared := read(t, filepath.Join(root, file)).Inputs
+		used := map[string]bool{}
+		for _, m := range inputUsed.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]] = true
+			if _, ok := declared[m[1]]; !ok {
+				t.Errorf("%s uses the input %q, which it does not declare", file, m[1])
+			}
+		}
+		for name, input := range declared {
+			if !used[name] || input.Description == "" {
+				t.Errorf("%s: input %q is used: %v, described as %q", file, name, used[name], input.Description)
+			}
+		}
+	}
+}
+
+// Whatever the actions can do, the reusable workflow can.
+func TestTheReusableWorkflowPassesEveryInput(t *testing.T) {
+	for _, s := range read(t, filepath.Join(root, ".github/workflows/same.yml")).Jobs["same"].Steps {
+		dir, ours := strings.CutPrefix(s.Uses, "./.cachekey-actions")
+		if !ours {
+			continue
+		}
+		for name := range read(t, filepath.Join(root, dir, "action.yml")).Inputs {
+			if _, passed := s.With[name]; !passed && name != "job-status" {
+				t.Errorf("step %q does not pass %q", s.Name, name)
+			}
+		}
 	}
 }
