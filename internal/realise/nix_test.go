@@ -38,9 +38,12 @@ func realNix(t *testing.T, nix string) {
 	nixStore := filepath.Join(filepath.Dir(nix), "nix-store")
 	run := func(program string, args ...string) string {
 		t.Helper()
-		out, err := exec.Command(program, args...).Output()
+		cmd := exec.Command(program, args...)
+		var said strings.Builder
+		cmd.Stderr = &said
+		out, err := cmd.Output()
 		if err != nil {
-			t.Fatalf("%s %q: %v", program, args, err)
+			t.Fatalf("%s %q: %v\n%s", program, args, err, &said)
 		}
 		return strings.TrimSpace(string(out))
 	}
