@@ -67,12 +67,12 @@ func (l *Lines) Started(task string) Output {
 
 // Completed says that a task has succeeded.
 func (l *Lines) Completed(task string, took time.Duration) {
-	l.end(task, "Completed in "+Seconds(took), nil)
+	l.end(task, "Completed in "+cli.Seconds(took), nil)
 }
 
 // Failed says that a task has not, and why.
 func (l *Lines) Failed(task string, took time.Duration, err error) {
-	l.end(task, "Failed after "+Seconds(took)+": "+strings.ReplaceAll(err.Error(), "\n", "\n["+task+"] "), err)
+	l.end(task, "Failed after "+cli.Seconds(took)+": "+strings.ReplaceAll(err.Error(), "\n", "\n["+task+"] "), err)
 }
 
 func (l *Lines) end(task, text string, err error) {
@@ -117,9 +117,9 @@ func (l *Lines) Done(s Summary) {
 	if s.NotRun > 0 {
 		fmt.Fprintf(&b, ", %d not run", s.NotRun)
 	}
-	fmt.Fprintf(&b, "; took %s", Seconds(s.Took))
+	fmt.Fprintf(&b, "; took %s", cli.Seconds(s.Took))
 	if s.Cached > 0 {
-		fmt.Fprintf(&b, ", saved %s", Seconds(s.Saved))
+		fmt.Fprintf(&b, ", saved %s", cli.Seconds(s.Saved))
 	}
 	fmt.Fprintln(l.To, b.String())
 }
@@ -132,19 +132,6 @@ func (l *Lines) paint(text string, err error) string {
 		return "\x1b[31m" + text + "\x1b[0m"
 	}
 	return "\x1b[32m" + text + "\x1b[0m"
-}
-
-// Seconds writes a duration as people time builds: 0.4s, 12.0s, 3m05s, 1h02m.
-func Seconds(d time.Duration) string {
-	switch {
-	case d < 59950*time.Millisecond:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Hour-time.Second/2:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
-	}
-	d = d.Round(time.Minute)
-	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
 // maxLine is where a line without an end is cut, in bytes.

@@ -8,23 +8,6 @@ import (
 	"time"
 )
 
-func TestSeconds(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0:                               "0.0s",
-		1249 * time.Millisecond:         "1.2s",
-		59949 * time.Millisecond:        "59.9s",
-		59951 * time.Millisecond:        "1m00s",
-		185 * time.Second:               "3m05s",
-		59*time.Minute + 59*time.Second: "59m59s",
-		3599600 * time.Millisecond:      "1h00m",
-		62 * time.Minute:                "1h02m",
-	} {
-		if got := Seconds(d); got != want {
-			t.Errorf("%d ns: %s, want %s", d, got, want)
-		}
-	}
-}
-
 // Whatever a task prints, in whatever pieces, each line of it has the task's
 // name in front, and nothing of it is lost but how its lines ended.
 func FuzzLineWriter(f *testing.F) {

@@ -56,21 +56,16 @@ type IO struct {
 }
 
 // Warnf tells people of something that does not stop the work.
-func (o *IO) Warnf(format string, args ...any) { o.say("warning", yellow, format, args...) }
-
-// Hintf tells people what to do about it.
-func (o *IO) Hintf(format string, args ...any) { o.say("hint", cyan, format, args...) }
+func (o *IO) Warnf(format string, args ...any) {
+	if !o.Quiet {
+		o.line("warning", yellow, fmt.Sprintf(format, args...))
+	}
+}
 
 // Sayf tells people what was done.
 func (o *IO) Sayf(format string, args ...any) {
 	if !o.Quiet {
 		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, oneLine(fmt.Sprintf(format, args...)))
-	}
-}
-
-func (o *IO) say(kind, colour, format string, args ...any) {
-	if !o.Quiet {
-		o.line(kind, colour, fmt.Sprintf(format, args...))
 	}
 }
 

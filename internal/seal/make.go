@@ -89,7 +89,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, warnf func(stri
 			t.what = fmt.Sprintf("it has %d bytes, a seal takes %d", t.info.Size, int64(MaxFileSize))
 		}
 		if t.what != "" {
-			warnf("not sealed: %s: %s", quote(".same/"+t.path), t.what)
+			warnf("not sealed: %s: %s", cli.Quote(".same/"+t.path), t.what)
 			return nil
 		}
 		if t.kind == safedir.File {

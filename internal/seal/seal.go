@@ -42,6 +42,7 @@
 package seal
 
 import (
+	"cachekey/internal/cli"
 	"cachekey/internal/digest"
 	"cachekey/internal/key"
 )
@@ -78,7 +79,7 @@ type Entry struct {
 type Foreign struct{ What, Seal, Here string }
 
 func (f *Foreign) Error() string {
-	return "it was sealed for " + f.What + " " + quote(f.Seal) + ", not " + quote(f.Here)
+	return "it was sealed for " + f.What + " " + cli.Quote(f.Seal) + ", not " + cli.Quote(f.Here)
 }
 
 // belongs says whether a cache sealed with doc may be used for system and locks.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 
+	"cachekey/internal/cli"
 	"cachekey/internal/key"
 	"cachekey/internal/safedir"
 )
@@ -36,7 +37,7 @@ func (f Finding) String() string {
 	if f.Missing {
 		what = "missing"
 	}
-	return what + " " + quote(f.Path) + ": " + f.Problem
+	return what + " " + cli.Quote(f.Path) + ": " + f.Problem
 }
 
 // The states of a cache after Verify.

@@ -98,7 +98,7 @@ func printDiff(o *cli.IO, d key.Diff) error {
 		fmt.Fprintf(b, "%-10s changed: %s, was %s\n", in.Name, in.New, in.Old)
 		for _, f := range in.Files {
 			mark := map[string]string{"added": "+", "removed": "-", "changed": "~"}[f.Change]
-			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, oneLine(f.Path))
+			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, cli.Name(f.Path))
 		}
 	}
 	fmt.Fprintf(b, "\nold %s\nnew %s\n", d.Old, d.New)

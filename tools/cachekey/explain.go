@@ -72,7 +72,7 @@ func explain(w io.Writer, d *key.Document) error {
 		}
 		row(in.Name, fmt.Sprintf("%s  %s", in.Digest, count(len(in.Files), "file")))
 		for _, f := range in.Files {
-			fmt.Fprintf(b, "  %s %s %s\n", f.Type, f.Digest, oneLine(f.Path))
+			fmt.Fprintf(b, "  %s %s %s\n", f.Type, f.Digest, cli.Name(f.Path))
 		}
 	}
 	return b.Flush()

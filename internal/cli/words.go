@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Seconds writes a duration as people time builds: 0.4s, 12.0s, 3m05s, 1h02m.
+func Seconds(d time.Duration) string {
+	switch {
+	case d < 59950*time.Millisecond:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Hour-time.Second/2:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// Name gives a name as it is, or, if a line of a log could not hold it, quoted.
+func Name(s string) string {
+	if q := Quote(s); q != `"`+s+`"` {
+		return q
+	}
+	return s
+}
+
+// Quote makes s safe for one line of a log: quoted, with everything escaped that
+// does not print, and what GitHub's runner takes for a command wherever it
+// stands in a line, "##[…]".
+func Quote(s string) string {
+	return strings.ReplaceAll(strconv.Quote(s), "##[", `#\x23[`)
+}
