@@ -80,7 +80,10 @@ func newNix(variable string) (nix, error) {
 		return n, fmt.Errorf("%s: %w", variable, err)
 	}
 	n.version = strings.TrimPrefix(strings.TrimSpace(string(out)), "nix (Nix) ")
-	return n, nil
+	// Nix makes a store when it is first used, and two at once get in each
+	// other's way.
+	_, err = n.run(os.Environ(), "store", "info", "--store", n.store)
+	return n, err
 }
 
 // flakeHash asks Nix for the narHash of the flake that dir is in. The error has
