@@ -13,8 +13,8 @@ import (
 const cleanLong = `What tasks made stays where it is; every task runs again next time.
 
 Examples:
-  same clean          forget what tasks made: .same/store
-  same clean --all    forget resolved tools and environments too: .same/cache`
+  $ same clean          forget what tasks made: .same/store
+  $ same clean --all    forget resolved tools and environments too: .same/cache`
 
 func cleanCommand() *cli.Command {
 	return &cli.Command{

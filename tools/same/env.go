@@ -38,10 +38,10 @@ with a warning.
 It needs no network and no Nix, so a derivation can run it.
 
 Examples:
-  same env --package go=/nix/store/…-go-1.25.4       into this workspace
-  same env -C src --out $out --system x86_64-linux --package go=${go} --package lint=${lint}
-  same env -C src --out $out --packages packages.json     {"go": "/nix/store/…"}; - is stdin
-  same env --from DIR       take over what --out DIR wrote: for the hook of a devShell`
+  $ same env --package go=/nix/store/…-go-1.25.4       into this workspace
+  $ same env -C src --out $out --system x86_64-linux --package go=${go} --package lint=${lint}
+  $ same env -C src --out $out --packages packages.json     {"go": "/nix/store/…"}; - is stdin
+  $ same env --from DIR       take over what --out DIR wrote: for the hook of a devShell`
 
 type envFlags struct {
 	dir, out, system, from, file *string

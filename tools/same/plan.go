@@ -21,8 +21,8 @@ const planLong = `Each task is one of
 Nothing is run and nothing is restored.
 
 Examples:
-  same plan all
-  same plan --json test build >plan.json`
+  $ same plan all
+  $ same plan --json test build >plan.json`
 
 func planCommand() *cli.Command {
 	return &cli.Command{

@@ -17,10 +17,10 @@ environment, its tools, and what it depends on. Its name then appears in one lin
   [task] Skipped (Cached)
 
 Examples:
-  same run build            build and all that it depends on
-  same run --ci all         every task, as plain lines
-  same run -n test          test and all that it depends on, whatever is remembered
-  same run --pass-env SSH_AUTH_SOCK deploy
+  $ same run build            build and all that it depends on
+  $ same run --ci all         every task, as plain lines
+  $ same run -n test          test and all that it depends on, whatever is remembered
+  $ same run --pass-env SSH_AUTH_SOCK deploy
 
 Tools are resolved by the workspace's flake.lock (nixpkgs#go, .#lint) or by Nixhub
 (go@1.25.4; SAME_NIXHUB is the address of a mirror), and then made by Nix.
