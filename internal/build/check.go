@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/samedir"
-	"cachekey/internal/tree"
 )
 
 // inputsOf finds and hashes all that goes into t, now that what it depends on
@@ -32,12 +32,12 @@ func (r *Runner) inputsOf(ctx context.Context, t *manifest.Task, depends map[str
 	return in, nil
 }
 
-func (r *Runner) match(ctx context.Context, t *manifest.Task) (*tree.Match, error) {
-	patterns, err := tree.Compile(t.Inputs, t.Targets)
+func (r *Runner) match(ctx context.Context, t *manifest.Task) (*files.Match, error) {
+	patterns, err := files.Compile(t.Inputs, t.Targets)
 	if err != nil {
 		return nil, fmt.Errorf("%s: task %q: input %w", t.Pos, t.Name, err)
 	}
-	m, err := r.tree.Match(ctx, patterns)
+	m, err := r.files.Match(ctx, patterns)
 	if err != nil {
 		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
 	}
@@ -83,8 +83,8 @@ func fits(info *samedir.BuildInfo, t *manifest.Task) error {
 // that is not there.
 func (r *Runner) scanPresent(ctx context.Context, t *manifest.Task) (outputs []samedir.Output, missing, err error) {
 	for _, target := range t.Targets {
-		found, err := r.tree.Scan(ctx, target)
-		if errors.Is(err, tree.ErrNotThere) {
+		found, err := r.files.Scan(ctx, target)
+		if errors.Is(err, files.ErrNotThere) {
 			if missing == nil {
 				missing = fmt.Errorf("target %q was not made: %w", target, err)
 			}

@@ -43,7 +43,7 @@ func (r *Runner) dispose(t *manifest.Task, in *inputs, outputs, made []samedir.O
 		if in.has(o.Path) {
 			continue
 		}
-		r.tree.ChangedPath(o.Path)
+		r.files.ChangedPath(o.Path)
 		var err error
 		switch {
 		case o.Type == samedir.TypeDir:

@@ -115,7 +115,7 @@ func FuzzLeftovers(f *testing.F) {
 		if err := r.open(); err != nil {
 			t.Fatal(err)
 		}
-		defer r.tree.Close()
+		defer r.files.Close()
 		if err := r.dir.WriteFile(leftoverPath(ws.Tasks[0]), data); err != nil {
 			t.Fatal(err)
 		}

@@ -9,9 +9,9 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/digest"
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/samedir"
-	"cachekey/internal/tree"
 )
 
 // The input hash is the digest of everything that a task's result may hang on:
@@ -31,7 +31,7 @@ import (
 type inputs struct {
 	recipe  map[string]digest.Digest
 	depends map[string]digest.Digest
-	match   *tree.Match
+	match   *files.Match
 	hash    digest.Digest
 }
 
@@ -94,7 +94,7 @@ func (in *inputs) sum() {
 
 // has says whether the file at p is one of the inputs.
 func (in *inputs) has(p string) bool {
-	_, ok := slices.BinarySearchFunc(in.match.Found, p, func(f tree.Found, p string) int { return strings.Compare(f.Path, p) })
+	_, ok := slices.BinarySearchFunc(in.match.Found, p, func(f files.Found, p string) int { return strings.Compare(f.Path, p) })
 	return ok
 }
 
@@ -110,8 +110,8 @@ func (in *inputs) remembered() []samedir.Input {
 
 // inputDigest is a plain file's own digest, so that people can compare it with
 // b3sum's.
-func inputDigest(f tree.Found) digest.Digest {
-	if f.Kind == tree.File {
+func inputDigest(f files.Found) digest.Digest {
+	if f.Kind == files.File {
 		return f.Digest
 	}
 	return parts('i', string(f.Kind), string(f.Digest[:]))
@@ -119,7 +119,7 @@ func inputDigest(f tree.Found) digest.Digest {
 
 // checkEmpty refuses patterns that match nothing: a typo would else mean that
 // the task never runs again.
-func checkEmpty(t *manifest.Task, m *tree.Match) error {
+func checkEmpty(t *manifest.Task, m *files.Match) error {
 	if len(m.Empty) == 0 {
 		return nil
 	}

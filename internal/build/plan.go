@@ -9,9 +9,9 @@ import (
 	"unicode"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/samedir"
-	"cachekey/internal/tree"
 )
 
 // PlanSchema is the version of a plan's JSON.
@@ -150,7 +150,7 @@ func (p *planner) plan(ctx context.Context, t *manifest.Task) (planned, error) {
 // what it depends on lies what the store has. It gives the targets of which
 // nobody knows yet what will lie there; without targets, "".
 func (p *planner) match(ctx context.Context, t *manifest.Task, in *inputs, behind map[string]bool) (open []string, err error) {
-	patterns, err := tree.Compile(t.Inputs, t.Targets)
+	patterns, err := files.Compile(t.Inputs, t.Targets)
 	if err != nil {
 		return nil, fmt.Errorf("%s: task %q: input %w", t.Pos, t.Name, err)
 	}

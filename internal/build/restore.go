@@ -40,7 +40,7 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 	}
 	defer func() {
 		for _, o := range slices.Concat(diff.wrong, diff.extra) {
-			r.tree.ChangedPath(o.Path)
+			r.files.ChangedPath(o.Path)
 		}
 	}()
 	gone := r.replaced(have, diff)

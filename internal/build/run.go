@@ -167,7 +167,7 @@ func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Out
 		return nil, aside, err
 	}
 	err = r.execute(ctx, t, r.environment(t, tools), out)
-	r.tree.Changed()
+	r.files.Changed()
 	if err == nil {
 		if outputs, err = r.scan(ctx, t); err != nil {
 			err = fmt.Errorf("the command succeeded, but %w", err)

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
 	"cachekey/internal/samedir"
-	"cachekey/internal/tree"
 )
 
 // A Resolver knows what tools are and gives the environment that has them.
@@ -47,7 +47,7 @@ type Runner struct {
 	Warnf     func(format string, args ...any)
 
 	dir      *samedir.Dir
-	tree     *tree.Tree
+	files    *files.Index
 	makers   map[string]string // target → the task that makes it
 	aside    string            // where this run puts what is in the way
 	warning  sync.Mutex
@@ -90,12 +90,12 @@ func (r *Runner) open() (err error) {
 		return parts('p', storeEntries(r.Getenv("PATH"), r.Own)...)
 	})
 	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
-	if r.tree, err = tree.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
+	if r.files, err = files.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
 		return err
 	}
-	data, err := r.dir.ReadFile(samedir.StatCache, tree.MaxCache)
+	data, err := r.dir.ReadFile(samedir.StatCache, files.MaxCache)
 	if err == nil {
-		err = r.tree.Load(data)
+		err = r.files.Load(data)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.warnf("%s: %v; every input is read again", samedir.StatCache, err)
@@ -103,15 +103,15 @@ func (r *Runner) open() (err error) {
 	return nil
 }
 
-// close saves what was hashed and lets go of the tree.
+// close saves what was hashed and lets go of the index.
 func (r *Runner) close() {
-	if r.tree.Dirty() && !r.readOnly {
-		err := r.dir.Create(samedir.StatCache, 0o644, func(f *os.File) error { return r.tree.Save(f) })
+	if r.files.Dirty() && !r.readOnly {
+		err := r.dir.Create(samedir.StatCache, 0o644, func(f *os.File) error { return r.files.Save(f) })
 		if err != nil {
 			r.cannotRemember(err)
 		}
 	}
-	_ = r.tree.Close() // it was only read
+	_ = r.files.Close() // it was only read
 }
 
 // cannotRemember says that err keeps a task's success, or all there is to

@@ -15,7 +15,7 @@ const (
 	Local           = ".same/local"        // this machine's own, never carried
 	Temp            = ".same/local/tmp"    // files on their way to where they belong
 	RunLock         = ".same/local/lock"   // held by the one run at a time
-	StatCache       = ".same/local/stat"   // what internal/tree need not read again
+	StatCache       = ".same/local/stat"   // what internal/files need not read again
 	Daemon          = ".same/daemon"       // the existing same's, never carried
 	DebugLog        = ".same/debug.log"    // the existing same's, never carried
 )

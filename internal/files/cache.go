@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"bufio"
@@ -39,10 +39,10 @@ var errBadCache = errors.New("stat cache is damaged")
 
 // Load takes over what a former run knew: the whole of a stat cache. Of a
 // damaged one nothing is taken.
-func (t *Tree) Load(data []byte) error {
+func (x *Index) Load(data []byte) error {
 	c, err := parseCache(data)
 	if err == nil {
-		t.cache = c
+		x.cache = c
 	}
 	return err
 }
@@ -111,18 +111,18 @@ func (c cache) entries(dir string) []entry {
 }
 
 // Dirty says whether there is more to save than was loaded.
-func (t *Tree) Dirty() bool { return t.dirty.Load() }
+func (x *Index) Dirty() bool { return x.dirty.Load() }
 
 // Save writes the stat cache. Directories that this run did not look at keep
 // what is known of them.
-func (t *Tree) Save(to io.Writer) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	known := maps.Clone(t.cache)
+func (x *Index) Save(to io.Writer) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	known := maps.Clone(x.cache)
 	if known == nil {
 		known = cache{}
 	}
-	for p, d := range t.dirs {
+	for p, d := range x.dirs {
 		d.mu.Lock()
 		known[p] = fold(d.entries)
 		d.mu.Unlock()

@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func world(t testing.TB, paths ...string) string {
 	return root
 }
 
-func openTree(t testing.TB, root string) *Tree {
+func openTree(t testing.TB, root string) *Index {
 	t.Helper()
 	tr, err := New(root, t.TempDir())
 	if err != nil {
@@ -48,7 +48,7 @@ func openTree(t testing.TB, root string) *Tree {
 	return tr
 }
 
-func match(t testing.TB, tr *Tree, patterns, targets []string) *Match {
+func match(t testing.TB, tr *Index, patterns, targets []string) *Match {
 	t.Helper()
 	ps, err := Compile(patterns, targets)
 	if err != nil {

@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func (s *stat) kind() byte {
 
 // hashAll makes sure of the digests of these entries of d. An entry that has
 // gone since it was seen loses its stat. d.mu is held.
-func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
+func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	missing := wanted[:0:0]
 	for _, e := range wanted {
 		if e.digest.IsZero() {
@@ -52,7 +52,7 @@ func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", d.shown(), err)
 	}
-	t.dirty.Store(true)
+	x.dirty.Store(true)
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	work := func() {
@@ -63,7 +63,7 @@ func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 			if i >= len(missing) {
 				return
 			}
-			if err := t.hash(handle, missing[i], buf[:]); err != nil {
+			if err := x.hash(handle, missing[i], buf[:]); err != nil {
 				err = fmt.Errorf("reading %s: %w", path.Join(d.path, missing[i].name), err)
 				failed.CompareAndSwap(nil, &err)
 			}
@@ -71,7 +71,7 @@ func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	}
 	var helpers sync.WaitGroup
 	for range len(missing) / 64 { // fewer are not worth a goroutine
-		if !t.spawn(&helpers, work) {
+		if !x.spawn(&helpers, work) {
 			break
 		}
 	}
@@ -84,11 +84,11 @@ func (t *Tree) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 }
 
 // spawn runs f in a goroutine if one may be had.
-func (t *Tree) spawn(wg *sync.WaitGroup, f func()) bool {
+func (x *Index) spawn(wg *sync.WaitGroup, f func()) bool {
 	select {
-	case t.slots <- struct{}{}:
+	case x.slots <- struct{}{}:
 		wg.Go(func() {
-			defer func() { <-t.slots }()
+			defer func() { <-x.slots }()
 			f()
 		})
 		return true
@@ -106,7 +106,7 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 // that settles it: a write that comes after makes another stat. (With the
 // listing's stat, a directory that is swapped for another and back in between
 // would leave one file's digest under the other's stat.)
-func (t *Tree) hash(dir int, e *entry, buf []byte) error {
+func (x *Index) hash(dir int, e *entry, buf []byte) error {
 	if e.stat.kind() == Link {
 		var err error
 		if e.stat, err = lstatAt(dir, e.name); err != nil {
@@ -115,7 +115,7 @@ func (t *Tree) hash(dir int, e *entry, buf []byte) error {
 		if e.stat.kind() != Link {
 			return errors.New("it is no longer a symbolic link")
 		}
-		e.settled = t.clock.settled(&e.stat)
+		e.settled = x.clock.settled(&e.stat)
 		n, err := unix.Readlinkat(dir, e.name, buf)
 		if err != nil {
 			return vanished(e, err)
@@ -134,7 +134,7 @@ func (t *Tree) hash(dir int, e *entry, buf []byte) error {
 	if k := e.stat.kind(); k != File && k != Exec {
 		return errors.New("it is no longer a regular file")
 	}
-	e.settled = t.clock.settled(&e.stat)
+	e.settled = x.clock.settled(&e.stat)
 	e.digest, err = hashFile(fd, e.stat.size, buf)
 	return err
 }

@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A dirFD is a directory of the tree, opened when it is first needed. Its path
+// A dirFD is a directory of the workspace, opened when it is first needed. Its path
 // is walked name by name, so that no link in it is followed.
 type dirFD struct {
 	root int
@@ -18,7 +18,7 @@ type dirFD struct {
 	err  error
 }
 
-func (t *Tree) fd(d *dir) *dirFD { return &dirFD{root: t.root, path: d.path, fd: -1} }
+func (x *Index) fd(d *dir) *dirFD { return &dirFD{root: x.root, path: d.path, fd: -1} }
 
 func (f *dirFD) open() (int, error) {
 	if f.done {

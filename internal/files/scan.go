@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 var ErrNotThere = errors.New("it is not there")
 
 // Scan gives what is at target and below it, in bytewise order, hashed.
-func (t *Tree) Scan(ctx context.Context, target string) ([]samedir.Output, error) {
-	s := &scan{t: t, ctx: ctx, epoch: t.epoch.Load()}
+func (x *Index) Scan(ctx context.Context, target string) ([]samedir.Output, error) {
+	s := &scan{x: x, ctx: ctx, epoch: x.epoch.Load()}
 	up := ""
 	for name := range strings.SplitSeq(path.Dir(target), "/") {
 		if name == "." {
@@ -40,7 +40,7 @@ func (t *Tree) Scan(ctx context.Context, target string) ([]samedir.Output, error
 }
 
 type scan struct {
-	t       *Tree
+	x       *Index
 	ctx     context.Context
 	epoch   uint32
 	outputs []samedir.Output
@@ -48,12 +48,12 @@ type scan struct {
 
 // parent makes sure that a name above the target is a real directory.
 func (s *scan) parent(up, name string) error {
-	d := s.t.dir(up)
+	d := s.x.dir(up)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fd := s.t.fd(d)
+	fd := s.x.fd(d)
 	defer fd.close()
-	e, err := s.t.single(d, fd, name, s.epoch)
+	e, err := s.x.single(d, fd, name, s.epoch)
 	switch {
 	case err != nil:
 		return err
@@ -73,7 +73,7 @@ func (s *scan) visit(dir, only string) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	subs, err := s.entries(s.t.dir(dir), only)
+	subs, err := s.entries(s.x.dir(dir), only)
 	if err != nil {
 		return err
 	}
@@ -88,17 +88,17 @@ func (s *scan) visit(dir, only string) error {
 func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fd := s.t.fd(d)
+	fd := s.x.fd(d)
 	defer fd.close()
 	var wanted []*entry
 	if only != "" {
-		e, err := s.t.single(d, fd, only, s.epoch)
+		e, err := s.x.single(d, fd, only, s.epoch)
 		if err != nil || e == nil {
 			return nil, err
 		}
 		wanted = append(wanted, e)
 	} else {
-		if err := s.t.list(d, fd, s.epoch); err != nil {
+		if err := s.x.list(d, fd, s.epoch); err != nil {
 			return nil, fmt.Errorf("listing %s: %w", d.shown(), err)
 		}
 		for i := range d.entries {
@@ -106,7 +106,7 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 		}
 	}
 	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return e.stat.kind() == 'd' || e.stat.kind() == 0 })
-	if err := s.t.hashAll(d, fd, contents); err != nil {
+	if err := s.x.hashAll(d, fd, contents); err != nil {
 		return nil, err
 	}
 	for _, e := range wanted {

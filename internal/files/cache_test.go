@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"cachekey/internal/digest"
 )
 
-func digests(t testing.TB, tr *Tree) map[string]digest.Digest {
+func digests(t testing.TB, tr *Index) map[string]digest.Digest {
 	t.Helper()
 	found := map[string]digest.Digest{}
 	for _, f := range match(t, tr, []string{"**"}, nil).Found {
@@ -27,7 +27,7 @@ func settle(t testing.TB, root string) {
 	time.Sleep(20 * time.Millisecond)
 }
 
-func save(t testing.TB, tr *Tree) []byte {
+func save(t testing.TB, tr *Index) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := tr.Save(&b); err != nil {

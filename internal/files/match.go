@@ -1,4 +1,4 @@
-package tree
+package files
 
 import (
 	"context"
@@ -25,8 +25,8 @@ type Match struct {
 }
 
 // Match lists and hashes what ps matches, as it is now.
-func (t *Tree) Match(ctx context.Context, ps *Patterns) (*Match, error) {
-	w := &walk{t: t, ps: ps, ctx: ctx, epoch: t.epoch.Load(), hit: make([]bool, len(ps.list)), through: make(map[string]string)}
+func (x *Index) Match(ctx context.Context, ps *Patterns) (*Match, error) {
+	w := &walk{x: x, ps: ps, ctx: ctx, epoch: x.epoch.Load(), hit: make([]bool, len(ps.list)), through: make(map[string]string)}
 	w.dir("", ps.start())
 	w.wg.Wait()
 	if w.err == nil {
@@ -45,9 +45,9 @@ func (t *Tree) Match(ctx context.Context, ps *Patterns) (*Match, error) {
 	return m, nil
 }
 
-// A walk is one Match on its way through the tree.
+// A walk is one Match on its way through the workspace.
 type walk struct {
-	t     *Tree
+	x     *Index
 	ps    *Patterns
 	ctx   context.Context
 	epoch uint32
@@ -69,13 +69,13 @@ func (w *walk) dir(p string, states []state) {
 	if w.ctx.Err() != nil {
 		return
 	}
-	subs, err := w.visit(w.t.dir(p), states)
+	subs, err := w.visit(w.x.dir(p), states)
 	if err != nil {
 		w.fail(err)
 		return
 	}
 	for i, s := range subs {
-		if i == len(subs)-1 || !w.t.spawn(&w.wg, func() { w.dir(s.path, s.states) }) {
+		if i == len(subs)-1 || !w.x.spawn(&w.wg, func() { w.dir(s.path, s.states) }) {
 			w.dir(s.path, s.states)
 		}
 	}
@@ -94,7 +94,7 @@ func (w *walk) fail(err error) {
 func (w *walk) visit(d *dir, states []state) ([]below, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fd := w.t.fd(d)
+	fd := w.x.fd(d)
 	defer fd.close()
 	candidates, err := w.candidates(d, fd, states)
 	if err != nil {
@@ -144,7 +144,7 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 			links = links[:0]
 		}
 	}
-	if err := w.t.hashAll(d, fd, matched); err != nil {
+	if err := w.x.hashAll(d, fd, matched); err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
@@ -165,7 +165,7 @@ func (w *walk) candidates(d *dir, fd *dirFD, states []state) ([]*entry, error) {
 	var candidates []*entry
 	names, ok := w.ps.literals(states)
 	if !ok {
-		if err := w.t.list(d, fd, w.epoch); err != nil {
+		if err := w.x.list(d, fd, w.epoch); err != nil {
 			return nil, fmt.Errorf("listing %s: %w", d.shown(), err)
 		}
 		candidates = make([]*entry, len(d.entries))
@@ -175,7 +175,7 @@ func (w *walk) candidates(d *dir, fd *dirFD, states []state) ([]*entry, error) {
 		return candidates, nil
 	}
 	for _, name := range names { // first all of them: each may move the others
-		if _, err := w.t.single(d, fd, name, w.epoch); err != nil {
+		if _, err := w.x.single(d, fd, name, w.epoch); err != nil {
 			return nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-// Package tree knows the files of a workspace: which of them a task's patterns
+// Package files knows the files of a workspace: which of them a task's patterns
 // match and what they hold. A directory is listed once and a file is hashed
 // once, however many tasks share them, until something may have changed them.
 //
@@ -10,7 +10,7 @@
 // be put back, so a same-size edit with its mtime restored is seen too.
 //
 // No symbolic link is followed, neither at the end of a path nor within it.
-package tree
+package files
 
 import (
 	"errors"
@@ -28,8 +28,9 @@ import (
 	"cachekey/internal/digest"
 )
 
-// A Tree is the files of one workspace. Its methods may be called at once.
-type Tree struct {
+// An Index is what is known of one workspace's files. Its methods may be called
+// at once.
+type Index struct {
 	root  int // the open root directory
 	clock *clock
 	epoch atomic.Uint32 // what was seen in an earlier one has to be looked at again
@@ -67,47 +68,47 @@ type stat struct {
 	mode         uint32
 }
 
-// New opens the tree at root. local is a directory on the same file system to
+// New makes the index of the workspace at root. local is a directory on the same file system to
 // read its clock in; where none can be had, fewer digests are remembered.
-func New(root, local string) (*Tree, error) {
+func New(root, local string) (*Index, error) {
 	fd, err := ignoringEINTR(func() (int, error) {
 		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the workspace %s: %w", root, err)
 	}
-	t := &Tree{
+	x := &Index{
 		root:  fd,
 		clock: newClock(local),
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		dirs:  make(map[string]*dir),
 	}
-	t.epoch.Store(1)
-	t.clock.read()
-	return t, nil
+	x.epoch.Store(1)
+	x.clock.read()
+	return x, nil
 }
 
-// Close lets go of the tree.
-func (t *Tree) Close() error {
-	t.clock.close()
-	return unix.Close(t.root)
+// Close lets go of the root directory.
+func (x *Index) Close() error {
+	x.clock.close()
+	return unix.Close(x.root)
 }
 
 // Changed says that anything may have changed: a task has run.
-func (t *Tree) Changed() {
-	t.clock.read()
-	t.epoch.Add(1)
+func (x *Index) Changed() {
+	x.clock.read()
+	x.epoch.Add(1)
 }
 
 // ChangedPath says that path has changed, and the directories above it.
-func (t *Tree) ChangedPath(p string) {
+func (x *Index) ChangedPath(p string) {
 	for p != "." {
 		parent := path.Dir(p)
 		name := path.Base(p)
 		if parent == "." {
 			parent = ""
 		}
-		d := t.dir(parent)
+		d := x.dir(parent)
 		d.mu.Lock()
 		d.listed = 0
 		if i, ok := d.find(name); ok {
@@ -118,13 +119,13 @@ func (t *Tree) ChangedPath(p string) {
 	}
 }
 
-func (t *Tree) dir(p string) *dir {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	d := t.dirs[p]
+func (x *Index) dir(p string) *dir {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	d := x.dirs[p]
 	if d == nil {
-		d = &dir{path: p, entries: t.cache.entries(p)}
-		t.dirs[p] = d
+		d = &dir{path: p, entries: x.cache.entries(p)}
+		x.dirs[p] = d
 	}
 	return d
 }
@@ -136,7 +137,7 @@ func (d *dir) find(name string) (int, bool) {
 
 // list makes d.entries all that the directory has, now. d.mu is held. fd is
 // the open directory.
-func (t *Tree) list(d *dir, fd *dirFD, epoch uint32) error {
+func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	if d.listed >= epoch {
 		return nil
 	}
@@ -147,7 +148,7 @@ func (t *Tree) list(d *dir, fd *dirFD, epoch uint32) error {
 	} else if err != nil {
 		return err
 	}
-	if handle == t.root { // it stays open, and may have been listed before
+	if handle == x.root { // it stays open, and may have been listed before
 		if _, err := unix.Seek(handle, 0, io.SeekStart); err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func (t *Tree) list(d *dir, fd *dirFD, epoch uint32) error {
 }
 
 // single makes sure of one name and gives its entry, or nil. d.mu is held.
-func (t *Tree) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, error) {
+func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, error) {
 	i, ok := d.find(name)
 	if ok && d.entries[i].seen >= epoch {
 		return &d.entries[i], nil
