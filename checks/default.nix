@@ -26,6 +26,8 @@ in
       { echo "vendorHash is ${cachekey.vendorHash}, and should be $computed: run nix/update-vendor-hash"; exit 1; }
   '';
 
+  completions = call ./completions.nix;
+
   options-page = run "options-page" [ pkgs.diffutils ] ''
     diff ${../docs/options.md} ${pkgs.writeText "options.md" (self.lib.optionsDoc lib)} ||
       { echo "docs/options.md is not what the options say: nix run .#update-options"; exit 1; }

@@ -10,6 +10,7 @@ cachekey.overrideAttrs (old: {
   src = self;
   outputs = [ "out" ];
   nativeBuildInputs = old.nativeBuildInputs ++ [
+    pkgs.bashInteractive # the other one can't complete
     pkgs.git
     pkgs.jq
   ];

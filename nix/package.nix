@@ -1,6 +1,10 @@
 # Both programs from one build. Each is an output of its own, so that nobody who
 # wants one of them carries the other.
-{ lib, buildGoModule }:
+{
+  lib,
+  stdenv,
+  buildGoModule,
+}:
 let
   inherit (lib.fileset) fileFilter toSource unions;
   version = "0.1.0";
@@ -51,6 +55,16 @@ buildGoModule {
   postInstall = ''
     mkdir -p "$same/bin"
     mv "$out/bin/same" "$same/bin/"
+  ''
+  # A program that was built for another machine can't say how to complete it.
+  + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+    for program in "$out/bin/cachekey" "$same/bin/same"; do
+      name=''${program##*/} share=''${program%/bin/*}/share
+      mkdir -p "$share"/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
+      "$program" completion bash > "$share/bash-completion/completions/$name.bash"
+      "$program" completion zsh > "$share/zsh/site-functions/_$name"
+      "$program" completion fish > "$share/fish/vendor_completions.d/$name.fish"
+    done
   '';
 
   meta = {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -80,7 +81,9 @@ func (p *Program) zsh() string {
 		}
 		fmt.Fprintf(&b, " \\\n\t\t\t'*:file:_files'\n\t\t;;\n")
 	}
-	fmt.Fprintf(&b, "\thelp) _describe command commands ;;\n\tcompletion) _values shell bash zsh fish ;;\n\tesac\n}\ncompdef _%[1]s %[1]s\n", p.Name)
+	fmt.Fprintf(&b, "\thelp) _describe command commands ;;\n\tcompletion) _values shell bash zsh fish ;;\n\tesac\n}\n"+
+		// Found in fpath, this file is the function's body at its first call; sourced, it only defines.
+		"if [[ $funcstack[1] == _%[1]s ]]; then\n\t_%[1]s \"$@\"\nelse\n\tcompdef _%[1]s %[1]s\nfi\n", p.Name)
 	return b.String()
 }
 
@@ -95,9 +98,14 @@ func (p *Program) fish() string {
 	command("help", "say more about a command")
 	command("completion", "print a completion script")
 	for _, c := range p.Commands {
+		when := "__fish_seen_subcommand_from " + c.Name
+		if c.Name == p.Default {
+			others := slices.DeleteFunc(p.names(), func(name string) bool { return name == c.Name })
+			when = "not __fish_seen_subcommand_from " + strings.Join(others, " ")
+		}
 		for _, f := range p.visible(c) {
 			_, text := pflag.UnquoteUsage(f)
-			fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s", p.Name, c.Name, f.Name)
+			fmt.Fprintf(&b, "complete -c %s -n '%s' -l %s", p.Name, when, f.Name)
 			if f.Shorthand != "" {
 				fmt.Fprintf(&b, " -s %s", f.Shorthand)
 			}

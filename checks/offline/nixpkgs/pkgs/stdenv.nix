@@ -17,6 +17,7 @@ let
   parts = builtins.match "(.*)-(.*)" system;
   hostPlatform = {
     inherit system;
+    canExecute = other: other.system == system;
     isLinux = lib.elemAt parts 1 == "linux";
     isDarwin = lib.elemAt parts 1 == "darwin";
     go = {
