@@ -32,6 +32,7 @@ in
     diff ${../docs/options.md} ${pkgs.writeText "options.md" (self.lib.optionsDoc lib)} ||
       { echo "docs/options.md is not what the options say: nix run .#update-options"; exit 1; }
   '';
+  pages = call ./pages.nix;
   module = call ./module.nix;
   options = call ./options.nix;
   shell-hook = call ./shell-hook.nix;

@@ -92,6 +92,13 @@ build() {
 
 check() { flake flake check -L --keep-going; }
 
+options_page() {
+	copy_self
+	rm "$work/self/docs/options.md"
+	(cd "$work/self" && dir=. flake run "path:$work/self#update-options")
+	cmp docs/options.md "$work/self/docs/options.md"
+}
+
 key() {
 	copy_self
 	local elsewhere=$repository/checks/fixtures/go
@@ -211,6 +218,7 @@ step stand-in "Nix from Debian, an empty store, the stand-in for nixpkgs" stand_
 step show "nix flake show, with descriptions" show
 step build "nix build, again with the same result, and the closure is one file" build
 step check "nix flake check" check
+step options-page "nix run .#update-options writes the page that is here" options_page
 step key "nix run .#cachekey is go run ./tools/cachekey, here and elsewhere; nix run .#same" key
 step shell "nix develop -c" shell
 step two-pass "nix run .#two-pass, of this repository itself" two_pass

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -28,9 +27,7 @@ func release(t *testing.T, edit func(files map[string]string)) (url, sums string
 	}
 	files["SHA256SUMS"] = lines
 	edit(files)
-	nix, err := os.ReadFile(filepath.Join(root, "nix/package.nix"))
-	must(t, err)
-	own := "v" + regexp.MustCompile(`(?m)^  version = "(.*)";$`).FindStringSubmatch(string(nix))[1]
+	own := ownVersion(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The releases that there are: one, and the one that the action belongs to.
 		name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v9.8.7/"), "/"+own+"/")

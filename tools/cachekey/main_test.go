@@ -26,7 +26,7 @@ func (i isolated) Run() int {
 		log.Fatal(err)
 	}
 	defer removeAll(dir)
-	scratch, userHome = dir, os.Getenv("HOME")
+	scratch = dir
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		for _, prefix := range []string{"GIT_", "NIX_", "XDG_", "GITHUB_", "LC_", "LANG", "CI", "CACHEKEY"} {
@@ -45,10 +45,7 @@ func (i isolated) Run() int {
 	return i.m.Run()
 }
 
-var (
-	scratch  string // a directory that lives as long as the tests do
-	userHome string // where go has its caches
-)
+var scratch string // a directory that lives as long as the tests do
 
 // writeHome makes a home directory in which git commits, and clones from
 // directories (which submodules do).

@@ -1,0 +1,68 @@
+# The ```nix blocks of docs/flake.md as they stand there, over a small workspace: a
+# plain flake and one with flake-parts are built, an option is evaluated.
+{ self, pkgs }:
+let
+  inherit (pkgs) lib;
+  # Between fences stands code; each fence says of what.
+  parts = builtins.split "\n```([a-z]*)\n" (builtins.readFile ../docs/flake.md);
+  blocks = lib.concatLists (
+    lib.imap0 (n: part: lib.optional (part == [ "nix" ]) (lib.elemAt parts (n + 1))) parts
+  );
+  # Such a block is some attributes of a flake that has these names in scope.
+  attributes =
+    n:
+    import (builtins.toFile "block-${toString n}.nix" ''
+      { self, cachekey, inputs, pkgs }: rec {
+      ${lib.elemAt blocks n}
+      }
+    '') scope;
+  scope = {
+    self.outPath = ./workflow/testdata/consumer;
+    cachekey = self;
+    inputs.cachekey = self;
+    # What the stand-in lacks.
+    pkgs = pkgs // {
+      mkShell = pkgs.mkShellNoCC;
+      golangci-lint = pkgs.jq;
+    };
+  };
+
+  plain = attributes 0;
+  withParts =
+    (import ./flake-parts.nix {
+      inherit lib;
+      inherit (scope) pkgs;
+    }).perSystem
+      {
+        inherit (scope) self;
+        flakeModule = lib.head (attributes 1).imports;
+        module = {
+          imports = [ (attributes 1).perSystem ];
+          options.devShells = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.package; };
+        };
+      };
+  environments =
+    (self.lib.evalModule pkgs {
+      imports = [ (attributes 2) ];
+      ciCache.src = scope.self;
+    }).config.ciCache.environments;
+in
+pkgs.runCommand "pages"
+  {
+    blocks = lib.length blocks;
+    checks = lib.attrValues plain.checks ++ lib.attrValues withParts.checks;
+    devShells = [
+      plain.devShells.default
+      withParts.devShells.default
+    ];
+    key = plain.apps.default.program;
+    environments = lib.attrNames environments;
+    nixpkgs = plain.inputs.cachekey.inputs.nixpkgs.follows;
+  }
+  ''
+    [ "$blocks" = 3 ]
+    [ "$(wc -w <<< "$checks")" = 2 ]
+    [ "$environments" = "go lint" ]
+    [ "$nixpkgs" = nixpkgs ]
+    touch "$out"
+  ''

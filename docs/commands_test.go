@@ -1,0 +1,218 @@
+package docs
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// TestCommands runs every command that a page shows, page by page from the top,
+// in a copy of this repository; those of the programs' own pages in a workspace
+// that has the tasks which these name. What is not run here is in elsewhere and
+// readers.
+func TestCommands(t *testing.T) {
+	s := newStage(t)
+	known := map[string]bool{} // entries of elsewhere and readers that are in use
+	for _, p := range pages(t) {
+		for _, b := range p.blocks {
+			checkLanguage(t, p, b, known)
+		}
+		snippets := p.snippets()
+		if known[p.path+" sh"] {
+			snippets = nil
+		}
+		for _, span := range p.spans() {
+			if ours.MatchString(span) && !isReference(p.path) {
+				snippets = append(snippets, snippet{script: span})
+			}
+		}
+		for i := range snippets {
+			snippets[i].script = withoutElsewhere(snippets[i].script, known)
+		}
+		snippets = slices.DeleteFunc(snippets, func(s snippet) bool { return s.script == "" })
+		if len(snippets) == 0 {
+			continue
+		}
+		t.Run(p.path, func(t *testing.T) {
+			t.Parallel()
+			dir := s.directory(t, p)
+			for _, snippet := range snippets {
+				s.run(t, dir, snippet)
+			}
+		})
+	}
+	for command := range elsewhere {
+		if !known[command] {
+			t.Errorf("elsewhere: no page shows %s", command)
+		}
+	}
+	for blocks := range readers {
+		if !known[blocks] {
+			t.Errorf("readers: no page shows %s", blocks)
+		}
+	}
+}
+
+// Commands of this repository in a page's prose. Those of the two programs are
+// TestNames's.
+var ours = regexp.MustCompile(`^(go (run|generate|test|build) |nix (run|flake (check|init))|npm |\./test|\.ci/run|nix/update-vendor-hash)`)
+
+// A line that is a command and does not look like one.
+var unmarked = regexp.MustCompile(`^\s*(cachekey|same|go|nix|git|npm|gh|\./test|\.ci/run) `)
+
+// checkLanguage reports code that nobody runs or reads.
+func checkLanguage(t *testing.T, p page, b block, known map[string]bool) {
+	if name := p.path + " " + b.language; readers[name] != "" {
+		known[name] = true
+		return
+	}
+	switch {
+	case isShell(b.language):
+	case b.language == "text" && isReference(p.path):
+	case b.language == "indented", b.language == "console", b.language == "":
+		for _, line := range b.lines {
+			if unmarked.MatchString(line) {
+				t.Errorf("%s: a command stands behind \"$ \" or in an `sh` block: %s", p.path, line)
+			}
+		}
+	default:
+		t.Errorf("%s: nothing reads its %q blocks: see readers", p.path, b.language)
+	}
+}
+
+// isReference says whether a page is what `help --markdown` prints.
+func isReference(path string) bool { return path == "docs/cachekey.md" || path == "docs/same.md" }
+
+// withoutElsewhere takes the lines out of a script that are run elsewhere.
+func withoutElsewhere(script string, known map[string]bool) string {
+	var here []string
+	for line := range strings.SplitSeq(script, "\n") {
+		command, _, _ := strings.Cut(line, " # ")
+		command = strings.TrimSpace(command)
+		if elsewhere[command] != (place{}) {
+			known[command] = true
+		} else if command != "" {
+			here = append(here, line)
+		}
+	}
+	return strings.Join(here, "\n")
+}
+
+// run runs a snippet and looks for the lines that the page shows in what it
+// prints, where digests, the system and times may be others.
+func (s *stage) run(t *testing.T, dir string, page snippet) {
+	cmd := exec.Command("bash", "-euc", page.script)
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, s.env, t.Output()
+	out, err := cmd.Output()
+	// A diff that finds differences says so by its exit code.
+	exit := new(exec.ExitError)
+	differs := strings.Contains(page.script, "cachekey diff") && errors.As(err, &exit) && exit.ExitCode() == 1
+	if err != nil && !differs {
+		t.Fatalf("%s\n%v\n%s", page.script, err, out)
+	}
+	if got, want := anyValue(string(out)), anyValue(strings.Join(page.output, "\n")); !strings.Contains(got, want) {
+		t.Errorf("%s\nprints\n%s\nin which this is not:\n%s", page.script, got, want)
+	}
+}
+
+var values = []struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`\b[0-9a-df-np-sv-z]{52}\b|\b[0-9a-df-np-sv-z]{32}\b`), "DIGEST"},
+	{regexp.MustCompile(`sha256-[0-9A-Za-z+/]{43}=`), "SRI"},
+	{regexp.MustCompile(`(x86_64|aarch64)-(linux|darwin)`), "SYSTEM"},
+	{regexp.MustCompile(`\d+\.\d+s`), "TIME"},
+}
+
+func anyValue(s string) string {
+	for _, v := range values {
+		s = v.pattern.ReplaceAllString(s, v.name)
+	}
+	return s
+}
+
+// A stage is where commands are run.
+type stage struct {
+	repository, workspace string
+	env                   []string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	base := t.TempDir()
+	s := &stage{repository: filepath.Join(base, "repository"), workspace: filepath.Join(base, "workspace")}
+	s.env = environment(t, base)
+	do := func(dir, script string) {
+		t.Helper()
+		cmd := exec.Command("bash", "-euc", script)
+		cmd.Dir, cmd.Env = dir, s.env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s\n%v\n%s", script, err, out)
+		}
+	}
+	do(root, `mkdir "$BIN" && go build -o "$BIN" ./tools/...`)
+	// This repository's files as they are now, committed.
+	do(root, `mkdir "$BASE/repository"
+		git ls-files -z --cached --others --exclude-standard |
+			while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+			tar -c --null -T - | tar -x -C "$BASE/repository"`)
+	do(s.repository, `git init -q && git add -A . && git commit -q -m "as it is now"`)
+	archive, err := txtar.ParseFile("testdata/workspace.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := txtar.Write(archive, s.workspace); err != nil {
+		t.Fatal(err)
+	}
+	do(s.workspace, `git init -q && git add -A . && git commit -q -m "a workspace"
+		same run --ci all
+		cachekey key --json > after.json`)
+	return s
+}
+
+// directory gives a page a copy of its own.
+func (s *stage) directory(t *testing.T, p page) string {
+	from := s.repository
+	if isReference(p.path) {
+		from = s.workspace
+	}
+	dir := filepath.Join(t.TempDir(), filepath.Base(from))
+	if out, err := exec.Command("cp", "-R", from, dir).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// environment is that of a person without any configuration: the two programs
+// on PATH, an empty home but for Go's caches, nothing of CI.
+func environment(t *testing.T, base string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return regexp.MustCompile(`^(GIT_|NIX_|XDG_|GITHUB_|LC_|LANG|CI|CACHEKEY|SAME|PATH=|HOME=)`).MatchString(v)
+	})
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS"} {
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		env = append(env, name+"="+strings.TrimSpace(string(out)))
+	}
+	bin, home := filepath.Join(base, "bin"), filepath.Join(base, "home")
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return append(env,
+		"BASE="+base, "BIN="+bin, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+home,
+		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=user.name", "GIT_CONFIG_VALUE_0=Someone",
+		"GIT_CONFIG_KEY_1=user.email", "GIT_CONFIG_VALUE_1=someone@example.org",
+		"GITHUB_OUTPUT="+filepath.Join(base, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(base, "summary"),
+		// No page has a command that needs a Nix to compare with: ./test is not to fetch one.
+		"CACHEKEY_TEST_NIX=none", "CACHEKEY_TEST_NIX_OLDEST=none")
+}

@@ -1,0 +1,153 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A program is its commands and their flags, as its page of docs/ lists them:
+// that page is fresh, says a test of the program's.
+type program struct {
+	commands map[string]map[string]bool
+	first    string // the command that runs where none is named
+}
+
+var (
+	commandLine = regexp.MustCompile(`^  (\S+) {2,}\S`)
+	flagLine    = regexp.MustCompile(`^  (-\w|  )(?:,|  ?) *--([a-z-]+)`)
+	defaultLine = regexp.MustCompile(`^Without a command it is "(\S+)"\.$`)
+)
+
+func programs(t *testing.T) map[string]program {
+	t.Helper()
+	all := map[string]program{}
+	for _, p := range pages(t) {
+		if !isReference(p.path) {
+			continue
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(p.path, "docs/"), ".md")
+		program := program{commands: map[string]map[string]bool{"": {"--version": true, "--help": true}}}
+		for n, b := range p.blocks {
+			var flags map[string]bool
+			for _, line := range b.lines {
+				if m := commandLine.FindStringSubmatch(line); n == 0 && m != nil {
+					program.commands[m[1]] = map[string]bool{"--markdown": m[1] == "help"}
+				} else if m := defaultLine.FindStringSubmatch(line); m != nil {
+					program.first = m[1]
+				} else if command, ok := strings.CutPrefix(line, name+" "); ok && flags == nil && n > 0 {
+					command, _, _ = strings.Cut(command, ":")
+					flags = program.commands[command]
+				} else if m := flagLine.FindStringSubmatch(line); m != nil {
+					flags[m[1]], flags["--"+m[2]] = true, true
+				}
+			}
+		}
+		all[name] = program
+	}
+	return all
+}
+
+// TestNames: a command of ours that prose names exists, and so do its flags.
+func TestNames(t *testing.T) {
+	programs, seen := programs(t), 0
+	flags := map[string]bool{}
+	for _, p := range programs {
+		for _, of := range p.commands {
+			for flag := range of {
+				flags[flag] = true
+			}
+		}
+	}
+	for _, p := range pages(t) {
+		if isReference(p.path) {
+			continue
+		}
+		for _, span := range p.spans() {
+			words := strings.Fields(span)
+			program, ok := programs[words[0]]
+			switch {
+			case ok && len(words) > 1 && words[1] != "v1": // a context string of the key's
+				seen++
+				if wrong := program.check(words[1:]); wrong != "" {
+					t.Errorf("%s: `%s`: there is no %s", p.path, span, wrong)
+				}
+			case flag.MatchString(words[0]) && p.path != "docs/benchmarks.md": // these are its own programs'
+				seen++
+				if name, _, _ := strings.Cut(words[0], "="); !flags[name] {
+					t.Errorf("%s: no command has the flag %s", p.path, name)
+				}
+			}
+		}
+	}
+	if seen < 30 {
+		t.Errorf("saw only %d names", seen)
+	}
+}
+
+var flag = regexp.MustCompile(`^--?[a-z]`)
+
+// check gives the first of the words, up to the end of the command, that is no
+// command or flag.
+func (p program) check(words []string) string {
+	command := p.first
+	if !strings.HasPrefix(words[0], "-") {
+		command, words = words[0], words[1:]
+	}
+	flags := p.commands[command]
+	if flags == nil {
+		return command
+	}
+	for _, word := range words {
+		if strings.ContainsAny(word, "|;&<>") {
+			break
+		}
+		if name, _, _ := strings.Cut(word, "="); flag.MatchString(name) && !flags[name] {
+			return name
+		}
+	}
+	return ""
+}
+
+var (
+	ownPath = regexp.MustCompile(`^(\.ci|\.github|action|bench|checks|docs|internal|nix|save|templates|tools)/[\w./-]*$`)
+	mapLine = regexp.MustCompile(`^(\S+)(?:, (\S+))?(?:, (\S+))? {2,}\S`)
+)
+
+// TestPaths: a file of this repository that prose names is there, and
+// CONTRIBUTING.md's map of the house has all its rooms.
+func TestPaths(t *testing.T) {
+	exists := func(page, path string) {
+		t.Helper()
+		if _, err := os.Stat(filepath.Join(root, path)); err != nil {
+			t.Errorf("%s: %v", page, err)
+		}
+	}
+	mapped := map[string]bool{}
+	for _, p := range pages(t) {
+		for _, span := range p.spans() {
+			if ownPath.MatchString(span) {
+				exists(p.path, span)
+			}
+		}
+		if p.path == "CONTRIBUTING.md" {
+			for _, line := range p.blocks[0].lines {
+				for _, path := range mapLine.FindStringSubmatch(line)[1:] {
+					mapped[path] = true
+					exists(p.path, path)
+				}
+			}
+		}
+	}
+	rooms, err := filepath.Glob(filepath.Join(root, "internal/*/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, room := range rooms {
+		if path := "internal/" + filepath.Base(room) + "/"; !mapped[path] {
+			t.Errorf("CONTRIBUTING.md's map has no %s", path)
+		}
+	}
+}
