@@ -58,7 +58,10 @@ type binding struct {
 	value []token
 }
 
-var errNotASet = errors.New("not an attribute set")
+var (
+	errNotASet  = errors.New("not an attribute set")
+	errComputed = errors.New("a name in it is computed")
+)
 
 // bindings reads the bindings of a literal attribute set.
 func bindings(tokens []token) ([]binding, error) {
@@ -79,13 +82,20 @@ func bindings(tokens []token) ([]binding, error) {
 		if end < 0 {
 			return nil, errNotASet
 		}
-		all = append(all, newBindings(tokens[:end])...)
+		some, err := newBindings(tokens[:end])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
 		tokens = tokens[end+1:]
 	}
 	return all, nil
 }
 
-func newBindings(tokens []token) []binding {
+// newBindings reads one binding, or the several that an inherit is. What Nix
+// would have to evaluate to know a name is an error: the name of the flake's own
+// attributes may be an expression, and __overrides adds attributes to a rec.
+func newBindings(tokens []token) ([]binding, error) {
 	if len(tokens) > 0 && tokens[0].is("inherit") {
 		var all []binding
 		depth := 0
@@ -95,19 +105,21 @@ func newBindings(tokens []token) []binding {
 				all = append(all, binding{path: []string{t.text}})
 			}
 		}
-		return all
+		return all, nil
 	}
 	var b binding
 	for i, t := range tokens {
-		if t.is("=") {
+		switch {
+		case t.is("="):
 			b.value = tokens[i+1:]
-			break
-		}
-		if t.kind == name || t.kind == quoted {
+			return []binding{b}, nil
+		case t.kind != other && t.text != "__overrides":
 			b.path = append(b.path, t.text)
+		case !t.is("."):
+			return nil, errComputed
 		}
 	}
-	return []binding{b}
+	return nil, errNotASet
 }
 
 // endOfBinding finds the semicolon that ends the first binding. Others end the

@@ -38,7 +38,9 @@ func TestSelfInput(t *testing.T) {
 }
 
 func TestSelfInputUnsure(t *testing.T) {
-	for _, text := range []string{``, `{`, `{ a = "`, `{ a = ''`, `{ a = "${`, `/* {}`, `let a = 1; in { }`, `{ inputs = import ./inputs.nix; }`} {
+	for _, text := range []string{``, `{`, `{ a = "`, `{ a = ''`, `{ a = "${`, `/* {}`, `let a = 1; in { }`, `{ inputs = import ./inputs.nix; }`,
+		`{ ${"in" + "puts"}.self.lfs = true; }`, `{ "in${"puts"}".self.lfs = true; }`, `{ inputs.${a}.lfs = true; }`, `{ inputs.self.${a} = true; }`,
+		`rec { __overrides = { inputs.self.lfs = true; }; }`, `{ inputs = rec { __overrides.self.lfs = true; }; }`} {
 		if _, _, err := selfInput([]byte(text)); err == nil {
 			t.Errorf("%q: no error", text)
 		}
