@@ -9,6 +9,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/sys/unix"
 )
 
 // TestBounds: what is built to be large is refused, and does not get large first.
@@ -104,5 +105,16 @@ func TestWalkIsBounded(t *testing.T) {
 		if (err == nil) != want {
 			t.Errorf("with %d directories left: %v", left, err)
 		}
+	}
+}
+
+// TestFifo: whoever reads a fifo waits for a writer, so no manifest is one.
+func TestFifo(t *testing.T) {
+	root := unpack(t, txtar.Parse([]byte("-- same.work.yaml --\nversion: \"1\"\nprojects: [a]\n-- a/x --\n")))
+	if err := unix.Mkfifo(filepath.Join(root, "a", TaskFile), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(root); err == nil || !strings.Contains(err.Error(), "a/same.yaml:1: not a regular file") {
+		t.Errorf("said: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+	"golang.org/x/sys/unix"
 
 	"cachekey/internal/cli"
 )
@@ -34,18 +35,23 @@ func readYAML(path, file string, m *mistakes) (*document, *yaml.Node) {
 	d := &document{file: file, mistakes: m, left: maxRead}
 	data, err := readBounded(path)
 	if err != nil {
-		m.add(Position{File: file, Line: 1, Column: 1}, "", "%v", err)
+		m.add(Position{File: file, Line: 1, Column: 1}, cli.Hint(err), "%v", err)
 		return nil, nil
 	}
 	return d, d.parse(data)
 }
 
 func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a fifo would wait for a writer
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, cli.WithHint(errors.New("not a regular file"), "a manifest is a file, or a link to one")
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = fmt.Errorf("larger than 1 MiB, which no manifest is")
