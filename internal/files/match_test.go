@@ -101,6 +101,7 @@ func TestMatch(t *testing.T) {
 		{name: "nothing", patterns: "src/*.rs nowhere/x a.go/x", empty: "a.go/x nowhere/x src/*.rs"},
 		{name: "an empty directory", patterns: "src/empty", empty: "src/empty"},
 		{name: "escaped", patterns: `we\[ird/f`, want: "we[ird/f"},
+		{name: "escaped names are spelled out", patterns: `we\[ird/f`, targets: "we[ird", want: "we[ird/f"},
 		{name: "own targets are not inputs", patterns: "**", targets: "dist src src2", want: ".hidden a.go b.txt link we[ird/f"},
 		{name: "unless named", patterns: "dist/x.go", targets: "dist", want: "dist/x.go"},
 		{name: "or below what is named", patterns: "src", targets: "src/sub", want: "src/.env src/a.go src/b.txt src/dangling src/out"},

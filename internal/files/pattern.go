@@ -83,10 +83,9 @@ func compile(text string) (pattern, error) {
 			return p, fmt.Errorf("%q does not stay in the workspace", text)
 		case name == "**":
 			q.kind = anyDepth
-		case strings.ContainsAny(name, `*?[{\`):
-			q.kind = wildcard
-			if !doublestar.ValidatePattern(name) {
-				return p, fmt.Errorf("%q has a {…,…} that spans directories: write one pattern for each", text)
+		default:
+			if q.text, q.kind = unescape(name); !doublestar.ValidatePattern(name) {
+				return p, fmt.Errorf("%q has braces that span directories", text)
 			}
 		}
 		if wild = wild || q.kind != literal; !wild {
@@ -95,6 +94,22 @@ func compile(text string) (pattern, error) {
 		p.parts = append(p.parts, q)
 	}
 	return p, nil
+}
+
+// unescape gives the one name that a pattern of a name stands for, or, if there
+// may be more, the pattern.
+func unescape(name string) (string, partKind) {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case strings.IndexByte("*?[{", c) >= 0:
+			return name, wildcard
+		case c == '\\' && i+1 < len(name):
+			i++
+		}
+		b.WriteByte(name[i])
+	}
+	return b.String(), literal
 }
 
 // start gives the states at the workspace root.

@@ -46,6 +46,8 @@ func (d *document) rebase(root, base string, p item, noun, of string) (string, b
 
 func leaves(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
 
+// inputs gives the patterns of items relative to the workspace root, sorted.
+// base is a directory as it is called, which is no pattern: apps/[id].
 func (d *document) inputs(root, base string, items []item, of string) []string {
 	var all []string
 	for _, it := range items {
@@ -53,19 +55,41 @@ func (d *document) inputs(root, base string, items []item, of string) []string {
 			d.mistake(it.node, "name what the task reads instead", "input %q%s: there are no exclusions", it.text, of)
 			continue
 		}
-		p, ok := d.rebase(root, base, it, "input", of)
-		if !ok {
+		if _, ok := d.rebase(root, base, it, "input", of); !ok {
 			continue
 		}
+		p := path.Join(literally(base), it.text)
 		if !doublestar.ValidatePattern(p) {
 			d.mistake(it.node, `close what is open: [a-z], {a,b}; a \ before a character takes it literally`,
 				"input %q%s is not a pattern", it.text, of)
+			continue
+		}
+		if !d.checkNames(it, p, of) {
 			continue
 		}
 		all = append(all, p)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// literally gives the pattern that matches the path p and nothing else.
+func literally(p string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`).Replace(p)
+}
+
+// checkNames looks at the names in a valid pattern, which are matched one by one.
+func (d *document) checkNames(it item, pattern, of string) bool {
+	for name := range strings.SplitSeq(pattern, "/") {
+		if !doublestar.ValidatePattern(name) {
+			d.mistake(it.node, "write one pattern for each", "input %q%s has braces that span directories", it.text, of)
+			return false
+		}
+		if name != "**" && strings.Contains(name, "**") {
+			d.warn(d.at(it.node), "input %q%s: ** beside other characters is no more than *; any depth is **/ before a name", it.text, of)
+		}
+	}
+	return true
 }
 
 func (d *document) targets(root, base string, items []item, of string) []target {
