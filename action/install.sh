@@ -44,7 +44,7 @@ fetch() {
 # Whether there is a release to take at all.
 released() {
 	[ -n "$INPUT_VERSION$INPUT_DIGEST" ] ||
-		curl --fail --silent --location --max-time 20 --output "$bin/SHA256SUMS" "$INPUT_RELEASES/$version/SHA256SUMS"
+		curl --fail --silent --location --retry 3 --max-time 20 --output /dev/null "$INPUT_RELEASES/$version/SHA256SUMS"
 }
 
 from_release() {

@@ -7,6 +7,10 @@
 set -euo pipefail
 
 read -r -a tasks <<<"${INPUT_TASKS//$'\n'/ }"
+if [ ${#tasks[@]} = 0 ]; then
+	echo "::error title=cachekey::\`tasks\` names no task: \`all\` runs every one" >&2
+	exit 1
+fi
 same=(same)
 if [ "$INPUT_DEVELOP" = true ]; then
 	same=(nix --extra-experimental-features "nix-command flakes" develop "$PWD/$INPUT_DIRECTORY" --command same)

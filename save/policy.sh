@@ -14,6 +14,12 @@ decide() {
 	exit 0
 }
 
+# wrong WHAT: the workflow passes on what it should not.
+wrong() {
+	echo "::error title=cachekey::$1: take it from the restoring step's outputs" >&2
+	exit 1
+}
+
 [ "$JOB_STATUS" = success ] || decide false "the job is not a success"
 
 # Who may: an entry that others will restore comes from this repository's own commits.
@@ -29,7 +35,7 @@ esac
 
 # Whether it is worth it. The runner removes the seal before its first write, so
 # a seal that is still there says that no task ran.
-seal=$(grep -E '(^|/)\.same/seal\.json$' <<<"$PATHS")
+seal=$(grep -E '(^|/)\.same/seal\.json$' <<<"$PATHS") || wrong "paths is \"${PATHS//$'\n'/ }\", without a seal"
 case $HIT_KIND in
 exact) decide false "the key has its entry" ;;
 none) decide true "nothing was restored" ;;
@@ -37,8 +43,5 @@ partial)
 	[ ! -e "$seal" ] || decide false "no task ran, so the entry that was restored is as good"
 	decide true "a task ran"
 	;;
-*)
-	echo "::error title=cachekey::hit-kind is \"$HIT_KIND\", not exact, partial or none: take it from the restoring step"
-	exit 1
-	;;
+*) wrong "hit-kind is \"$HIT_KIND\", not exact, partial or none" ;;
 esac

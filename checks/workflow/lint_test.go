@@ -72,6 +72,7 @@ type document struct {
 type job struct {
 	Timeout     any `yaml:"timeout-minutes"`
 	Permissions any
+	Env         map[string]string
 	Uses        string
 	Steps       []step
 }
@@ -136,6 +137,11 @@ func TestWorkflowsAskForLittle(t *testing.T) {
 		for name, j := range d.Jobs {
 			if j.Uses == "" && j.Timeout == nil {
 				t.Errorf("%s: job %s has no timeout-minutes", file, name)
+			}
+			for variable, value := range j.Env {
+				if strings.Contains(value, "secrets.") {
+					t.Errorf("%s: job %s shows a secret in %s to every step, tasks too", file, name, variable)
+				}
 			}
 			for _, s := range j.Steps {
 				if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != false {

@@ -45,6 +45,8 @@ func TestSavePolicy(t *testing.T) {
 		{"workflow_run", []map[string]string{{"GITHUB_EVENT_NAME": "workflow_run"}}, false, "false"},
 		{"a schedule", []map[string]string{{"GITHUB_EVENT_NAME": "schedule"}}, false, "false"},
 		{"no hit-kind", []map[string]string{{"HIT_KIND": ""}}, false, "error"},
+		{"no seal among the paths", []map[string]string{{"PATHS": ".same/store\n.same/cache"}}, false, "error"},
+		{"a red job that has restored nothing", []map[string]string{{"JOB_STATUS": "failure", "HIT_KIND": "", "PATHS": ""}}, false, "false"},
 		{"a workspace below the checkout", []map[string]string{
 			{"HIT_KIND": "partial", "PATHS": "web/.same/store\nweb/.same/cache\nweb/.same/seal.json"},
 		}, true, "true"}, // the seal that is there is another workspace's
@@ -72,6 +74,9 @@ func TestSavePolicy(t *testing.T) {
 			got := strings.TrimPrefix(strings.TrimSpace(string(text)), "save=")
 			if err != nil {
 				got = "error"
+				if !strings.Contains(string(said), "::error title=cachekey::") {
+					t.Errorf("it fails without a word that GitHub shows: %q", said)
+				}
 			}
 			if got != c.want || len(said) == 0 {
 				t.Errorf("save=%s, want %s; it says %q", got, c.want, said)

@@ -71,3 +71,12 @@ func TestInputsBecomeFlags(t *testing.T) {
 		})
 	}
 }
+
+// No task is no reason to run none and be green.
+func TestRunNeedsATask(t *testing.T) {
+	cmd := exec.Command("bash", filepath.Join(root, "action/run.sh"))
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "INPUT_TASKS= \n", "INPUT_DEVELOP=false", "INPUT_DIRECTORY=.", "RUNNER_TEMP=" + t.TempDir()}
+	if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), "::error title=cachekey::`tasks` names no task") {
+		t.Errorf("it ends with %v and says %q", err, said)
+	}
+}
