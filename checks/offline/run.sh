@@ -1,24 +1,15 @@
 #!/usr/bin/env bash
 # run.sh [STEP…]: the flake as its users have it, by real Nix without a network but
 # for package mirrors: over a stand-in for nixpkgs, from an empty store, sandboxed.
-# `run.sh help` lists the steps; each needs those before it, or an earlier run's WORK.
-#
-# WORK=DIR keeps store, Nix and stand-in for the next run.
+# `run.sh help` lists the steps. WORK=DIR keeps what the first makes for the next run.
 # shellcheck disable=SC2016 # the shells of devShells expand these
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$repository"
 # shellcheck source=.ci/steps.sh
 . .ci/steps.sh
-offline=$repository/checks/offline
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/cachekey
-if [ -n "${WORK-}" ]; then
-	mkdir -p "$WORK"
-	work=$(cd "$WORK" && pwd)
-else
-	work=$(mktemp -d)
-	trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
-fi
+# shellcheck source=checks/offline/work.sh
+. checks/offline/work.sh
 
 fail() {
 	echo "run: error: $*" >&2
@@ -30,10 +21,6 @@ says() {
 	local word
 	for word in "${@:2}"; do grep -qF -- "$word" "$1" || fail "no \"$word\" in $(cat "$1")"; done
 }
-
-# The Nix in use, as .ci/steps.sh's steps run in subshells: current, or oldest.
-nix=current
-in_nix() { "$offline/with-nix.sh" "$cache/nix-$nix" "$work/store" "$@"; }
 
 # flake VERB… [-- ARG… | -c ARG…]: nix over this checkout, or over $dir, with the inputs
 # that are to be had here.
@@ -228,4 +215,8 @@ step direnv "direnv enters the devShell once" direnv_enters
 step wrong-values "a wrong value is an error that names option and cure" wrong_values
 step template "nix flake init, and what it makes works" template
 step oldest "nix flake check on the oldest Nix" oldest
+case ${1-} in
+'' | -h | --help | help) ;;
+*) [ -e "$work/nixpkgs/tools.json" ] || set -- stand-in "$@" ;;
+esac
 run_steps "$@"
