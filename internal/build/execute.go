@@ -23,6 +23,11 @@ const defaultGrace = 10 * time.Second
 // task's process group, might still write.
 const lingering = time.Second
 
+// lockFD is the descriptor by which a task has the lock of runs open. Should same
+// be killed, what it leaves running keeps the next run waiting, rather than
+// write on beside it. Shells have no names for so high a number.
+const lockFD = 10
+
 // execute runs t's command with a process group of its own and no input, and
 // copies what it says to out. When ctx is done the whole group is asked to end,
 // and in the end made to.
@@ -43,6 +48,7 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	cmd := &exec.Cmd{
 		Path: program, Args: t.Command, Dir: dir, Env: env,
 		Stdout: write, Stderr: write, // one pipe, so that both stay in order
+		ExtraFiles:  []*os.File{lockFD - 3: r.held},
 		SysProcAttr: processGroup(),
 	}
 	err = cmd.Start()
@@ -86,8 +92,8 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 
 var errInterrupted = errors.New("interrupted")
 
-// endGroup waits until the command has ended, and ends its group if ctx is done
-// before.
+// endGroup waits until the command has ended. If ctx is done before, it ends the
+// command's group: those that the command has started may take their time too.
 func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.Duration) {
 	select {
 	case <-ended:
@@ -98,12 +104,33 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.
 	again := make(chan os.Signal, 1) // whoever interrupts once more does not want to wait
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(again)
+	enough := time.After(grace)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !groupEnded(group, ended) {
+		select {
+		case <-again:
+		case <-enough:
+		case <-look.C:
+			continue
+		}
+		_ = syscall.Kill(-group, syscall.SIGKILL)
+		<-ended
+		return
+	}
+}
+
+// groupEnded says whether the command and all that it started in its group have
+// ended. As a container's first process same is the one to bury the latter.
+func groupEnded(group int, ended <-chan struct{}) bool {
 	select {
 	case <-ended:
-		return
-	case <-again:
-	case <-time.After(grace):
+	default:
+		return false
 	}
-	_ = syscall.Kill(-group, syscall.SIGKILL)
-	<-ended
+	for {
+		if pid, err := syscall.Wait4(-group, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
+			return errors.Is(syscall.Kill(-group, 0), syscall.ESRCH)
+		}
+	}
 }

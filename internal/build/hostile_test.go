@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"cachekey/internal/digest"
 	"cachekey/internal/manifest"
+	"cachekey/internal/safedir"
 	"cachekey/internal/samedir"
 )
 
@@ -82,6 +84,76 @@ func TestForgedBuildInfo(t *testing.T) {
 				t.Error("something was written behind the link")
 			}
 		})
+	}
+}
+
+// However often a directory becomes a link while outputs come back, nothing is
+// written to or removed from where it leads.
+func TestDirectorySwappedForALink(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "1"), []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"version": "1", "tasks": {"t": {"target": ["out"], "cmd": ["sh", "-c", "test ! -e ran || exit 1; touch ran; mkdir -p out/d; for i in $(seq 500); do echo $i >out/d/$i; done"]}}}`
+	if err := os.WriteFile(filepath.Join(root, "same.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func() {
+		ws, err := manifest.Load(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: func(string, ...any) {}}
+		_, _ = r.Run(context.Background(), ws.Tasks) // it may fail; that is not the question
+	}
+	run()
+	dir, kept := filepath.Join(root, "out/d"), filepath.Join(root, "out/e")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if os.Rename(dir, kept) == nil {
+				_ = os.Symlink(outside, dir)
+			}
+			if os.Remove(dir) == nil {
+				_ = os.Rename(kept, dir)
+			}
+		}
+	}()
+	for range 5 {
+		_ = os.RemoveAll(dir)
+		run()
+	}
+	close(stop)
+	<-stopped
+	there, err := os.ReadDir(outside)
+	if err != nil || len(there) != 1 || there[0].Name() != "1" {
+		t.Errorf("there is now %v: %v", there, err)
+	}
+	if data, err := os.ReadFile(filepath.Join(outside, "1")); err != nil || string(data) != "precious" {
+		t.Errorf("what was there is now %q: %v", data, err)
+	}
+}
+
+// An output that somebody replaces when it has been looked at holds nobody up.
+func TestKeepAPipe(t *testing.T) {
+	root := t.TempDir()
+	dir, err := safedir.OpenRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	r := &Runner{dir: samedir.Open(root), root: dir}
+	if err := syscall.Mkfifo(filepath.Join(root, "out"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.keep(samedir.Output{Path: "out", Type: samedir.TypeFile, Digest: digest.Of(nil)}); err == nil || !strings.Contains(err.Error(), "named pipe") {
+		t.Errorf("got %v", err)
 	}
 }
 

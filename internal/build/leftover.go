@@ -49,7 +49,7 @@ func (r *Runner) sweep(ctx context.Context, t *manifest.Task, in *inputs) {
 			return
 		}
 		left = same(have, left)
-		_ = r.dispose(t, in, left, left) // puts nothing aside: all of it is known
+		_, _ = r.dispose(in, left, left) // puts nothing aside: all of it is known; what stays is met again
 	}
 	_ = r.dir.Remove(leftoverPath(t)) // if it can't be, it is read once more in vain
 }

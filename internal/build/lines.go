@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/samedir"
 )
 
 // Lines reports a run as plain lines. All that is said of a task, and all that
@@ -37,13 +38,16 @@ func (l *Lines) say(task, format string, args ...any) {
 	fmt.Fprintf(l.To, "[%s] %s\n", task, fmt.Sprintf(format, args...))
 }
 
-// Waiting says that another run has to end first.
-func (l *Lines) Waiting(pid int) {
+// Waiting says that another run, or what it has left, has to end first.
+func (l *Lines) Waiting(pid int, killed bool) {
 	l.Mu.Lock()
 	defer l.Mu.Unlock()
-	if pid > 0 {
+	switch {
+	case killed:
+		fmt.Fprintf(l.To, "Waiting for what a killed same run (process %d) has left running in this workspace; fuser %s names it...\n", pid, samedir.RunLock)
+	case pid > 0:
 		fmt.Fprintf(l.To, "Waiting for another same run in this workspace (process %d)...\n", pid)
-	} else {
+	default:
 		fmt.Fprintln(l.To, "Waiting for another same run in this workspace...")
 	}
 }
@@ -72,7 +76,11 @@ func (l *Lines) Completed(task string, took time.Duration) {
 
 // Failed says that a task has not, and why.
 func (l *Lines) Failed(task string, took time.Duration, err error) {
-	l.end(task, "Failed after "+cli.Seconds(took)+": "+strings.ReplaceAll(err.Error(), "\n", "\n["+task+"] "), err)
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") { // an error may be several; a name in it forges no line
+		lines = append(lines, cli.OneLine(line))
+	}
+	l.end(task, "Failed after "+cli.Seconds(took)+": "+strings.Join(lines, "\n["+task+"] "), err)
 }
 
 func (l *Lines) end(task, text string, err error) {
@@ -88,7 +96,7 @@ func (l *Lines) end(task, text string, err error) {
 	}
 	l.say(task, "%s", l.paint(text, err))
 	if err != nil && cli.Hint(err) != "" {
-		l.say(task, "hint: %s", cli.Hint(err))
+		l.say(task, "hint: %s", cli.OneLine(cli.Hint(err)))
 	}
 	if h != nil {
 		fmt.Fprintln(l.To, "::endgroup::")

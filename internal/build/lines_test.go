@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cachekey/internal/cli"
 )
 
 // Whatever a task prints, in whatever pieces, each line of it has the task's
@@ -76,4 +78,18 @@ func TestGate(t *testing.T) {
 	}
 	g.leave()
 	<-g.enter(1)
+}
+
+// A name in an error begins no line, neither here nor where GitHub's runner or a
+// terminal breaks lines.
+func TestFailedForgesNothing(t *testing.T) {
+	var out strings.Builder
+	l := &Lines{To: &out}
+	evil := "out/x\r[other] Skipped (Cached)\n[third] Skipped (Cached)\x1b[2K\u009b2K##[error]"
+	l.Failed("t", 0, cli.WithHint(errors.New(evil), "remove %s", evil))
+	for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
+		if !strings.HasPrefix(line, "[t] ") || strings.ContainsAny(line, "\r\x1b\u009b") || strings.Contains(line, "##[") {
+			t.Errorf("%q", line)
+		}
+	}
 }

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"cachekey/internal/cli"
@@ -17,71 +14,38 @@ import (
 )
 
 // lock makes this the one run of its workspace, and waits while there is
-// another. The lock ends with the process, however that ends. In a .same that
-// can't be written there is nothing to guard and no lock.
+// another, or something that a killed one has left running: that would write to
+// the same targets. In a .same that can't be written there is nothing to guard
+// and no lock.
 func (r *Runner) lock(ctx context.Context) (unlock func(), err error) {
-	f, err := r.openLock()
-	if err != nil {
-		r.cannotRemember(err)
-		return func() {}, nil
-	}
 	for told := false; ; {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			r.warnf("%s can't be locked: %v; do not run same twice at once here", samedir.RunLock, err)
+		lock, err := r.dir.TryLock()
+		var locked *samedir.LockedError
+		switch {
+		case err == nil:
+			r.held = lock.File()
+			return lock.Unlock, nil
+		case errors.Is(err, samedir.ErrNoLocks):
+			r.warnf("%v; do not run same twice at once here", err)
+			return func() {}, nil
+		case !errors.As(err, &locked):
+			r.cannotRemember(err)
 			return func() {}, nil
 		}
 		if !told {
 			told = true
-			holder := readPID(f)
-			if isAncestor(holder) {
-				f.Close()
-				return nil, cli.WithHint(fmt.Errorf("same was started by a task that same (process %d) is running in this workspace, which would wait for itself", holder),
+			if isAncestor(locked.Holder) {
+				return nil, cli.WithHint(fmt.Errorf("same was started by a task that same (process %d) is running in this workspace, which would wait for itself", locked.Holder),
 					"name the other task under dependsOn")
 			}
-			r.Report.Waiting(holder)
+			r.Report.Waiting(locked.Holder, locked.Killed())
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
 			return nil, errInterrupted
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	_ = f.Truncate(0) // the number is only for people, and for isAncestor
-	_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return func() { f.Close() }, nil
-}
-
-func (r *Runner) openLock() (*os.File, error) {
-	name := r.dir.Path(samedir.RunLock)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
-}
-
-// tryLock is lock for who would rather go without than wait.
-func (r *Runner) tryLock() (unlock func(), err error) {
-	f, err := r.openLock()
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return func() { f.Close() }, nil
-}
-
-func readPID(f *os.File) int {
-	data, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
-	return pid
 }
 
 // isAncestor says whether process pid is above this one. Where there is no /proc

@@ -67,12 +67,12 @@ func (r *Runner) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error
 	r.dir = samedir.Open(r.Workspace.Root)
 	// What is hashed here the next run need not hash again; but a plan neither
 	// waits for a run that is under way nor writes beside it.
-	unlock, err := r.tryLock()
+	lock, err := r.dir.TryLock()
 	if err != nil {
 		r.unsaved.Do(func() {})
 		r.readOnly = true
 	} else {
-		defer unlock()
+		defer lock.Unlock()
 	}
 	if err := r.open(); err != nil {
 		return nil, err

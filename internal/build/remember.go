@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"cachekey/internal/manifest"
+	"cachekey/internal/safedir"
 	"cachekey/internal/samedir"
 )
 
@@ -65,16 +65,18 @@ func (r *Runner) keep(o samedir.Output) error {
 	if r.dir.HasBlob(o.Digest, o.Size) {
 		return nil
 	}
-	f, err := os.Open(r.dir.Path(o.Path))
-	if err != nil {
+	return r.at(o.Path, func(dir *safedir.Dir, name string) error {
+		f, err := dir.OpenFile(name)
+		if err != nil {
+			return fmt.Errorf("it is not what it was: %v", err) // not %w: .same can be written
+		}
+		defer f.Close()
+		err = r.dir.PutBlob(f, o.Digest, o.Size)
+		if errors.Is(err, samedir.ErrBadBlob) {
+			return errors.New("it is still being written")
+		}
 		return err
-	}
-	defer f.Close()
-	err = r.dir.PutBlob(f, o.Digest, o.Size)
-	if errors.Is(err, samedir.ErrBadBlob) {
-		return errors.New("it is still being written")
-	}
-	return err
+	})
 }
 
 // changed gives an input that is no longer what it was when t started, or "".

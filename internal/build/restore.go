@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"cachekey/internal/manifest"
+	"cachekey/internal/safedir"
 	"cachekey/internal/samedir"
 )
 
@@ -43,17 +44,21 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 			r.files.ChangedPath(o.Path)
 		}
 	}()
-	gone := r.replaced(have, diff)
+	wrong := byPath(diff.wrong)
 	r.writable(info.Outputs)
-	r.settle(t, r.dispose(t, in, gone, info.Outputs), info.Outputs)
+	aside, err := r.dispose(in, replaced(have, diff, wrong), info.Outputs)
+	r.settle(t, aside, info.Outputs)
+	if err != nil {
+		return err
+	}
 	for i, o := range diff.wrong {
 		if err := r.place(staged[i], o); err != nil {
 			return fmt.Errorf("restoring %s: %w", o.Path, err)
 		}
 	}
 	for _, o := range slices.Backward(info.Outputs) { // a directory may become read-only
-		if o.Type == samedir.TypeDir && (o.Mode&0o300 != 0o300 || slices.Contains(diff.wrong, o)) {
-			if err := os.Chmod(r.dir.Path(o.Path), o.Mode.Perm()); err != nil {
+		if _, touched := wrong[o.Path]; o.Type == samedir.TypeDir && (touched || o.Mode&0o300 != 0o300) {
+			if err := r.at(o.Path, func(dir *safedir.Dir, name string) error { return dir.Chmod(name, o.Mode.Perm()) }); err != nil {
 				return err
 			}
 		}
@@ -105,86 +110,77 @@ func (r *Runner) stageLink(o samedir.Output) (string, error) {
 	return f.Name(), os.Symlink(o.Link, f.Name())
 }
 
-// place puts a staged output where it belongs, or makes a directory there.
-func (r *Runner) place(staged string, o samedir.Output) error {
-	if err := r.makeParents(path.Dir(o.Path)); err != nil {
+// at has do work on p, by its name in the directory that holds it. That is
+// opened name by name from the workspace root: a link on the way, even one that
+// somebody puts there meanwhile, would take what do does to another place.
+func (r *Runner) at(p string, do func(dir *safedir.Dir, name string) error) error {
+	dir, err := r.root.Reach(path.Dir(p))
+	if err != nil {
 		return err
 	}
-	name := r.dir.Path(o.Path)
-	st, err := os.Lstat(name)
-	if err == nil && st.IsDir() != (o.Type == samedir.TypeDir) {
+	defer dir.Close()
+	return do(dir, path.Base(p))
+}
+
+// place puts a staged output where it belongs, or makes a directory there.
+func (r *Runner) place(staged string, o samedir.Output) error {
+	dir, err := r.root.ReachMaking(path.Dir(o.Path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	name := path.Base(o.Path)
+	st, err := dir.Lstat(name)
+	if err == nil && (st.Kind == safedir.Directory) != (o.Type == samedir.TypeDir) {
 		// Only an empty directory goes: what is in another nobody may know.
-		if err := os.Remove(name); err != nil {
+		if st.Kind == safedir.Directory {
+			err = dir.RemoveEmpty(name)
+		} else {
+			err = dir.RemoveFile(name)
+		}
+		if err != nil {
 			return err
 		}
 		err = fs.ErrNotExist
 	}
 	if o.Type == samedir.TypeDir {
 		if err == nil {
-			return os.Chmod(name, o.Mode.Perm()|0o700)
+			return dir.Chmod(name, o.Mode.Perm()|0o700)
 		}
-		return os.Mkdir(name, o.Mode.Perm()|0o700)
+		return dir.Mkdir(name, o.Mode.Perm()|0o700)
 	}
-	err = os.Rename(staged, name)
+	temp, err := safedir.OpenRoot(filepath.Dir(staged))
+	if err != nil {
+		return err
+	}
+	defer temp.Close()
+	err = temp.Move(filepath.Base(staged), dir, name)
 	if errors.Is(err, syscall.EXDEV) {
-		return r.placeAcross(name, o)
+		return r.placeAcross(dir, name, o)
 	}
 	return err
 }
 
 // placeAcross is for a target on another file system than .same, where nothing
-// can be renamed to.
-func (r *Runner) placeAcross(name string, o samedir.Output) error {
+// can be moved to.
+func (r *Runner) placeAcross(dir *safedir.Dir, name string, o samedir.Output) error {
 	if o.Type == samedir.TypeLink {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := dir.RemoveFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return os.Symlink(o.Link, name)
+		return dir.Symlink(o.Link, name)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".same-restore-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if err := r.dir.GetBlob(f, o.Digest); err != nil {
-		return err
-	}
-	if err := f.Chmod(o.Mode.Perm()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-// makeParents makes the directories above an output, and goes through no link:
-// one that leads out of the workspace would take the output along.
-func (r *Runner) makeParents(dir string) error {
-	if dir == "." {
-		return nil
-	}
-	name := r.dir.Path(dir)
-	st, err := os.Lstat(name)
-	if err == nil && !st.IsDir() {
-		return fmt.Errorf("%s is not a directory", dir)
-	}
-	if err := r.makeParents(path.Dir(dir)); err != nil {
-		return err
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.Mkdir(name, 0o755); errors.Is(err, fs.ErrExist) {
-			return nil
+	return dir.Write(name, safedir.Fleeting, func(f *os.File) error {
+		if err := r.dir.GetBlob(f, o.Digest); err != nil {
+			return err
 		}
-	}
-	return err
+		return f.Chmod(o.Mode.Perm())
+	})
 }
 
 // replaced gives what is there and has to go: what is not among the outputs, or
 // not as it should be.
-func (r *Runner) replaced(have []samedir.Output, diff difference) []samedir.Output {
-	wrong := make(map[string]samedir.Output, len(diff.wrong))
-	for _, o := range diff.wrong {
-		wrong[o.Path] = o
-	}
+func replaced(have []samedir.Output, diff difference, wrong map[string]samedir.Output) []samedir.Output {
 	gone := slices.Clone(diff.extra)
 	for _, o := range have {
 		if w, ok := wrong[o.Path]; ok && (o.Type != w.Type || o.Digest != w.Digest || o.Link != w.Link) {
@@ -193,4 +189,12 @@ func (r *Runner) replaced(have []samedir.Output, diff difference) []samedir.Outp
 	}
 	slices.SortFunc(gone, func(a, b samedir.Output) int { return strings.Compare(a.Path, b.Path) })
 	return gone
+}
+
+func byPath(outputs []samedir.Output) map[string]samedir.Output {
+	m := make(map[string]samedir.Output, len(outputs))
+	for _, o := range outputs {
+		m[o.Path] = o
+	}
+	return m
 }

@@ -133,25 +133,34 @@ func (in *inputs) result(t *manifest.Task, outputs []samedir.Output) digest.Dige
 	return samedir.ResultHash(outputs)
 }
 
+// made is what a run of a task came to.
+type made struct {
+	outputs []samedir.Output
+	aside   []samedir.Output // what was at its targets before, and is not known to be its own
+	stayed  error            // why something of that could not be moved: then nobody can tell the outputs from it
+}
+
 // perform runs t for real.
 func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) result {
 	start := time.Now()
 	out := r.Report.Started(t.Name)
-	outputs, aside, err := r.make(ctx, t, in, out)
-	defer func() { r.settle(t, aside, outputs) }()
+	m, err := r.make(ctx, t, in, out)
+	defer func() { r.settle(t, m.aside, m.outputs) }()
 	took := time.Since(start)
 	if err != nil {
 		r.Report.Failed(t.Name, took, err)
 		return result{err: err}
 	}
-	if !r.remember(ctx, t, in, outputs, took) {
+	if m.stayed != nil {
+		r.warnf("task %q will run again next time: %v", t.Name, m.stayed)
+	} else if !r.remember(ctx, t, in, m.outputs, took) {
 		r.leave(t)
 	}
 	r.Report.Completed(t.Name, took)
-	return result{digest: in.result(t, outputs)}
+	return result{digest: in.result(t, m.outputs)}
 }
 
-func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Output) (outputs, aside []samedir.Output, err error) {
+func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Output) (m made, err error) {
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
@@ -160,21 +169,21 @@ func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Out
 			tools, err = r.Resolver.Environment(ctx, t.Tools, resolution)
 		}
 		if err != nil {
-			return nil, nil, err
+			return m, err
 		}
 	}
-	if aside, err = r.clean(ctx, t, in); err != nil {
-		return nil, aside, err
+	if m.aside, m.stayed, err = r.clean(ctx, t, in); err != nil {
+		return m, err
 	}
 	err = r.execute(ctx, t, r.environment(t, tools), out)
 	r.files.Changed()
 	if err == nil {
-		if outputs, err = r.scan(ctx, t); err != nil {
+		if m.outputs, err = r.scan(ctx, t); err != nil {
 			err = fmt.Errorf("the command succeeded, but %w", err)
 		}
 	}
-	if err != nil {
+	if err != nil && m.stayed == nil {
 		r.leave(t)
 	}
-	return outputs, aside, err
+	return m, err
 }

@@ -17,6 +17,7 @@ import (
 	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
+	"cachekey/internal/safedir"
 	"cachekey/internal/samedir"
 )
 
@@ -47,8 +48,10 @@ type Runner struct {
 	Warnf     func(format string, args ...any)
 
 	dir      *samedir.Dir
+	root     *safedir.Dir // the workspace's
 	files    *files.Index
 	makers   map[string]string // target → the task that makes it
+	held     *os.File          // the lock of runs, which every task has open; nil if there is none
 	aside    string            // where this run puts what is in the way
 	warning  sync.Mutex
 	readOnly bool      // nothing below .same is to be written
@@ -90,7 +93,11 @@ func (r *Runner) open() (err error) {
 		return parts('p', storeEntries(r.Getenv("PATH"), r.Own)...)
 	})
 	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
+	if r.root, err = safedir.OpenRoot(r.Workspace.Root); err != nil {
+		return err
+	}
 	if r.files, err = files.New(r.Workspace.Root, r.dir.Path(samedir.Local)); err != nil {
+		r.root.Close()
 		return err
 	}
 	data, err := r.dir.ReadFile(samedir.StatCache, files.MaxCache)
@@ -112,6 +119,7 @@ func (r *Runner) close() {
 		}
 	}
 	_ = r.files.Close() // it was only read
+	r.root.Close()
 }
 
 // cannotRemember says that err keeps a task's success, or all there is to

@@ -65,7 +65,7 @@ func (o *IO) Warnf(format string, args ...any) {
 // Sayf tells people what was done.
 func (o *IO) Sayf(format string, args ...any) {
 	if !o.Quiet {
-		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, oneLine(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, OneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -75,12 +75,12 @@ func (o *IO) line(kind, colour, text string) {
 		head = colour + head + reset
 	}
 	// One message is one line: a name with a newline in it forges none.
-	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, oneLine(text))
+	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, OneLine(text))
 }
 
-// oneLine escapes the control characters of s, and what GitHub's runner takes
-// for a command wherever it stands in a line: "##[…]".
-func oneLine(s string) string {
+// OneLine makes s fit on one line of a log: it escapes control characters, and
+// what GitHub's runner takes for a command wherever it stands in a line: "##[…]".
+func OneLine(s string) string {
 	s = strings.ReplaceAll(s, "##[", `#\x23[`)
 	if !strings.ContainsFunc(s, isControl) {
 		return s
@@ -96,7 +96,7 @@ func oneLine(s string) string {
 	return b.String()
 }
 
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
 
 // A UsageError says that the command was called wrongly: exit code 2.
 type UsageError struct{ Err error }

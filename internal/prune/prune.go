@@ -109,7 +109,11 @@ func (p *pruning) lock(dir *safedir.Dir) (unlock func(), err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return p.same.TryLock()
+	lock, err := p.same.TryLock()
+	if err != nil {
+		return nil, err
+	}
+	return lock.Unlock, nil
 }
 
 // refer collects what the manifests refer to.

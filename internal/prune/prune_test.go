@@ -277,9 +277,9 @@ func TestNamesOnlySoMany(t *testing.T) {
 
 func TestNotDuringARun(t *testing.T) {
 	w, dir := workspace(t, map[string]string{"a": "alpha"})
-	unlock, err := dir.TryLock()
+	lock, err := dir.TryLock()
 	must(t, err)
-	defer unlock()
+	defer lock.Unlock()
 	if _, err := Run(context.Background(), Options{Workspace: w, MaxSize: 0, Gone: func(Gone) {}}); err == nil || !strings.Contains(err.Error(), "same is running") {
 		t.Errorf("got %v", err)
 	}

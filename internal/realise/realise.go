@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"cachekey/internal/nixenv"
@@ -104,8 +105,11 @@ type realising struct {
 func (r *realising) read(dir *safedir.Dir) error {
 	for _, folder := range []string{samedir.Environments, samedir.OldEnvironments} {
 		rel := strings.TrimPrefix(folder, samedir.Name+"/")
-		at, err := open(dir, rel)
-		if at == nil || err != nil {
+		at, err := dir.Reach(rel)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+			return nil // of what is no directory prune knows what to do with it
+		}
+		if err != nil {
 			return err
 		}
 		for it, err := range at.Sorted() {
@@ -158,25 +162,6 @@ func (r *realising) judge(e *environment, it safedir.Item) {
 			e.bad = "it names a derivation, " + e.paths[i] + ", which would be built"
 		}
 	}
-}
-
-// open opens a directory below dir, through no link; nil if there is none.
-func open(dir *safedir.Dir, rel string) (*safedir.Dir, error) {
-	at := dir.Hold()
-	for name := range strings.SplitSeq(rel, "/") {
-		info, err := at.Lstat(name)
-		if err != nil || info.Kind != safedir.Directory {
-			at.Close()
-			return nil, nil
-		}
-		sub, err := at.OpenDir(name)
-		at.Close()
-		if err != nil {
-			return nil, err
-		}
-		at = sub
-	}
-	return at, nil
 }
 
 // there says whether a store path exists here.

@@ -6,7 +6,6 @@
 package safedir
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -31,6 +30,16 @@ const (
 // symbolic link: the error is then ELOOP or ENOTDIR, as the system has it.
 func Open(path string) (*Dir, error) {
 	fd, err := again(func() (int, error) { return unix.Open(path, openDir, 0) })
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return newDir(fd, path), nil
+}
+
+// OpenRoot opens the directory path, wherever it leads: for a path that comes
+// from who runs us, and not out of a cache.
+func OpenRoot(path string) (*Dir, error) {
+	fd, err := again(func() (int, error) { return unix.Open(path, openDir&^unix.O_NOFOLLOW, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -92,21 +101,21 @@ func (d *Dir) Open(name string) (fd int, info Info, err error) {
 
 // ReadFile reads the regular file name in d, if it has no more than limit bytes.
 func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
-	fd, info, err := d.Open(name)
+	f, err := d.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), d.path+"/"+name)
 	defer f.Close()
-	if info.Kind != File {
-		return nil, d.wrong("read", name, errors.New("it is "+info.Kind.String()))
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	if info.Size > limit {
+	if st.Size() > limit {
 		return nil, d.wrong("read", name, unix.EFBIG)
 	}
-	data := make([]byte, info.Size)
+	data := make([]byte, st.Size())
 	n, err := f.ReadAt(data, 0)
-	if int64(n) == info.Size {
+	if n == len(data) {
 		err = nil
 	}
 	return data[:n], err

@@ -66,13 +66,6 @@ func (d *Dir) Remove(name string) (Removed, error) {
 	return gone, nil
 }
 
-// Clear removes everything in d, as Remove does.
-func (d *Dir) Clear() (Removed, error) {
-	var gone Removed
-	err := d.clear(&gone)
-	return gone, err
-}
-
 func (d *Dir) clear(gone *Removed) error {
 	moved := 0
 	// Removing while listing may make the system skip entries: list until

@@ -123,11 +123,27 @@ func TestNothingLeadsOut(t *testing.T) {
 	if _, _, err := d.Open("file"); err == nil {
 		t.Error("Open followed a link to a file")
 	}
-	if _, err := d.Clear(); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{"link", "link/x", "..", "../x", "/etc", ""} {
+		if _, err := d.Reach(path); err == nil {
+			t.Errorf("Reach(%q) reached it", path)
+		}
+		if _, err := d.ReachMaking(path); err == nil {
+			t.Errorf("ReachMaking(%q) reached it", path)
+		}
+	}
+	if err := d.Chmod("link", 0o700); err == nil {
+		t.Error("Chmod followed a link")
+	}
+	if err := d.Move("link", d, "../moved"); err == nil {
+		t.Error("Move left the directory")
+	}
+	for _, name := range []string{"link", "file"} {
+		if _, err := d.Remove(name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
-		t.Errorf("Clear left %v", left)
+		t.Errorf("Remove left %v", left)
 	}
 	if _, err := os.Stat(filepath.Join(outside, "precious")); err != nil {
 		t.Errorf("what is outside: %v", err)
@@ -216,4 +232,14 @@ func TestOpenSaysWhatItIs(t *testing.T) {
 		t.Errorf("file: %+v, %v", info, err)
 	}
 	unix.Close(fd)
+}
+
+// The file beside the one that is written has room for its name.
+func TestWriteTheLongestName(t *testing.T) {
+	dir := t.TempDir()
+	name := strings.Repeat("n", 255)
+	err := open(t, dir).Write(name, Fleeting, func(f *os.File) error { _, err := f.WriteString("x"); return err })
+	if data, readErr := os.ReadFile(filepath.Join(dir, name)); err != nil || readErr != nil || string(data) != "x" {
+		t.Errorf("%q %v %v", data, err, readErr)
+	}
 }

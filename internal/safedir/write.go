@@ -21,7 +21,7 @@ const (
 // Write has fill write a new file and then gives it its name in d, so that a
 // reader finds the old file or the new one, whole.
 func (d *Dir) Write(name string, lasting Durability, fill func(*os.File) error) error {
-	temp := name + "." + rand.Text() + ".tmp"
+	temp := ".cachekey-" + rand.Text() + ".tmp" // not of name, which may be as long as names get
 	f, err := d.create(temp)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (d *Dir) Write(name string, lasting Durability, fill func(*os.File) error) 
 		err = closeErr
 	}
 	if err == nil {
-		err = d.rename(temp, name)
+		err = d.Move(temp, d, name)
 	}
 	if err != nil {
 		_, _ = d.Remove(temp)
@@ -52,23 +52,12 @@ func (d *Dir) create(name string) (*os.File, error) {
 		return nil, err
 	}
 	fd, err := again(func() (int, error) {
-		return unix.Openat(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
+		return unix.Openat(d.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
 	})
 	if err != nil {
 		return nil, d.wrong("create", name, err)
 	}
 	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
-}
-
-// rename gives old in d the name new in d, replacing what has it.
-func (d *Dir) rename(old, new string) error {
-	if err := errors.Join(component(old), component(new)); err != nil {
-		return err
-	}
-	if err := unix.Renameat(d.fd, old, d.fd, new); err != nil {
-		return d.wrong("rename", old, err)
-	}
-	return nil
 }
 
 // MakeDir opens the directory name in d, which it makes if nothing has that name.

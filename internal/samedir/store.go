@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // ReadBuildInfo reads what is remembered of a task: nil for nothing. The
@@ -40,17 +39,4 @@ func (d *Dir) WriteBuildInfo(b *BuildInfo) error {
 		return fmt.Errorf("task %q: %w", b.TaskName, err)
 	}
 	return d.WriteFile(InfoPath(b.TaskName), data)
-}
-
-// Clear removes .same/store and, if all is true, .same/cache and the stat cache
-// too. The lock of runs stays: somebody may wait for it.
-func (d *Dir) Clear(all bool) error {
-	if err := d.Unseal(); err != nil {
-		return err
-	}
-	errs := []error{os.RemoveAll(d.Path(Store))}
-	if all {
-		errs = append(errs, os.RemoveAll(d.Path(Cache)), os.RemoveAll(d.Path(StatCache)))
-	}
-	return errors.Join(errs...)
 }

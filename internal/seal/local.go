@@ -82,17 +82,12 @@ func openSeal(dir *safedir.Dir) (*os.File, error) {
 // Restored gives what the last Verify in the workspace at root found, also after a run
 // has removed the seal. It is nil if there was none.
 func Restored(root string) (*Verdict, error) {
-	v := &Verdict{}
-	dir, err := safedir.Open(root)
-	for _, name := range []string{".same", "local"} {
-		if err != nil {
-			break
-		}
-		var sub *safedir.Dir
-		sub, err = dir.OpenDir(name)
-		dir.Close()
-		dir = sub
+	parent, err := safedir.OpenRoot(root)
+	if err != nil {
+		return nil, err
 	}
+	defer parent.Close()
+	dir, err := parent.Reach(".same/local")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -107,6 +102,7 @@ func Restored(root string) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	v := &Verdict{}
 	if err := json.Unmarshal(data, v); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir.Path()+"/"+restoredName, err)
 	}

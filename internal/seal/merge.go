@@ -132,16 +132,11 @@ func (m *merge) remove(dir *safedir.Dir, name, path string) (safedir.Removed, er
 
 func (m *merge) removeLinks() error {
 	for _, p := range m.links {
-		dir := m.dir.Hold()
-		for name := range strings.SplitSeq(path.Dir(p), "/") {
-			sub, err := dir.OpenDir(name)
-			dir.Close()
-			if err != nil {
-				return err
-			}
-			dir = sub
+		dir, err := m.dir.Reach(path.Dir(p))
+		if err != nil {
+			return err
 		}
-		_, err := m.remove(dir, path.Base(p), p)
+		_, err = m.remove(dir, path.Base(p), p)
 		dir.Close()
 		if err != nil {
 			return err

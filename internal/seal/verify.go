@@ -104,7 +104,7 @@ func Empty(root, reason string) (*Verdict, error) {
 
 // openSame opens .same. If it is not a directory it is removed; it is nil if there is none.
 func openSame(root string, v *Verdict) (*safedir.Dir, error) {
-	parent, err := safedir.Open(root)
+	parent, err := safedir.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}

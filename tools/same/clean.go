@@ -29,11 +29,11 @@ func cleanCommand() *cli.Command {
 				if len(args) > 0 {
 					return cli.Usagef("clean takes no task: it forgets all of them")
 				}
-				w, err := manifest.Load(*dir)
+				root, err := manifest.Root(*dir) // mistakes in the manifests are no reason to keep anything
 				if err != nil {
 					return err
 				}
-				r := &build.Runner{Workspace: w, Report: &build.Lines{To: o.Err}, Warnf: o.Warnf}
+				r := &build.Runner{Workspace: &manifest.Workspace{Root: root}, Report: &build.Lines{To: o.Err}, Warnf: o.Warnf}
 				return r.Forget(ctx, *all)
 			}
 		},

@@ -120,6 +120,125 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
+// What a killed run has left running does not write into the next one's outputs.
+func TestKilledRunLeavesSomething(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at("same.yaml"), `version: "1"
+tasks:
+  t:
+    input: [src]
+    target: [out]
+    cmd:
+      - sh
+      - -c
+      - |
+        if [ -e slow ]; then
+          (echo ready >ready; while [ ! -e go ]; do sleep 0.01; done; echo old >>out; touch wrote) &
+          wait
+        fi
+        cp src out
+        while [ ! -e wrote ]; do sleep 0.01; done
+`)
+	write(t, at("src"), "old source\n")
+	write(t, at("slow"), "")
+	killed, _ := same(dir, "run", "all")
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, at("ready"))
+	_ = killed.Process.Kill()
+	_ = killed.Wait()
+	if err := os.Remove(at("slow")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, at("src"), "source\n")
+	next, _ := same(dir, "run", "all")
+	said, err := os.Create(at("said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	next.Stdout, next.Stderr = said, said
+	if err := next.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, at("said")) // that it waits, or that it begins
+	write(t, at("go"), "")
+	if err := next.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, read(t, at("said")))
+	}
+	if !strings.Contains(read(t, at("said")), "Waiting for what a killed same run") {
+		t.Errorf("it did not say for whom it waits:\n%s", read(t, at("said")))
+	}
+	if got := read(t, at("out")); got != "source\n" {
+		t.Errorf("out is %q", got)
+	}
+}
+
+// A target may lie on another file system than .same: what was in it does not
+// pass for the task's, and is not lost; what the task made comes back.
+func TestTargetOnAnotherFileSystem(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	mount(t, out, "size=1m")
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {target: [out], cmd: [sh, -c, 'mkdir -p out/d; echo made >out/d/made; chmod 755 out/d/made; ln -s d/made out/link']}
+`)
+	write(t, filepath.Join(out, "d", "mine"), "mine\n")
+	if err := os.Symlink("mine", filepath.Join(out, "d", "to-mine")); err != nil {
+		t.Fatal(err)
+	}
+	list := func() string {
+		text, err := exec.Command("sh", "-c", `cd "$1" && find out | LC_ALL=C sort | xargs`, "sh", dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return string(text)
+	}
+	const want = "out out/d out/d/made out/link\n"
+	said := run(t, dir, "run", "all")
+	if got := list(); got != want || !strings.Contains(said, "no run of it made that") {
+		t.Errorf("there is %s\n%s", got, said)
+	}
+	aside, err := filepath.Glob(filepath.Join(dir, ".same/local/aside/*/out/d/*"))
+	if err != nil || len(aside) != 2 || read(t, aside[0]) != "mine\n" {
+		t.Fatalf("put aside: %q %v", aside, err)
+	}
+	if to, err := os.Readlink(aside[1]); to != "mine" {
+		t.Errorf("the link put aside leads to %q: %v", to, err)
+	}
+	for _, name := range []string{"d", "link"} {
+		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said = run(t, dir, "run", "all")
+	st, err := os.Stat(filepath.Join(out, "link"))
+	if err != nil || st.Mode().Perm() != 0o755 || read(t, filepath.Join(out, "link")) != "made\n" || list() != want || !strings.Contains(said, "1 cached") {
+		t.Errorf("there is %s, %v\n%s", list(), err, said)
+	}
+}
+
+// What can't go from a target is not taken for a task's result.
+func TestTargetThatCannotBeEmptied(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {target: [out/x], cmd: ["true"]}
+`)
+	stale := t.TempDir()
+	write(t, filepath.Join(stale, "x"), "stale\n")
+	readOnlyCopy(t, stale, filepath.Join(dir, "out"))
+	for range 2 {
+		said := run(t, dir, "run", "all")
+		if !strings.Contains(said, `task "t" will run again next time: out/x is in the way at its target`) || !strings.Contains(said, "1 ran, 0 cached") {
+			t.Errorf("%s", said)
+		}
+	}
+}
+
 // Runs in one workspace wait for each other, and say so.
 func TestRunsAtOnce(t *testing.T) {
 	dir := t.TempDir()

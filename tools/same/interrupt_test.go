@@ -55,6 +55,34 @@ tasks:
 	}
 }
 
+// What a task has started may clean up after itself too, although the shell
+// around it ends at once.
+func TestInterruptIsGentleToAll(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "server"), `trap "sleep 0.3; echo tidied >tidied; exit" TERM
+echo ready >ready
+while :; do sleep 0.01; done
+`)
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  serve: {cmd: [sh, -c, 'sh server >log 2>&1; true']}
+`)
+	cmd, out := same(dir, "run", "all")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, filepath.Join(dir, "ready"))
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "interrupted") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "tidied")); err != nil {
+		t.Errorf("it had no time to end: %v", err)
+	}
+}
+
 // A task that will not end is made to, when somebody interrupts twice.
 func TestInterruptTwice(t *testing.T) {
 	dir := t.TempDir()
