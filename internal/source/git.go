@@ -59,11 +59,13 @@ func openRepository(ctx context.Context, root string) (*repository, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	line, index, _ := strings.Cut(strings.TrimSuffix(string(top), "\n"), "\n")
-	if line != root {
-		return nil, cli.WithHint(fmt.Errorf("the work tree of the git repository at %q is %q (core.worktree)", root, line),
+	// Not cut at newlines: the root may have some in its name.
+	index, same := strings.CutPrefix(string(top), root+"\n")
+	if !same {
+		return nil, cli.WithHint(fmt.Errorf("the work tree of the git repository at %q is elsewhere (core.worktree): git rev-parse says %q", root, top),
 			"Nix mixes the two there; give the hash with --nar-hash")
 	}
+	index = strings.TrimSuffix(index, "\n")
 	if !filepath.IsAbs(index) {
 		index = filepath.Join(root, index)
 	}
@@ -182,6 +184,7 @@ func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
 func gitEnviron(root string) []string {
 	env := []string{
 		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
+		"GIT_LITERAL_PATHSPECS=1", // a path is no more than a path: ":(top)x"
 		// A broken .git must not make git go on to a repository further up.
 		"GIT_CEILING_DIRECTORIES=" + filepath.Dir(root),
 	}

@@ -108,10 +108,16 @@ func newBindings(tokens []token) ([]binding, error) {
 		return all, nil
 	}
 	var b binding
-	for i, t := range tokens {
+	for len(tokens) > 0 {
+		t := tokens[0]
+		// For Nix's parser ${"name"} is no expression but that name.
+		if len(tokens) > 2 && t.is("${") && tokens[1].kind == quoted && tokens[2].is("}") {
+			t, tokens = tokens[1], tokens[2:]
+		}
+		tokens = tokens[1:]
 		switch {
 		case t.is("="):
-			b.value = tokens[i+1:]
+			b.value = tokens
 			return []binding{b}, nil
 		case t.kind != other && t.text != "__overrides":
 			b.path = append(b.path, t.text)

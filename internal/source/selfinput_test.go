@@ -11,6 +11,7 @@ func TestSelfInput(t *testing.T) {
 		"set in path":         {`{ inputs.self = { lfs = true; }; outputs = _: { }; }`, ".lfs"},
 		"path in set":         {`{ inputs = { self.submodules = false; }; outputs = _: { }; }`, ".submodules"},
 		"sets":                {`{ inputs = { a.url = "x"; self = { submodules = true; }; }; }`, ".submodules"},
+		"quoted in braces":    {`{ ${"inputs"}.${"self"}.${"lfs"} = true; }`, ".lfs"},
 		"quoted":              {`{ "inputs"."self"."lfs" = true; }`, ".lfs"},
 		"rec":                 {`rec { inputs = rec { self.lfs = true; }; }`, ".lfs"},
 		"behind with":         {`{ outputs = with builtins; x: assert true; { }; inputs.self.lfs = true; }`, ".lfs"},
@@ -39,7 +40,7 @@ func TestSelfInput(t *testing.T) {
 
 func TestSelfInputUnsure(t *testing.T) {
 	for _, text := range []string{``, `{`, `{ a = "`, `{ a = ''`, `{ a = "${`, `/* {}`, `let a = 1; in { }`, `{ inputs = import ./inputs.nix; }`,
-		`{ ${"in" + "puts"}.self.lfs = true; }`, `{ "in${"puts"}".self.lfs = true; }`, `{ inputs.${a}.lfs = true; }`, `{ inputs.self.${a} = true; }`,
+		`{ ${"in" + "puts"}.self.lfs = true; }`, `{ "in${"puts"}".self.lfs = true; }`, `{ inputs.${a}.lfs = true; }`, `{ ${"inputs" + ""}.self.lfs = true; }`, `{ inputs.self.${a} = true; }`,
 		`rec { __overrides = { inputs.self.lfs = true; }; }`, `{ inputs = rec { __overrides.self.lfs = true; }; }`} {
 		if _, _, err := selfInput([]byte(text)); err == nil {
 			t.Errorf("%q: no error", text)
