@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -62,5 +63,42 @@ func TestLinks(t *testing.T) {
 	}
 	if links == 0 {
 		t.Error("no links found: the test sees nothing")
+	}
+}
+
+var quoted = regexp.MustCompile(`“([^”]+)”`)
+
+// TestComplaints: the words that a heading of faq.md quotes, and that are not
+// somebody else's, are in the programs or their tests.
+func TestComplaints(t *testing.T) {
+	var all strings.Builder
+	for _, dir := range []string{"internal", "tools", "action"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				var text []byte
+				text, err = os.ReadFile(path)
+				all.Write(text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	for line := range strings.Lines(read(t, "docs/faq.md")) {
+		m := quoted.FindStringSubmatch(line)
+		if !strings.HasPrefix(line, "#") || m == nil || strings.Contains(line, " says “") {
+			continue
+		}
+		for words := range strings.SplitSeq(m[1], " … ") {
+			seen++
+			if !strings.Contains(all.String(), words) {
+				t.Errorf("nothing says %q", words)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no heading quotes anything")
 	}
 }
