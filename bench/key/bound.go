@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
+
+	"cachekey/bench/internal/measure"
 )
 
 // The first arguments with which this program starts itself to measure a bound.
@@ -78,23 +77,10 @@ func hashMemory(names []string) error {
 }
 
 func readOnAllCores(names []string) error {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	failures := make(chan error, runtime.NumCPU())
-	for range runtime.NumCPU() {
-		workers.Go(func() {
-			buffer := make([]byte, bufferSize)
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				if err := read(names[i], buffer, func([]byte) {}); err != nil {
-					failures <- err
-					return
-				}
-			}
-		})
-	}
-	workers.Wait()
-	close(failures)
-	return <-failures
+	return measure.OnAllCores(names, func() func(string) error {
+		buffer := make([]byte, bufferSize)
+		return func(name string) error { return read(name, buffer, func([]byte) {}) }
+	})
 }
 
 // read gives take the bytes of a file or the target of a link.

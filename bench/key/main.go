@@ -9,107 +9,51 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-
-	"github.com/spf13/pflag"
-
 	"cachekey/bench/internal/measure"
-	"cachekey/bench/internal/peer"
 	"cachekey/bench/internal/report"
+	"cachekey/bench/internal/session"
 	"cachekey/bench/internal/tree"
 )
 
 func main() {
-	measure.Launched()
 	readBound()
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/key: error:", err)
-		os.Exit(1)
-	}
+	session.Main("bench/key", "tree", 5, run)
 }
 
-func run() error {
-	dir := pflag.String("dir", "", "where trees and peers are kept between runs (default: the user's cache directory)")
-	rounds := pflag.Int("rounds", 5, "how often everything is measured")
-	quick := pflag.Bool("quick", false, "a small tree and one round: shows that the benchmark works, measures nothing")
-	write := pflag.Bool("write", false, "put the tables into docs/benchmarks.md")
-	only := pflag.String("tree", "", "measure only the tree of this name")
-	pflag.Parse()
-	if *write && (*quick || *only != "") {
-		return errors.New("the tables are of a whole run: --write goes neither with --quick nor with one tree or workspace")
-	}
-
-	shed, err := peer.Open(*dir)
+func run(s *session.Session) error {
+	peers, err := install(s.Shed)
 	if err != nil {
 		return err
 	}
-	peers, err := install(shed)
-	if err != nil {
-		return err
-	}
+	s.Write("\n%s.\n", peers.versions)
 	specs := specs
-	if *quick {
-		*rounds, specs = 1, quickSpecs
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s.\n\n%s.\n", measure.Machine(), peers.versions)
-	start := measure.LoadNow()
-	if busy := measure.Idle(); busy > 0.05 {
-		note(&text, "the machine was not idle before: %.0f %% of it was busy", 100*busy)
+	if s.Quick {
+		specs = quickSpecs
 	}
 	measured := results{}
 	for _, spec := range specs {
-		if *only != "" && *only != spec.Name {
+		if !s.Wants(spec.Name) {
 			continue
 		}
-		say("making the tree %s", spec.Name)
-		t, err := tree.Make(shed.Path("trees"), spec)
+		s.Say("making the tree %s", spec.Name)
+		t, err := tree.Make(s.Shed.Path("trees"), spec)
 		if err != nil {
 			return err
 		}
-		say("comparing answers")
+		s.Say("comparing answers")
 		rows, err := peers.rows(t)
 		if err != nil {
 			return err
 		}
-		before := measure.LoadNow()
-		result, err := measure.Rounds(rows, *rounds, func(line string) { say("%s: %s", spec.Name, line) })
+		s.Write("\n### %s\n", title(spec))
+		measured[spec.Name], err = s.Measure(rows, func(results []measure.Result) string { return report.Table(results, boundRow) })
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&text, "\n### %s\n\n%s", title(spec), report.Table(result, boundRow))
-		if busy := before.Since(ownTime(result)); busy > 0.1 {
-			note(&text, "other programs used about %.0f %% of the machine meanwhile", 100*busy)
-		}
-		measured[spec.Name] = result
 	}
-	missed := 0
-	if !*quick && *only == "" {
-		var verdicts string
-		verdicts, missed = report.Targets(measured.targets())
-		text.WriteString("\n### Targets\n\n" + verdicts)
-	}
-	say("%v in all", start.Elapsed())
-	fmt.Print(text.String())
-	if *write {
-		if err := report.Replace(shed.Source+"/docs/benchmarks.md", "bench/key", text.String()); err != nil {
-			return err
-		}
-	}
-	if missed > 0 {
-		return fmt.Errorf("%d targets missed", missed)
+	if s.Whole() {
+		s.Write("\n### Targets\n")
+		s.Targets(measured.targets())
 	}
 	return nil
-}
-
-func say(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "bench/key: "+format+"\n", args...)
-}
-
-func note(text *strings.Builder, format string, args ...any) {
-	say("warning: "+format, args...)
-	fmt.Fprintf(text, "\nNote: "+format+".\n", args...)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"cachekey/bench/internal/measure"
 	"cachekey/bench/internal/peer"
@@ -273,13 +272,4 @@ func countFiles(root string) (n int, err error) {
 		return err
 	})
 	return n, err
-}
-
-func ownTime(list []measure.Result) (sum time.Duration) {
-	for _, r := range list {
-		for _, s := range r.Samples {
-			sum += s.CPU
-		}
-	}
-	return sum
 }

@@ -6,12 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/zeebo/blake3"
+
+	"cachekey/bench/internal/measure"
 )
 
 // The first arguments with which this program starts itself to measure a bound.
@@ -75,23 +74,10 @@ func hash() error {
 	if err != nil {
 		return err
 	}
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	failures := make(chan error, runtime.NumCPU())
-	for range runtime.NumCPU() {
-		workers.Go(func() {
-			buffer := make([]byte, fileSize+1)
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				if err := hashFile(names[i], buffer); err != nil {
-					failures <- err
-					return
-				}
-			}
-		})
-	}
-	workers.Wait()
-	close(failures)
-	return <-failures
+	return measure.OnAllCores(names, func() func(string) error {
+		buffer := make([]byte, fileSize+1)
+		return func(name string) error { return hashFile(name, buffer) }
+	})
 }
 
 func hashFile(name string, buffer []byte) error {

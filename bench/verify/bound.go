@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
+	"strings"
 
 	"github.com/zeebo/blake3"
+
+	"cachekey/bench/internal/measure"
 )
 
 // boundHash is the first argument with which this program starts itself to
@@ -24,33 +23,16 @@ func readBound() {
 	}
 	list, err := os.ReadFile(os.Args[2])
 	if err == nil {
-		err = hashAll(bytes.Split(bytes.TrimSpace(list), []byte("\n")))
+		err = measure.OnAllCores(strings.Split(strings.TrimSpace(string(list)), "\n"), func() func(string) error {
+			buffer, hash := make([]byte, 128<<10), blake3.New()
+			return func(name string) error { return hashFile(name, buffer, hash) }
+		})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
-}
-
-func hashAll(names [][]byte) error {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	failures := make(chan error, runtime.NumCPU())
-	for range runtime.NumCPU() {
-		workers.Go(func() {
-			buffer, hash := make([]byte, 128<<10), blake3.New()
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				if err := hashFile(string(names[i]), buffer, hash); err != nil {
-					failures <- err
-					return
-				}
-			}
-		})
-	}
-	workers.Wait()
-	close(failures)
-	return <-failures
 }
 
 func hashFile(name string, buffer []byte, hash *blake3.Hasher) error {

@@ -35,7 +35,6 @@ func newWorkspace(dir string, files int) (*workspace, error) {
 	w := &workspace{root: filepath.Join(dir, "workspace"), list: filepath.Join(dir, "list"), files: files}
 	made := filepath.Join(dir, "made")
 	if _, err := os.Stat(made); errors.Is(err, fs.ErrNotExist) {
-		say("making %d files", files)
 		if err := errors.Join(os.RemoveAll(dir), w.make(), os.WriteFile(made, nil, 0o644)); err != nil {
 			return nil, err
 		}

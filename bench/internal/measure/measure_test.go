@@ -1,8 +1,12 @@
 package measure
 
 import (
+	"errors"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -59,5 +63,38 @@ func TestResult(t *testing.T) {
 	}
 	if peak := r.Peak(); peak != 30 {
 		t.Errorf("peak is %d, want 30", peak)
+	}
+}
+
+func TestOnAllCores(t *testing.T) {
+	var names []string
+	for i := range 1000 {
+		names = append(names, strconv.Itoa(i))
+	}
+	var seen sync.Map
+	var count atomic.Int64
+	worker := func() func(string) error {
+		return func(name string) error {
+			count.Add(1)
+			seen.Store(name, true)
+			if name == "none" {
+				return errors.New(name)
+			}
+			return nil
+		}
+	}
+	if err := OnAllCores(names, worker); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, ok := seen.Load(name); !ok {
+			t.Errorf("%s was left out", name)
+		}
+	}
+	if count.Load() != 1000 {
+		t.Errorf("worked %d times on 1000 names", count.Load())
+	}
+	if err := OnAllCores(append(names, "none"), worker); err == nil || err.Error() != "none" {
+		t.Errorf("got %v, want the error of the one that fails", err)
 	}
 }

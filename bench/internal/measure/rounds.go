@@ -88,6 +88,16 @@ func (r Result) Peak() int64 {
 	return peak
 }
 
+// Spent gives the processor time of all runs.
+func Spent(results []Result) (sum time.Duration) {
+	for _, r := range results {
+		for _, s := range r.Samples {
+			sum += s.CPU
+		}
+	}
+	return sum
+}
+
 func mid(sorted []time.Duration) time.Duration {
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2

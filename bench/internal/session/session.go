@@ -1,0 +1,119 @@
+// Package session is what the benchmarks' programs have in common: their flags, the
+// page that a run of one writes, and how it ends.
+package session
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"cachekey/bench/internal/measure"
+	"cachekey/bench/internal/peer"
+	"cachekey/bench/internal/report"
+)
+
+// A Session is one run of a benchmark.
+type Session struct {
+	Shed  *peer.Shed
+	Quick bool // small things and one round: it shows that the benchmark works, and measures nothing
+
+	name   string // bench/key, say; its part of docs/benchmarks.md is called so too
+	rounds int
+	only   string
+	page   strings.Builder
+	missed int // targets
+}
+
+// Main runs a benchmark and ends the program. The name is the benchmark's directory
+// below the source's root; part is the flag that picks one of several trees, say, or
+// empty where there is no choice; rounds are those of a run without --rounds.
+func Main(name, part string, rounds int, run func(*Session) error) {
+	measure.Launched()
+	s := &Session{name: name}
+	if err := s.main(part, rounds, run); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: error: %v\n", name, err)
+		os.Exit(1)
+	}
+}
+
+func (s *Session) main(part string, rounds int, run func(*Session) error) (err error) {
+	dir := pflag.String("dir", "", "where what it needs is kept between runs (default: in the user's cache directory)")
+	pflag.IntVar(&s.rounds, "rounds", rounds, "how often everything is measured")
+	pflag.BoolVar(&s.Quick, "quick", false, "small things and one round: shows that the benchmark works, measures nothing")
+	write := pflag.Bool("write", false, "put the tables into docs/benchmarks.md")
+	if part != "" {
+		pflag.StringVar(&s.only, part, "", "measure only the "+part+" of this name")
+	}
+	pflag.Parse()
+	if *write && (s.Quick || s.only != "") {
+		return errors.New("the tables are of a whole run: --write goes neither with --quick nor with one tree or workspace")
+	}
+	if s.Quick {
+		s.rounds = 1
+	}
+	if s.Shed, err = peer.Open(*dir); err != nil {
+		return err
+	}
+	s.Write("%s.\n", measure.Machine())
+	start := measure.LoadNow()
+	if busy := measure.Idle(); busy > 0.05 {
+		s.note("the machine was not idle before: %.0f %% of it was busy", 100*busy)
+	}
+	if err := run(s); err != nil {
+		return err
+	}
+	s.Say("%v in all", start.Elapsed())
+	fmt.Print(s.page.String())
+	if *write {
+		if err := report.Replace(s.Shed.Source+"/docs/benchmarks.md", s.name, s.page.String()); err != nil {
+			return err
+		}
+	}
+	if s.missed > 0 {
+		return fmt.Errorf("%d targets missed", s.missed)
+	}
+	return nil
+}
+
+// Wants says whether the part of that name is to be measured.
+func (s *Session) Wants(part string) bool { return s.only == "" || s.only == part }
+
+// Whole says whether the results are those that the targets are about.
+func (s *Session) Whole() bool { return !s.Quick && s.only == "" }
+
+// Say tells whoever waits what goes on.
+func (s *Session) Say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, s.name+": "+format+"\n", args...)
+}
+
+// Write adds to the page.
+func (s *Session) Write(format string, args ...any) { fmt.Fprintf(&s.page, format, args...) }
+
+func (s *Session) note(format string, args ...any) {
+	s.Say("warning: "+format, args...)
+	s.Write("\nNote: "+format+".\n", args...)
+}
+
+// Measure runs the rounds of the rows and adds to the page what table makes of them.
+func (s *Session) Measure(rows []measure.Row, table func([]measure.Result) string) ([]measure.Result, error) {
+	before := measure.LoadNow()
+	results, err := measure.Rounds(rows, s.rounds, func(line string) { s.Say("%s", line) })
+	if err != nil {
+		return nil, err
+	}
+	s.Write("\n%s", table(results))
+	if busy := before.Since(measure.Spent(results)); busy > 0.1 {
+		s.note("other programs used about %.0f %% of the machine meanwhile", 100*busy)
+	}
+	return results, nil
+}
+
+// Targets adds the targets to the page; one that is missed makes the run fail.
+func (s *Session) Targets(targets []report.Target) {
+	text, missed := report.Targets(targets)
+	s.missed += missed
+	s.Write("\n%s", text)
+}
