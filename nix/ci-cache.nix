@@ -24,7 +24,7 @@ in
     package = mkOption {
       type = types.package;
       defaultText = literalExpression "cachekey.packages.\${system}.cachekey";
-      description = "The `cachekey` to use, as it is before the options below are built into it.";
+      description = "The `cachekey` to use, as it is before your options are built into it.";
     };
 
     same.package = mkOption {
@@ -38,11 +38,11 @@ in
 
     src = mkOption {
       type = types.path;
-      defaultText = literalExpression "self";
       example = literalExpression "./.";
       description = ''
         The workspace's source: the directory of its flake.nix. The checks build it and
-        `environments` reads its manifests. Under flake-parts it is `self` unless you say otherwise.
+        `environments` reads its manifests. Under flake-parts it is `self` unless you say otherwise;
+        elsewhere it must be said.
       '';
     };
 
