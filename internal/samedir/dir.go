@@ -6,10 +6,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
+
+	"cachekey/internal/safedir"
 )
 
 // A Dir is the .same of one workspace. Its methods may be called at once.
@@ -89,8 +92,22 @@ func (d *Dir) Temp() (*os.File, error) {
 	return f, err
 }
 
-// ClearTemp removes what killed runs left. The caller holds the lock of runs.
-func (d *Dir) ClearTemp() error { return os.RemoveAll(d.Path(Temp)) }
+// ClearTemp removes what killed runs left, and nothing that a link called
+// .same/local leads to. The caller holds the lock of runs.
+func (d *Dir) ClearTemp() error {
+	same, err := safedir.OpenRoot(d.Path(Name))
+	if err != nil {
+		return err
+	}
+	defer same.Close()
+	local, err := same.OpenDir(path.Base(Local))
+	if err != nil {
+		return err
+	}
+	defer local.Close()
+	_, err = local.Remove(path.Base(Temp))
+	return err
+}
 
 // Remove removes a file, if it is there.
 func (d *Dir) Remove(rel string) error {
