@@ -76,12 +76,12 @@ func (w *workspace) make() error {
 	slices.SortFunc(outputs, func(a, b samedir.Output) int { return cmp.Compare(a.Path, b.Path) })
 	info := &samedir.BuildInfo{TaskName: "all-of-it", InputHash: digest.Of(nil).String(), OutputHash: samedir.OutputHash(outputs).String(),
 		Timestamp: time.Unix(1, 0).UTC(), Schema: samedir.BuildInfoSchema, Outputs: outputs}
-	encoded, err := info.Encode()
-	if err != nil {
+	var encoded bytes.Buffer
+	if err := info.Encode(&encoded); err != nil {
 		return err
 	}
 	return errors.Join(
-		write(filepath.Join(w.root, samedir.InfoPath(info.TaskName)), encoded),
+		write(filepath.Join(w.root, samedir.InfoPath(info.TaskName)), encoded.Bytes()),
 		write(filepath.Join(w.root, "same.yaml"), []byte("version: \"1\"\ntasks: {all-of-it: {cmd: [make], target: [out]}}\n")),
 		write(filepath.Join(w.root, "flake.nix"), []byte("{ outputs = _: { }; }\n")),
 		write(filepath.Join(w.root, "flake.lock"), []byte("{}\n")),

@@ -21,15 +21,24 @@ func (r *Runner) inputsOf(ctx context.Context, t *manifest.Task, depends map[str
 	if in.recipe, err = r.recipe(ctx, t); err != nil {
 		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
 	}
-	if in.match, err = r.match(ctx, t); err != nil {
-		return nil, err
-	}
-	if err := checkEmpty(t, in.match); err != nil {
+	if err := r.look(ctx, t, in); err != nil {
 		return nil, err
 	}
 	r.suspect(t, in)
-	in.sum()
 	return in, nil
+}
+
+// look finds the files that go into t, as they are now, and sets the hash of
+// all its inputs.
+func (r *Runner) look(ctx context.Context, t *manifest.Task, in *inputs) (err error) {
+	if in.match, err = r.match(ctx, t); err != nil {
+		return err
+	}
+	if err := checkEmpty(t, in.match); err != nil {
+		return err
+	}
+	in.sum()
+	return nil
 }
 
 func (r *Runner) match(ctx context.Context, t *manifest.Task) (*files.Match, error) {

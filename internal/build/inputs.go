@@ -31,7 +31,7 @@ import (
 type inputs struct {
 	recipe  map[string]digest.Digest
 	depends map[string]digest.Digest
-	match   *files.Match
+	match   *files.Match // nil while t waits for its turn
 	hash    digest.Digest
 }
 

@@ -81,7 +81,12 @@ func (s *schedule) do(ctx context.Context, t *manifest.Task, check <-chan struct
 	}
 	perform := s.jobs.enter(s.place[t.Name])
 	s.checks.leave()
-	<-perform
+	select {
+	case <-perform:
+	default:
+		in.match = nil // of all the tasks that wait, the lists of files would fill the memory
+		<-perform
+	}
 	defer s.jobs.leave()
 	if stopped() {
 		return result{err: errNotStarted}
@@ -143,6 +148,12 @@ type made struct {
 // perform runs t for real.
 func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) result {
 	start := time.Now()
+	if in.match == nil {
+		if err := r.look(ctx, t, in); err != nil {
+			r.Report.Failed(t.Name, time.Since(start), err)
+			return result{err: err}
+		}
+	}
 	out := r.Report.Started(t.Name)
 	m, err := r.make(ctx, t, in, out)
 	defer func() { r.settle(t, m.aside, m.outputs) }()

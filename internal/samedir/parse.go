@@ -1,10 +1,12 @@
 package samedir
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 	"time"
@@ -58,37 +60,41 @@ var (
 	tail       = []byte("]\n}\n")
 )
 
-// Encode writes b as ParseBuildInfo reads it: one input a line, at the end.
-func (b *BuildInfo) Encode() ([]byte, error) {
+// Encode writes b as ParseBuildInfo reads it: one input a line, at the end. The
+// inputs, which may be hundreds of thousands, are never in memory as text.
+func (b *BuildInfo) Encode(w io.Writer) error {
 	if err := b.check(); err != nil {
-		return nil, err
+		return err
 	}
 	head := *b
 	head.Inputs = nil
 	doc, err := json.MarshalIndent(head, "", " ")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	doc = bytes.TrimSuffix(doc, []byte("\n}"))
-	if len(b.Inputs) > 0 {
-		doc = append(doc, inputsMark...)
-		for i, in := range b.Inputs {
-			line, err := json.Marshal(in)
-			if err != nil {
-				return nil, err
-			}
-			if i > 0 {
-				doc = append(doc, ',')
-			}
-			doc = append(append(doc, '\n'), line...)
+	to := bufio.NewWriter(w)
+	size, _ := to.Write(bytes.TrimSuffix(doc, []byte("\n}"))) // to keeps its first error for Flush
+	before := inputsMark
+	for _, in := range b.Inputs {
+		line, err := json.Marshal(in)
+		if err != nil {
+			return err
 		}
-		doc = append(doc, ']')
+		size += len(before) + len("\n") + len(line)
+		to.Write(before)
+		to.WriteByte('\n')
+		to.Write(line)
+		before = []byte{','}
 	}
-	doc = append(doc, "\n}\n"...)
-	if len(doc) > MaxBuildInfo {
-		return nil, fmt.Errorf("build info of %d bytes is larger than %d", len(doc), MaxBuildInfo)
+	end := []byte("\n}\n")
+	if len(b.Inputs) > 0 {
+		end = tail
 	}
-	return doc, nil
+	to.Write(end)
+	if size += len(end); size > MaxBuildInfo {
+		return fmt.Errorf("build info of %d bytes is larger than %d", size, MaxBuildInfo)
+	}
+	return to.Flush()
 }
 
 func (b *BuildInfo) check() error {

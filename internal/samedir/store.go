@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 )
 
 // ReadBuildInfo reads what is remembered of a task: nil for nothing. The
@@ -34,9 +35,10 @@ func (d *Dir) read(task string, parse func([]byte) (*BuildInfo, error)) (*BuildI
 // blobs are in the store already: a build info without its blobs makes the
 // task run again, a blob without a build info is only pruned.
 func (d *Dir) WriteBuildInfo(b *BuildInfo) error {
-	data, err := b.Encode()
-	if err != nil {
-		return fmt.Errorf("task %q: %w", b.TaskName, err)
-	}
-	return d.WriteFile(InfoPath(b.TaskName), data)
+	return d.Create(InfoPath(b.TaskName), 0o644, func(f *os.File) error {
+		if err := b.Encode(f); err != nil {
+			return fmt.Errorf("task %q: %w", b.TaskName, err)
+		}
+		return nil
+	})
 }

@@ -218,9 +218,10 @@ func (w *hostile) edit(rel, old, new string) {
 		}
 	}
 	info.OutputHash = samedir.OutputHash(info.Outputs).String()
-	data, err := info.Encode()
+	var data bytes.Buffer
+	err = info.Encode(&data)
 	must(w.t, err)
-	w.write(rel, string(data))
+	w.write(rel, data.String())
 }
 
 // cachekey runs a command as main does.
