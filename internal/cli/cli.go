@@ -26,10 +26,15 @@ import (
 
 // A Program is a command with subcommands.
 type Program struct {
-	Name     string
-	Short    string // one line, lower case, no full stop
-	Long     string // paragraphs below the list of commands: what a newcomer must know
-	Default  string // the command that runs when the first argument names none; "" for none
+	Name    string
+	Short   string // one line, lower case, no full stop
+	Long    string // paragraphs below the list of commands: what a newcomer must know
+	Default string // the command that runs when the first argument names none; "" for none
+
+	// Guess, if there is one, gives the arguments that somebody meant who
+	// typed word for a command, or "".
+	Guess func(word string) string
+
 	Commands []*Command
 }
 

@@ -8,18 +8,6 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// completion is `completion SHELL`: a script for the shell, made from the
-// table of commands.
-func (p *Program) completion(o *IO, args []string) error {
-	scripts := map[string]func() string{"bash": p.bash, "zsh": p.zsh, "fish": p.fish}
-	if len(args) != 1 || scripts[args[0]] == nil {
-		return WithHint(Usagef("completion takes the name of a shell: bash, zsh or fish"),
-			"in bash: source <(%s completion bash)", p.Name)
-	}
-	fmt.Fprint(o.Out, scripts[args[0]]())
-	return nil
-}
-
 // visible gives the flags that a person may type after the command.
 func (p *Program) visible(c *Command) (flags []*pflag.Flag) {
 	fs, _ := p.flags(c)
@@ -28,10 +16,12 @@ func (p *Program) visible(c *Command) (flags []*pflag.Flag) {
 	return flags
 }
 
+// bash offers flags only for a word that begins as one: most commands take
+// files, and -o default completes these.
 func (p *Program) bash() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `_%[1]s() {
-	local word command= words=
+	local word command= words= flags=
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
 		%[2]s) command=$word && break ;;
@@ -39,17 +29,28 @@ func (p *Program) bash() string {
 	done
 	case $command in
 `, p.Name, strings.Join(p.names(), " | "))
-	for _, c := range p.Commands {
-		fmt.Fprintf(&b, "\t%s) words='%s' ;;\n", c.Name, strings.Join(p.long(c), " "))
+	for _, c := range p.all() {
+		fmt.Fprintf(&b, "\t%s) words='%s' flags='%s' ;;\n", c.Name, strings.Join(p.choices(c), " "), strings.Join(p.long(c), " "))
 	}
-	fmt.Fprintf(&b, "\thelp) words='%s' ;;\n\tcompletion) words='bash zsh fish' ;;\n", strings.Join(p.names(), " "))
-	first := p.names()
+	var first []string
 	if c := p.command(p.Default); c != nil {
-		first = append(first, p.long(c)...)
+		first = p.long(c)
 	}
-	fmt.Fprintf(&b, "\t*) words='%s' ;;\n\tesac\n", strings.Join(first, " "))
+	fmt.Fprintf(&b, "\t*) words='%s' flags='%s' ;;\n\tesac\n", strings.Join(p.names(), " "), strings.Join(first, " "))
+	fmt.Fprintf(&b, "\tcase ${COMP_WORDS[COMP_CWORD]} in -*) words=$flags ;; esac\n")
 	fmt.Fprintf(&b, "\tCOMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _%[1]s %[1]s\n", p.Name)
 	return b.String()
+}
+
+// choices gives the words that c takes, if it takes certain words only.
+func (p *Program) choices(c *Command) []string {
+	switch c.Name {
+	case "help":
+		return p.names()
+	case "completion":
+		return []string{"bash", "zsh", "fish"}
+	}
+	return nil
 }
 
 func (p *Program) long(c *Command) (words []string) {
@@ -62,10 +63,10 @@ func (p *Program) long(c *Command) (words []string) {
 func (p *Program) zsh() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#compdef %[1]s\n_%[1]s() {\n\tlocal -a commands=(\n", p.Name)
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		fmt.Fprintf(&b, "\t\t%s\n", shellQuote(c.Name+":"+c.Short))
 	}
-	fmt.Fprintf(&b, "\t\t'help:say more about a command'\n\t\t'completion:print a completion script'\n\t)\n"+
+	fmt.Fprintf(&b, "\t)\n"+
 		"\tif ((CURRENT == 2)) && [[ $words[2] != -* ]]; then\n\t\t_describe command commands\n\t\treturn\n\tfi\n"+
 		"\tlocal command=$words[2]\n\t[[ $command == -* ]] && command='%s' || { shift words; ((CURRENT--)); }\n\tcase $command in\n", p.Default)
 	for _, c := range p.Commands {
@@ -89,14 +90,9 @@ func (p *Program) zsh() string {
 
 func (p *Program) fish() string {
 	var b strings.Builder
-	command := func(name, short string) {
-		fmt.Fprintf(&b, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", p.Name, name, shellQuote(short))
+	for _, c := range p.all() {
+		fmt.Fprintf(&b, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", p.Name, c.Name, shellQuote(c.Short))
 	}
-	for _, c := range p.Commands {
-		command(c.Name, c.Short)
-	}
-	command("help", "say more about a command")
-	command("completion", "print a completion script")
 	for _, c := range p.Commands {
 		when := "__fish_seen_subcommand_from " + c.Name
 		if c.Name == p.Default {
@@ -115,8 +111,11 @@ func (p *Program) fish() string {
 			fmt.Fprintf(&b, " -d %s\n", shellQuote(text))
 		}
 	}
-	fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from help' -f -a '%s'\n", p.Name, strings.Join(p.names(), " "))
-	fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n", p.Name)
+	for _, c := range p.all() {
+		if words := p.choices(c); words != nil {
+			fmt.Fprintf(&b, "complete -c %s -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", p.Name, c.Name, strings.Join(words, " "))
+		}
+	}
 	return b.String()
 }
 

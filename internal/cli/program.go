@@ -14,10 +14,9 @@ import (
 func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
-		case "help", "-h", "--help":
-			return p.help(o, args[1:])
-		case "completion":
-			return p.completion(o, args[1:])
+		case "-h", "--help":
+			fmt.Fprint(o.Out, p.overview())
+			return nil
 		case "--version":
 			fmt.Fprintln(o.Out, p.Name, Version())
 			return nil
@@ -56,6 +55,14 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 
 // meant adds to err, about an unknown command, the one that was meant.
 func (p *Program) meant(err error, name string) error {
+	if name == "version" {
+		return WithHint(err, "%s --version prints it", p.Name)
+	}
+	if p.Guess != nil {
+		if args := p.Guess(name); args != "" {
+			return WithHint(err, "did you mean: %s %s", p.Name, args)
+		}
+	}
 	if near := Nearest(name, p.names()); near != "" {
 		return WithHint(err, "did you mean %q?", near)
 	}
@@ -75,7 +82,7 @@ func commonFlags(fs *pflag.FlagSet) (version, quiet *bool) {
 }
 
 func (p *Program) command(name string) *Command {
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		if c.Name == name {
 			return c
 		}
@@ -85,10 +92,10 @@ func (p *Program) command(name string) *Command {
 
 func (p *Program) names() []string {
 	var names []string
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		names = append(names, c.Name)
 	}
-	return append(names, "help", "completion")
+	return names
 }
 
 var unknownFlag = regexp.MustCompile(`^unknown (?:shorthand )?flag: (?:'.*' in )?--?([^=]*)`)
@@ -102,21 +109,4 @@ func (p *Program) flagError(c *Command, fs *pflag.FlagSet, err error) error {
 		}
 	}
 	return WithHint(UsageError{err}, "%s %s --help lists the flags", p.Name, c.Name)
-}
-
-func (p *Program) help(o *IO, args []string) error {
-	if len(args) == 0 {
-		fmt.Fprint(o.Out, p.overview())
-		return nil
-	}
-	if args[0] == "--markdown" {
-		fmt.Fprint(o.Out, p.reference())
-		return nil
-	}
-	c := p.command(args[0])
-	if c == nil {
-		return p.meant(Usagef("unknown command %q", args[0]), args[0])
-	}
-	fmt.Fprint(o.Out, p.usage(c))
-	return nil
 }

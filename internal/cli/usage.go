@@ -13,14 +13,15 @@ func (p *Program) overview() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", p.Name, p.Short, p.Name)
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		fmt.Fprintf(w, "  %s\t%s\n", c.Name, c.Short)
 	}
-	fmt.Fprintf(w, "  help\tsay more about a command\n  completion\tprint a completion script for bash, zsh or fish\n")
 	w.Flush()
+	b.WriteByte('\n')
 	if p.Default != "" {
-		fmt.Fprintf(&b, "\nWithout a command it is %q.\n", p.Default)
+		fmt.Fprintf(&b, "Without a command it is %q.\n", p.Default)
 	}
+	fmt.Fprintf(&b, "%q says more; --version prints the version.\n", p.Name+" help COMMAND")
 	if p.Long != "" {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(p.Long))
 	}
@@ -59,7 +60,7 @@ func flagName(f *pflag.Flag) string {
 func flagText(f *pflag.Flag) string {
 	_, text := pflag.UnquoteUsage(f)
 	switch f.DefValue {
-	case "", "false", "[]", "0":
+	case "", "false", "[]", "0", "0 B":
 		return text
 	}
 	return fmt.Sprintf("%s (default %s)", text, f.DefValue)
@@ -69,7 +70,7 @@ func flagText(f *pflag.Flag) string {
 func (p *Program) reference() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\nWritten by `%s help --markdown`; `go generate ./...` writes it anew.\n\n```text\n%s```\n", p.Name, p.Name, p.overview())
-	for _, c := range p.Commands {
+	for _, c := range p.all() {
 		fmt.Fprintf(&b, "\n## %s %s\n\n```text\n%s```\n", p.Name, c.Name, p.usage(c))
 	}
 	return b.String()

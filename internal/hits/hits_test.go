@@ -94,6 +94,7 @@ func TestRequirement(t *testing.T) {
 		{"b", logOf(Ran, Skipped), ""},
 		{"a,b", logOf(Ran, Skipped), `task "a" is to be skipped, and ran`},
 		{"zebra", logOf(Skipped), `task "zebra" is to be skipped, and is not in the log`},
+		{"50", logOf(Skipped), `task "50" is to be skipped, and is not in the log; a percentage would be "50%"`},
 	} {
 		r, err := ParseRequirement(c.require)
 		if err != nil {

@@ -80,6 +80,9 @@ func notSkipped(l *Log, name string) string {
 		if near := cli.Nearest(name, names); near != "" {
 			return fmt.Sprintf("is not in the log; %q is", near)
 		}
+		if _, err := strconv.Atoi(name); err == nil {
+			return fmt.Sprintf("is not in the log; a percentage would be %q", name+"%")
+		}
 		return "is not in the log"
 	}
 	if t.Status == Skipped {

@@ -45,7 +45,7 @@ Examples:
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			options := keyFlags(fs)
 			keyFile := keyFileFlag(fs)
-			require := fs.String("require", "", "fail unless these were skipped: all, none, a percentage or tasks: `all|none|N%|task,…`")
+			require := fs.String("require", "", "fail unless `WHICH` were skipped: all, none, a percentage (80%) or tasks (build,test)")
 			plan := fs.String("plan", "", "fail if it did not go as planned in `FILE`, of same plan --json")
 			asJSON := fs.Bool("json", false, "print the result for a script")
 			forGitHub := fs.Bool("github", false, "append to the job's summary, the file $GITHUB_STEP_SUMMARY, and to $GITHUB_OUTPUT")

@@ -11,7 +11,7 @@ func main() { cli.Main(program()) }
 func program() *cli.Program {
 	return &cli.Program{
 		Name:    "cachekey",
-		Short:   "cache keys for same workspaces that are built with Nix on CI",
+		Short:   "says which remembered state of same fits a checkout, for CI",
 		Default: "key",
 		Commands: []*cli.Command{
 			keyCommand(),
@@ -20,8 +20,8 @@ func program() *cli.Program {
 			narHashCommand(),
 			verifyCommand(),
 			realiseCommand(),
-			pruneCommand(),
 			hitsCommand(),
+			pruneCommand(),
 			sealCommand(),
 		},
 	}

@@ -34,7 +34,7 @@ Examples:
 			var dir string
 			directoryFlag(fs, &dir)
 			most := size.Bytes(0)
-			fs.Var(&most, "max-size", "drop outputs until no more than `SIZE` is carried")
+			fs.Var(&most, "max-size", "drop outputs until no more than `SIZE` is carried (default: no limit)")
 			dry := fs.Bool("dry-run", false, "only say what would go")
 			asJSON := fs.Bool("json", false, "print the sums for a script")
 			return func(ctx context.Context, o *cli.IO, args []string) error {

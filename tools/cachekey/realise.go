@@ -34,7 +34,7 @@ Run it after verify: what it asks Nix for is what the cache says.`,
 			var dir string
 			directoryFlag(fs, &dir)
 			system := fs.String("system", "", "the `SYSTEM` as Nix names it (default: this machine's)")
-			timeout := fs.Duration("timeout", 10*time.Minute, "how long Nix may take, as in 90s or 10m")
+			timeout := fs.Duration("timeout", 10*time.Minute, "how long Nix may take: a `TIME` such as 90s or 10m")
 			asJSON := fs.Bool("json", false, "print the numbers for a script")
 			return func(ctx context.Context, o *cli.IO, args []string) error {
 				if err := noArguments(args); err != nil {

@@ -4,7 +4,12 @@ package main
 
 //go:generate sh -c "go run . help --markdown >../../docs/same.md"
 
-import "cachekey/internal/cli"
+import (
+	"slices"
+
+	"cachekey/internal/cli"
+	"cachekey/internal/manifest"
+)
 
 func main() { cli.Main(program()) }
 
@@ -12,6 +17,7 @@ func program() *cli.Program {
 	return &cli.Program{
 		Name:  "same",
 		Short: "runs the tasks of same.yaml and skips what has not changed",
+		Guess: taskFor,
 		Commands: []*cli.Command{
 			runCommand(),
 			planCommand(),
@@ -19,4 +25,16 @@ func program() *cli.Program {
 			envCommand(),
 		},
 	}
+}
+
+// taskFor guesses that whoever typed the name of a task wants to run it.
+func taskFor(word string) string {
+	w, err := manifest.Load(".")
+	if err != nil {
+		return ""
+	}
+	if word == "all" || slices.ContainsFunc(w.Tasks, func(t *manifest.Task) bool { return t.Name == word }) {
+		return "run " + word
+	}
+	return ""
 }
