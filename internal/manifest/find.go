@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"cachekey/internal/cli"
 )
@@ -47,6 +48,12 @@ func Find(dir string) (file string, err error) {
 	}
 	if standalone != "" {
 		return standalone, nil
+	}
+	for _, name := range []string{WorkspaceFile, TaskFile} {
+		short := strings.TrimSuffix(name, ".yaml") + ".yml"
+		if _, err := os.Stat(filepath.Join(dir, short)); err == nil {
+			return "", cli.WithHint(&NotFoundError{dir}, "%s is there: rename it to %s", short, name)
+		}
 	}
 	return "", cli.WithHint(&NotFoundError{dir},
 		"write a %s there, or name the directory with -C", TaskFile)

@@ -22,6 +22,7 @@ func TestFind(t *testing.T) {
 -- alone/in/deep/file --
 -- odd/same.yaml/a-directory --
 -- none/file --
+-- short/same.yml --
 `)))
 	for _, tt := range []struct{ name, dir, want, err string }{
 		{"the nearest workspace wins over a nearer task file", "work/a/b/c", "work/same.work.yaml", ""},
@@ -46,6 +47,12 @@ func TestFind(t *testing.T) {
 		_, err := Find(filepath.Join(root, "none"))
 		if err == nil || !strings.Contains(err.Error(), "no same.work.yaml or same.yaml in") || cli.Hint(err) == "" {
 			t.Errorf("got %v, hint %q", err, cli.Hint(err))
+		}
+	})
+	t.Run("another extension", func(t *testing.T) {
+		_, err := Find(filepath.Join(root, "short"))
+		if want := "same.yml is there: rename it to same.yaml"; err == nil || cli.Hint(err) != want {
+			t.Errorf("got %v, hint %q, want %q", err, cli.Hint(err), want)
 		}
 	})
 	t.Run("a directory that is not there", func(t *testing.T) {

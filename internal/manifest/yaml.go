@@ -72,20 +72,20 @@ func (d *document) parse(data []byte) *yaml.Node {
 		d.add(top, `begin with version: "1" and a task below tasks:`, "nothing in it")
 		return nil
 	case err != nil:
-		d.syntax(err)
+		d.syntax(err, data)
 		return nil
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
 		d.mistake(&second, "keep one document in a manifest", "a second YAML document begins here")
 	case !errors.Is(err, io.EOF):
-		d.syntax(err)
+		d.syntax(err, data)
 	}
 	return doc.Content[0]
 }
 
-// syntax notes what the YAML parser said, in our form and at its place.
-func (d *document) syntax(err error) {
+// syntax notes what the YAML parser said of data, in our form and at its place.
+func (d *document) syntax(err error, data []byte) {
 	pos := Position{File: d.file, Line: 1, Column: 1}
 	var e *yaml.LoadError
 	if !errors.As(err, &e) {
@@ -99,7 +99,22 @@ func (d *document) syntax(err error) {
 	if e.ContextMsg != "" {
 		text = e.ContextMsg + ": " + text
 	}
-	d.add(pos, "", "not YAML: %s", text)
+	cure := ""
+	if beginsWithTab(data, pos.Line) {
+		cure = "indent with spaces: YAML takes no tabs there"
+	}
+	d.add(pos, cure, "not YAML: %s", text)
+}
+
+// beginsWithTab says whether the line of that number, from 1, has a tab before
+// its text.
+func beginsWithTab(data []byte, number int) bool {
+	for line := range bytes.Lines(data) {
+		if number--; number == 0 {
+			return bytes.HasPrefix(bytes.TrimLeft(line, " "), []byte("\t"))
+		}
+	}
+	return false
 }
 
 func (d *document) at(n *yaml.Node) Position {

@@ -61,6 +61,11 @@ tree as it was when the key was computed. If not, the exit code is 1.
 				if err != nil {
 					return err
 				}
+				if *forGitHub { // nothing is removed if nobody can be told
+					if err := github.AppendOutputs(o.Getenv); err != nil {
+						return err
+					}
+				}
 				v, failed := verify(ctx, o, root, opts, given, secret)
 				if v == nil {
 					return failed
