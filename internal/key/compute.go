@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,10 +26,14 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	t, err := source.Open(ctx, o.Dir, source.Options{
-		WithoutFlake: o.AllowMissing || o.NarHash != "",
-		Skip:         madeByBuilds,
-	})
+	opening := source.Options{WithoutFlake: o.AllowMissing || o.NarHash != "", Skip: madeByBuilds}
+	if len(o.Locks) == 0 && !o.AllowMissing {
+		opening.Needs = DefaultLocks("")[0]
+	}
+	t, err := source.Open(ctx, o.Dir, opening)
+	if errors.As(err, new(*source.MissingError)) {
+		return nil, cli.WithHint(err, "is it a flake's directory? -C names another; %s", withoutLock)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +85,10 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	d.Warnings = append(d.Warnings, t.Warnings...)
 	for _, path := range untracked {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%q is not tracked by git, so neither Nix nor the key sees it: git add %q", path, path))
+	}
+	if remembered := path.Dir(d.Paths[0]); t.Git && t.Has(remembered) {
+		d.Warnings = append(d.Warnings, fmt.Sprintf(
+			"%q is tracked by git, so every run of a task changes the key: git rm -r --cached %q, and ignore it", remembered, remembered))
 	}
 	return d, d.assemble(o.Loose)
 }

@@ -132,20 +132,26 @@ func (s *selection) missingError(ctx context.Context, t *source.Tree, one *selec
 	for _, p := range one.patterns {
 		globs = append(globs, p.glob)
 	}
-	seen := "is a file"
+	where := fmt.Sprintf("in %q", t.Root)
 	if t.Git {
-		seen = "is a file that git tracks"
+		where = fmt.Sprintf("that git tracks in %q", t.Root)
 		if untracked, err := one.untracked(ctx, t); err == nil && len(untracked) > 0 {
 			return cli.WithHint(fmt.Errorf("%q in %q is not tracked by git, so Nix does not see it", untracked[0], t.Root),
 				"git -C %q add %q", t.Root, untracked[0])
 		}
 	}
-	err := fmt.Errorf("nothing that matches %s in %q %s", strings.Join(globs, " or "), t.Root, seen)
-	if s.given {
-		return cli.WithHint(err, "correct the pattern given with %s, or accept it with --allow-missing", s.flag)
+	err := fmt.Errorf("no file %s matches %s", where, strings.Join(globs, " or "))
+	switch {
+	case s.given:
+		return cli.WithHint(err, "correct the pattern given with %s, or do without it: --allow-missing", s.flag)
+	case s.required != "":
+		return cli.WithHint(err, "%s", withoutLock)
 	}
-	return cli.WithHint(err, "name others with %s, or accept it with --allow-missing", s.flag)
+	return cli.WithHint(err, "write a same.yaml; %s names other files, --allow-missing does without", s.flag)
 }
+
+// withoutLock is what to do where no flake.lock is.
+const withoutLock = "nix flake lock makes one; --lock names other files, --allow-missing does without"
 
 // untracked gives the files that s would select if git tracked them.
 func (s *selection) untracked(ctx context.Context, t *source.Tree) ([]string, error) {

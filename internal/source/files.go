@@ -40,6 +40,9 @@ func (t *Tree) Files(match func(path string) bool) []File {
 	return all
 }
 
+// Has says whether the tree has a file or directory at path.
+func (t *Tree) Has(path string) bool { return t.lookup(path) != nil }
+
 // Copy writes the contents of f to w. The error is a *ChangedError if they are
 // not those that were listed.
 func (t *Tree) Copy(w io.Writer, f File) error {

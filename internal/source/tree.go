@@ -49,7 +49,17 @@ type Options struct {
 
 	// Skip leaves names out of the tree's root directory, outside git.
 	Skip func(name string, isLink bool) bool
+
+	// Needs names a file of the root without which a tree outside git is not
+	// listed, for that can take long where somebody has lost their way: the
+	// error is a *MissingError.
+	Needs string
 }
+
+// A MissingError says that a directory lacks the file that Options.Needs.
+type MissingError struct{ Dir, Name string }
+
+func (e *MissingError) Error() string { return fmt.Sprintf("no file in %q matches %s", e.Dir, e.Name) }
 
 // Open finds the flake that dir is in as Nix does and lists its source tree.
 // With no flake and no git at dir or above it, the tree is dir itself.
@@ -60,6 +70,9 @@ func Open(ctx context.Context, dir string, o Options) (*Tree, error) {
 	}
 	t := &Tree{Root: p.root, Flake: p.flake, Git: p.git}
 	if !t.Git {
+		if there, err := exists(filepath.Join(t.Root, o.Needs)); err == nil && !there {
+			return nil, &MissingError{t.Root, o.Needs}
+		}
 		st, err := lstat(t.Root)
 		if err != nil {
 			return nil, err

@@ -90,6 +90,7 @@ func printDiff(o *cli.IO, d key.Diff) error {
 	for _, s := range d.Settings {
 		fmt.Fprintf(b, "%-10s changed: %q, was %q\n", s.Name, s.New, s.Old)
 	}
+	named := 0
 	for _, in := range d.Ingredients {
 		if !in.Changed {
 			fmt.Fprintf(b, "%-10s same\n", in.Name)
@@ -99,6 +100,10 @@ func printDiff(o *cli.IO, d key.Diff) error {
 		for _, f := range in.Files {
 			mark := map[string]string{"added": "+", "removed": "-", "changed": "~"}[f.Change]
 			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, cli.Name(f.Path))
+		}
+		named += len(in.Files)
+		if in.Name == "tree" && named == 0 {
+			fmt.Fprintln(b, "  a tracked file outside locks and tasks: git status, or git diff --stat COMMIT, says which")
 		}
 	}
 	fmt.Fprintf(b, "\nold %s\nnew %s\n", d.Old, d.New)
