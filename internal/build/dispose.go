@@ -152,7 +152,7 @@ func (r *Runner) settle(t *manifest.Task, aside, outputs []samedir.Output) {
 	if len(left) > 1 {
 		more = fmt.Sprintf(" and %d more", len(left)-1)
 	}
-	r.warnf("task %q: %s%s lay at its targets, and no run of it made that; it is now below %s", t.Name, left[0].Path, more, r.aside)
+	r.warnf("task %q: %s%s lay at its targets, and no remembered run made that; it is now below %s", t.Name, left[0].Path, more, r.aside)
 }
 
 // same gives what is in both of two sorted lists.

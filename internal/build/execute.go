@@ -19,6 +19,10 @@ var errNotOnPath = errors.New("it is not on the task's PATH")
 // defaultGrace is how long an interrupted task may take to clean up after itself.
 const defaultGrace = 10 * time.Second
 
+// patience is how long an interrupted task may take before people are told
+// what they are waiting for.
+const patience = time.Second
+
 // lingering is how long output is waited for that somebody else, who left the
 // task's process group, might still write.
 const lingering = time.Second
@@ -65,7 +69,9 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		endGroup(ctx, cmd.Process.Pid, ended, r.Grace)
+		endGroup(ctx, cmd.Process.Pid, ended, r.Grace, func() {
+			r.warnf("task %q is still running: it is killed in %v, or at once by a second interrupt", t.Name, r.Grace-patience)
+		})
 	}()
 	err = cmd.Wait()
 	close(ended)
@@ -94,7 +100,8 @@ var errInterrupted = errors.New("interrupted")
 
 // endGroup waits until the command has ended. If ctx is done before, it ends the
 // command's group: those that the command has started may take their time too.
-func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.Duration) {
+// It calls waiting if that takes long.
+func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.Duration, waiting func()) {
 	select {
 	case <-ended:
 		return
@@ -104,7 +111,7 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.
 	again := make(chan os.Signal, 1) // whoever interrupts once more does not want to wait
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(again)
-	enough := time.After(grace)
+	long, enough := time.After(patience), time.After(grace)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for !groupEnded(group, ended) {
@@ -112,6 +119,9 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.
 		case <-again:
 		case <-enough:
 		case <-look.C:
+			continue
+		case <-long:
+			waiting()
 			continue
 		}
 		_ = syscall.Kill(-group, syscall.SIGKILL)

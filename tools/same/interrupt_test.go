@@ -105,6 +105,39 @@ tasks:
 	}
 }
 
+// Whoever interrupts is told what takes so long, and how to have it end.
+func TestInterruptSaysWhatItWaitsFor(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  stubborn: {cmd: [sh, -c, 'trap "" TERM INT; echo ready >ready; while :; do sleep 0.01; done']}
+`)
+	cmd, _ := same(dir, "run", "all")
+	said, err := os.Create(filepath.Join(dir, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	cmd.Stderr = said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, filepath.Join(dir, "ready"))
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	await(t, filepath.Join(dir, "said"))
+	if got := read(t, filepath.Join(dir, "said")); !strings.Contains(got, `task "stubborn" is still running`) {
+		t.Errorf("said %q", got)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("an interrupted run succeeded")
+	}
+}
+
 // await waits for a file with a line in it; the test's own limit ends it.
 func await(t *testing.T, name string) {
 	t.Helper()
