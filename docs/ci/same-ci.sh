@@ -4,6 +4,10 @@
 # An entry is a tar file named by its key. The last entry that was saved under a
 # key that begins with a restore key is what a prefix finds.
 set -euo pipefail
+[ $# -ge 2 ] || {
+	echo "called with $# arguments, not ENTRIES TASK…" >&2
+	exit 2
+}
 entries=$1
 shift
 mkdir -p "$entries"
