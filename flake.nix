@@ -38,7 +38,7 @@
       templates.default = {
         path = ./templates/default;
         description = "A flake with a devShell, a key and a two-pass check for its same.yaml";
-        welcomeText = builtins.readFile ./templates/welcome.md;
+        welcomeText = builtins.readFile ./templates/welcome.txt;
       };
     };
 }

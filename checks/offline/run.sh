@@ -181,7 +181,8 @@ wrong_values() {
 
 template() {
 	consumer template
-	(cd "$dir" && in_nix nix flake init -t "path:$work/self" --quiet)
+	(cd "$dir" && in_nix nix flake init -t "path:$work/self" --quiet) 2>&1 | tee "$work/log"
+	says "$work/log" "nix flake lock" "same run all" # what to type next
 	git -C "$dir" add .
 	flake flake lock
 	git -C "$dir" add .

@@ -47,9 +47,9 @@ func (p *Program) completionCommand() *Command {
 		Args:  "[flags] bash|zsh|fish",
 		Short: "print a completion script for bash, zsh or fish",
 		Long: fmt.Sprintf(`Examples:
-  $ source <(%[1]s completion bash)     in ~/.bashrc
-  $ source <(%[1]s completion zsh)      in ~/.zshrc, below compinit
-  $ %[1]s completion fish | source      in ~/.config/fish/config.fish`, p.Name),
+  $ %[1]s completion bash     in ~/.bashrc: source <(%[1]s completion bash)
+  $ %[1]s completion zsh      in ~/.zshrc, below compinit: source <(%[1]s completion zsh)
+  $ %[1]s completion fish     in ~/.config/fish/config.fish: %[1]s completion fish | source`, p.Name),
 		Setup: func(*pflag.FlagSet) func(context.Context, *IO, []string) error {
 			return func(_ context.Context, o *IO, args []string) error {
 				scripts := map[string]func() string{"bash": p.bash, "zsh": p.zsh, "fish": p.fish}
