@@ -114,7 +114,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if got, want := outputs(t, dir), fromNothing(t, dir); got != want {
 			t.Fatalf("after kill %d:\n%s\nfrom nothing:\n%s\nthe run said:\n%s", i, got, want, out)
 		}
-		if strings.Contains(out, "warning") && !strings.Contains(out, "no run of it made that") {
+		if strings.Contains(out, "warning") && !strings.Contains(out, "no remembered run made that") {
 			t.Errorf("after kill %d: %s", i, out)
 		}
 	}
@@ -199,7 +199,7 @@ tasks:
 	}
 	const want = "out out/d out/d/made out/link\n"
 	said := run(t, dir, "run", "all")
-	if got := list(); got != want || !strings.Contains(said, "no run of it made that") {
+	if got := list(); got != want || !strings.Contains(said, "no remembered run made that") {
 		t.Errorf("there is %s\n%s", got, said)
 	}
 	aside, err := filepath.Glob(filepath.Join(dir, ".same/local/aside/*/out/d/*"))
