@@ -128,19 +128,19 @@ func (s *selection) missing(ctx context.Context, t *source.Tree, allow bool) err
 }
 
 func (s *selection) missingError(ctx context.Context, t *source.Tree, one *selection) error {
-	var globs []string
+	var names []string
 	for _, p := range one.patterns {
-		globs = append(globs, p.glob)
+		names = append(names, p.glob)
 	}
-	where := fmt.Sprintf("in %q", t.Root)
+	globs := strings.Join(names, " or ")
+	err := fmt.Errorf("no file in %q matches %s", t.Root, globs)
 	if t.Git {
-		where = fmt.Sprintf("that git tracks in %q", t.Root)
+		err = fmt.Errorf("no file that git tracks in %q matches %s", t.Root, globs)
 		if untracked, err := one.untracked(ctx, t); err == nil && len(untracked) > 0 {
 			return cli.WithHint(fmt.Errorf("%q in %q is not tracked by git, so Nix does not see it", untracked[0], t.Root),
 				"git -C %q add %q", t.Root, untracked[0])
 		}
 	}
-	err := fmt.Errorf("no file %s matches %s", where, strings.Join(globs, " or "))
 	switch {
 	case s.given:
 		return cli.WithHint(err, "correct the pattern given with %s, or do without it: --allow-missing", s.flag)
