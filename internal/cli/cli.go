@@ -133,6 +133,7 @@ var ErrFailed = errors.New("failed")
 func Main(p *Program) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	o := &IO{Program: p.Name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	o.share(os.Stdout, os.Stderr)
 	code := p.Exit(o, p.Run(ctx, o, os.Args[1:]))
 	stop()
 	os.Exit(code)

@@ -20,6 +20,11 @@ func Seconds(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
+// Elapsed writes a duration that still grows: Seconds, without tenths.
+func Elapsed(d time.Duration) string {
+	return strings.Replace(Seconds(d.Truncate(time.Second)), ".0s", "s", 1)
+}
+
 // Name gives a name as it is, or, if a line of a log could not hold it, quoted.
 func Name(s string) string {
 	if q := Quote(s); q != `"`+s+`"` {

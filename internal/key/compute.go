@@ -26,7 +26,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	opening := source.Options{WithoutFlake: o.AllowMissing || o.NarHash != "", Skip: madeByBuilds}
+	opening := source.Options{WithoutFlake: o.AllowMissing || o.NarHash != "", Skip: madeByBuilds, Progress: o.Progress}
 	if len(o.Locks) == 0 && !o.AllowMissing {
 		opening.Needs = DefaultLocks("")[0]
 	}

@@ -52,6 +52,8 @@ type Options struct {
 	NarHash      string // SRI; computed if empty
 	AllowMissing bool   // no flake, no flake.lock, no manifest, no match: an ingredient without entries
 	Loose        bool   // adds the restore key that crosses locks
+
+	Progress func(done, total int64) // see source.Options
 }
 
 // segment is what prefix and system may be made of: the alphabet of a key.

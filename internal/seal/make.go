@@ -19,6 +19,8 @@ type MakeOptions struct {
 	Doc   *key.Document // of the key under which the cache is saved
 	Key   *MACKey       // nil for a seal without a MAC
 	Warnf func(format string, args ...any)
+	// Progress, if it is not nil, is told how many files are digested, of how many bytes.
+	Progress func(files, bytes int64)
 }
 
 // Sealed counts what a seal vouches for.
@@ -50,7 +52,7 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 		if err != nil {
 			return err
 		}
-		if err := sealTrees(ctx, dir, w, o.Warnf, &made); err != nil {
+		if err := sealTrees(ctx, dir, w, o, &made); err != nil {
 			return err
 		}
 		return w.Close()
@@ -58,7 +60,7 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	return made, err
 }
 
-func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, warnf func(string, ...any), made *Sealed) error {
+func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, made *Sealed) error {
 	entries := 0
 	produce := func(p *pipeline) error {
 		visit := func(e safedir.Entry) (bool, error) {
@@ -89,12 +91,15 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, warnf func(stri
 			t.what = fmt.Sprintf("it has %d bytes, a seal takes %d", t.info.Size, int64(MaxFileSize))
 		}
 		if t.what != "" {
-			warnf("not sealed: %s: %s", cli.Quote(".same/"+t.path), t.what)
+			o.Warnf("not sealed: %s: %s", cli.Quote(".same/"+t.path), t.what)
 			return nil
 		}
 		if t.kind == safedir.File {
 			made.Files++
 			made.Bytes += t.got.Size
+			if o.Progress != nil {
+				o.Progress(made.Files, made.Bytes)
+			}
 		}
 		if entries++; entries > MaxEntries || made.Bytes > MaxTotalSize {
 			return cli.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),

@@ -102,6 +102,9 @@ func (m *merge) consume(t *task) error {
 		if t.kind == safedir.File {
 			m.v.Kept++
 			m.v.KeptBytes += t.got.Size
+			if m.o.Progress != nil {
+				m.o.Progress(m.v.Kept, m.v.KeptBytes)
+			}
 		}
 		return nil
 	}

@@ -21,6 +21,8 @@ type VerifyOptions struct {
 	// Report is told of everything that was wrong, in the order of a walk.
 	Report func(Finding)
 	Warnf  func(format string, args ...any)
+	// Progress, if it is not nil, is told how many files are found to be as sealed, of how many bytes.
+	Progress func(files, bytes int64)
 }
 
 // A Finding is something that was not as sealed. What was there has been removed.

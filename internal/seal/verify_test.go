@@ -123,14 +123,16 @@ func TestMakeLeavesOut(t *testing.T) {
 	must(t, os.WriteFile(same+"/store/setid", nil, 0o666))
 	must(t, os.Chmod(same+"/store/setid", 0o666|os.ModeSetgid))
 	var warnings []string
+	var progress Sealed
 	made, err := Make(context.Background(), MakeOptions{Root: root, Doc: here,
-		Warnf: func(f string, a ...any) { warnings = append(warnings, fmt.Sprintf(f, a...)) }})
+		Progress: func(files, bytes int64) { progress = Sealed{files, bytes} },
+		Warnf:    func(f string, a ...any) { warnings = append(warnings, fmt.Sprintf(f, a...)) }})
 	must(t, err)
-	if made.Files != 5 || len(warnings) != 8 {
+	if made.Files != 5 || made != progress || len(warnings) != 8 {
 		t.Errorf("got %+v, %q", made, warnings)
 	}
-	v, lines, _ := verify(t, root, VerifyOptions{})
-	if v.State != Partial || v.Kept != 5 || len(lines) != 8 {
+	v, lines, _ := verify(t, root, VerifyOptions{Progress: func(files, bytes int64) { progress = Sealed{files, bytes} }})
+	if v.State != Partial || v.Kept != 5 || v.Kept != progress.Files || v.KeptBytes != progress.Bytes || len(lines) != 8 {
 		t.Errorf("got %+v, %q", v, lines)
 	}
 	if v, lines, _ := verify(t, root, VerifyOptions{}); v.State != Whole || len(lines) != 0 {

@@ -61,6 +61,20 @@ func cut(steps []step) []stretch {
 	return all
 }
 
+// size is how many bytes of files' contents s stands for.
+func (s stretch) size() int64 {
+	if s.length > 0 {
+		return s.length
+	}
+	var n int64
+	for _, st := range s.steps {
+		if st.node.kind == regular {
+			n += st.node.stamp.size
+		}
+	}
+	return n
+}
+
 // NarHash reads the tree and gives the SHA-256 of its NAR. The error is a
 // *ChangedError if something wrote to the tree meanwhile. A flake that Nix
 // refuses, or whose narHash is not that of the tree on disk, is an error too.
@@ -114,11 +128,13 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 	}
 	h := sha256.New()
 	group.Go(func() error {
+		hashed := t.counter(stretches)
 		for i := range ready {
 			select {
 			case b := <-ready[i]:
 				h.Write(b)
 				free <- b
+				hashed(stretches[i])
 			case <-running.Done():
 				return running.Err()
 			}
@@ -129,6 +145,21 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 		return Hash{}, err
 	}
 	return Hash(h.Sum(nil)), t.unchanged(ctx)
+}
+
+// counter gives a function that tells t.progress of one stretch after another.
+func (t *Tree) counter(stretches []stretch) func(stretch) {
+	if t.progress == nil {
+		return func(stretch) {}
+	}
+	var done, total int64
+	for _, s := range stretches {
+		total += s.size()
+	}
+	return func(s stretch) {
+		done += s.size()
+		t.progress(done, total)
+	}
 }
 
 // appendStretch appends the NAR of s to b.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -70,7 +71,13 @@ func checkAgainstGoNix(t *testing.T, dir, what string) {
 	if err := nar.DumpPath(h, dir); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := Open(t.Context(), dir, Options{})
+	var done, total int64
+	tree, err := Open(t.Context(), dir, Options{Progress: func(d, of int64) {
+		if d < done || of != total && total != 0 {
+			t.Errorf("%s: %d of %d bytes after %d of %d", what, d, of, done, total)
+		}
+		done, total = d, of
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +85,28 @@ func checkAgainstGoNix(t *testing.T, dir, what string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if size := contentBytes(t, dir); done != size || total != size {
+		t.Errorf("%s: in the end %d of %d bytes are hashed; there are %d", what, done, total, size)
+	}
 	if want := Hash(h.Sum(nil)); got != want {
 		t.Errorf("%s: %s, go-nix says %s", what, got, want)
 	}
+}
+
+func contentBytes(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		n += info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // A tree that was written to between the listing and the reading has no hash.

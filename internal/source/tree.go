@@ -31,6 +31,7 @@ type Tree struct {
 	Warnings []string // what is right but may surprise
 
 	root       node
+	progress   func(done, total int64)
 	submodules []Submodule
 	repository *repository // nil outside git
 }
@@ -54,6 +55,10 @@ type Options struct {
 	// listed, for that can take long where somebody has lost their way: the
 	// error is a *MissingError.
 	Needs string
+
+	// Progress, if it is not nil, is told how many bytes of files NarHash has
+	// hashed, of how many.
+	Progress func(done, total int64)
 }
 
 // A MissingError says that a directory lacks the file that Options.Needs.
@@ -68,7 +73,7 @@ func Open(ctx context.Context, dir string, o Options) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{Root: p.root, Flake: p.flake, Git: p.git}
+	t := &Tree{Root: p.root, Flake: p.flake, Git: p.git, progress: o.Progress}
 	if !t.Git {
 		if there, err := exists(filepath.Join(t.Root, o.Needs)); err == nil && !there {
 			return nil, &MissingError{t.Root, o.Needs}

@@ -44,7 +44,7 @@ Examples:
 				var now *key.Document
 				if len(args) == 2 {
 					now, err = readDocument(o, inDirectory(opts.Dir, args[1]), args[1])
-				} else if now, err = key.Compute(ctx, opts); err == nil {
+				} else if now, err = compute(ctx, o, opts); err == nil {
 					warn(o, now)
 				}
 				if err != nil {

@@ -37,7 +37,7 @@ Examples:
 				if err != nil {
 					return err
 				}
-				d, err := key.Compute(ctx, opts)
+				d, err := compute(ctx, o, opts)
 				if err != nil {
 					return err
 				}

@@ -48,7 +48,7 @@ Examples:
 					return err
 				}
 				opts.Loose = *loose
-				d, err := key.Compute(ctx, opts)
+				d, err := compute(ctx, o, opts)
 				if err != nil {
 					return err
 				}

@@ -36,7 +36,9 @@ Example:
 				default:
 					return cli.Usagef("nar-hash takes one directory, not %d", len(args))
 				}
-				tree, err := source.Open(ctx, directory, source.Options{})
+				hashing := newProgress(o, "hashing the tree")
+				defer hashing.stop()
+				tree, err := source.Open(ctx, directory, source.Options{Progress: hashing.bytes})
 				if err != nil {
 					return err
 				}

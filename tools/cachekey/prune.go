@@ -53,6 +53,7 @@ Examples:
 				if fs.Changed("max-size") {
 					options.MaxSize = int64(most)
 				}
+				defer newProgress(o, "pruning").stop()
 				r, err := prune.Run(ctx, options)
 				if err != nil {
 					return err

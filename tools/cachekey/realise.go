@@ -51,6 +51,7 @@ Run it after verify: what it asks Nix for is what the cache says.`,
 				if err != nil {
 					return err
 				}
+				defer newProgress(o, "having Nix fetch what is absent").stop()
 				r, err := realise.Run(ctx, realise.Options{
 					Root: root, System: cmp.Or(*system, own), Timeout: *timeout,
 					Describe: describeTools(dir), Sayf: o.Sayf, Warnf: o.Warnf,

@@ -50,7 +50,9 @@ Examples:
 				if err != nil {
 					return err
 				}
-				made, err := seal.Make(ctx, seal.MakeOptions{Root: root, Doc: doc, Key: secret, Warnf: o.Warnf})
+				sealing := newProgress(o, "sealing")
+				defer sealing.stop()
+				made, err := seal.Make(ctx, seal.MakeOptions{Root: root, Doc: doc, Key: secret, Warnf: o.Warnf, Progress: sealing.read})
 				if err != nil {
 					return err
 				}
@@ -71,7 +73,7 @@ func documentOf(ctx context.Context, o *cli.IO, file string, opts key.Options) (
 	if file != "" {
 		return readDocument(o, inDirectory(opts.Dir, file), file)
 	}
-	doc, err := key.Compute(ctx, opts)
+	doc, err := compute(ctx, o, opts)
 	if err == nil {
 		warn(o, doc)
 	}

@@ -89,7 +89,7 @@ tree as it was when the key was computed. If not, the exit code is 1.
 // verify gives the verdict, and an error if the restored state may not be used
 // because of something other than that state.
 func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given *key.Segments, secret *seal.MACKey) (*seal.Verdict, error) {
-	doc, err := key.Compute(ctx, opts)
+	doc, err := compute(ctx, o, opts)
 	if err != nil {
 		v, cleared := seal.Empty(root, "it can't be said which checkout this is")
 		return v, cli.Join(err, cleared)
@@ -104,9 +104,11 @@ func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given
 			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
 			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)
 	}
+	verifying := newProgress(o, "verifying")
+	defer verifying.stop()
 	return seal.Verify(ctx, seal.VerifyOptions{
 		Root: root, System: doc.System, Locks: locks, Key: secret,
-		Report: func(f seal.Finding) { o.Sayf("%s", f) }, Warnf: o.Warnf,
+		Report: func(f seal.Finding) { o.Sayf("%s", f) }, Warnf: o.Warnf, Progress: verifying.read,
 	})
 }
 

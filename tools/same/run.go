@@ -54,6 +54,11 @@ func runCommand() *cli.Command {
 					GitHub: o.Getenv("GITHUB_ACTIONS") == "true",
 					Colour: !*ci && o.Colour(o.Out),
 				}
+				if !*ci && cli.Terminal(o.Out) {
+					live := &live{Reporter: r.Report, tasks: len(tasks)}
+					defer o.Status(live.status)()
+					r.Report = live
+				}
 				_, err = r.Run(ctx, tasks)
 				if errors.Is(err, build.ErrTasksFailed) {
 					return cli.ErrFailed
