@@ -58,7 +58,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 		}
 		if git {
 			return place{}, cli.WithHint(fmt.Errorf("no flake.nix in %q or above it up to the git root %q", start, at),
-				"a git repository has a narHash only as a flake: add a flake.nix, or give the hash with --nar-hash")
+				"a git repository has a narHash only as a flake: add a flake.nix; cachekey key does without by --nar-hash or --allow-missing")
 		}
 		if at == filepath.Dir(at) {
 			return place{root: start}, nil
