@@ -71,7 +71,7 @@ func unknownTask(name string, known []string, project string) error {
 		return cli.WithHint(err, "did you mean %q?", best)
 	}
 	if len(known) > 12 {
-		return cli.WithHint(err, "same plan all lists the tasks")
+		return cli.WithHint(err, "same plan lists the tasks")
 	}
 	return cli.WithHint(err, "the tasks are %s", join(known))
 }

@@ -10,6 +10,7 @@ import (
 
 	"cachekey/internal/build"
 	"cachekey/internal/cli"
+	"cachekey/internal/manifest"
 )
 
 const planLong = `Each task is one of
@@ -18,22 +19,25 @@ const planLong = `Each task is one of
   depends   something that it depends on runs first, and only the result of that
             can make it run
 
-Nothing is run and nothing is restored.
+Without a TASK it is all of them. Nothing is run and nothing is restored.
 
 Examples:
-  $ same plan all
+  $ same plan
   $ same plan --json test build >plan.json`
 
 func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "plan",
-		Args:  "[flags] TASK…|all",
+		Args:  "[flags] [TASK…]",
 		Short: "say what would run, and why",
 		Long:  planLong,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			dir := directoryFlag(fs)
 			asJSON := fs.Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}]}]}")
 			return func(ctx context.Context, o *cli.IO, args []string) error {
+				if len(args) == 0 {
+					args = []string{manifest.All}
+				}
 				r, tasks, err := open(*dir, o, args)
 				if err != nil {
 					return err
