@@ -54,14 +54,6 @@ const (
 	Always                  // "always"
 )
 
-// String gives r as a manifest spells it.
-func (r Rebuild) String() string {
-	if r == Always {
-		return "always"
-	}
-	return "on-change"
-}
-
 // A Position is a place in a manifest.
 type Position struct {
 	File   string // relative to the first manifest's directory, slash-separated
