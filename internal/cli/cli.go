@@ -41,7 +41,7 @@ type Program struct {
 // A Command is one subcommand.
 type Command struct {
 	Name  string
-	Args  string // the synopsis after the name: "[flags] OLD [NEW]"
+	Args  string // the synopsis after the name: "[flags] OLD [NEW]"; with "[flags]" alone an argument is refused
 	Short string // one line for the table, lower case, no full stop
 	Long  string // paragraphs and examples below the flags
 

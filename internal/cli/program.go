@@ -49,8 +49,25 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		fmt.Fprintln(o.Out, p.Name, Version())
 		return nil
 	}
+	if err := checkValues(fs); err != nil {
+		return err
+	}
+	if fs.NArg() > 0 && c.Args == "[flags]" {
+		return WithHint(Usagef("unexpected argument %q", fs.Arg(0)), "%s %s --help lists the flags", p.Name, c.Name)
+	}
 	o.Quiet = *quiet
 	return run(ctx, o, fs.Args())
+}
+
+// checkValues refuses a flag that was given nothing, as by a script whose
+// variable is not set: taken for the default it would hide that.
+func checkValues(fs *pflag.FlagSet) (err error) {
+	fs.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = WithHint(Usagef("--%s is empty", f.Name), "leave the flag out for its default")
+		}
+	})
+	return err
 }
 
 // meant adds to err, about an unknown command, the one that was meant.

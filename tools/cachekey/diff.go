@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/pflag"
 
@@ -44,8 +43,8 @@ Examples:
 				var now *key.Document
 				if len(args) == 2 {
 					now, err = readDocument(o, inDirectory(opts.Dir, args[1]), args[1])
-				} else if now, err = compute(ctx, o, opts); err == nil {
-					warn(o, now)
+				} else {
+					now, err = documentNow(ctx, o, opts)
 				}
 				if err != nil {
 					return err
@@ -63,22 +62,6 @@ Examples:
 			}
 		},
 	}
-}
-
-func readDocument(o *cli.IO, file, arg string) (*key.Document, error) {
-	if arg == "-" {
-		return key.Parse(o.In)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	d, err := key.Parse(f)
-	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("%s: %w", file, err), "cachekey key --json writes such a document")
-	}
-	return d, nil
 }
 
 func printDiff(o *cli.IO, d key.Diff) error {

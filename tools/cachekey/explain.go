@@ -29,19 +29,15 @@ Examples:
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			options := keyFlags(fs)
 			asJSON := fs.Bool("json", false, "print the document of key --json")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				opts, err := options()
 				if err != nil {
 					return err
 				}
-				d, err := compute(ctx, o, opts)
+				d, err := documentNow(ctx, o, opts)
 				if err != nil {
 					return err
 				}
-				warn(o, d)
 				if *asJSON {
 					return printJSON(o.Out, d)
 				}

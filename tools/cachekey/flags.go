@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/key"
 )
 
@@ -45,14 +44,6 @@ func inDirectory(dir, path string) string {
 		return path
 	}
 	return filepath.Join(dir, path)
-}
-
-// noArguments refuses arguments of a command that takes none.
-func noArguments(args []string) error {
-	if len(args) > 0 {
-		return cli.Usagef("unexpected argument %q", args[0])
-	}
-	return nil
 }
 
 // printJSON prints v for scripts, indented for people who look all the same.

@@ -9,7 +9,6 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/github"
-	"cachekey/internal/key"
 )
 
 func keyCommand() *cli.Command {
@@ -39,20 +38,16 @@ Examples:
 			loose := fs.Bool("loose", false, "add a restore key that crosses locks: a state made by another toolchain may come back")
 			asJSON := fs.Bool("json", false, "print the whole document (docs/key.schema.json)")
 			forGitHub := fs.Bool("github", false, "append key, restore-keys and paths to the file $GITHUB_OUTPUT too")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				opts, err := options()
 				if err != nil {
 					return err
 				}
 				opts.Loose = *loose
-				d, err := compute(ctx, o, opts)
+				d, err := documentNow(ctx, o, opts)
 				if err != nil {
 					return err
 				}
-				warn(o, d)
 				if *forGitHub {
 					if err := github.AppendOutputs(o.Getenv,
 						github.Output{Name: "key", Value: d.Key},
@@ -69,11 +64,5 @@ Examples:
 				return err
 			}
 		},
-	}
-}
-
-func warn(o *cli.IO, d *key.Document) {
-	for _, w := range d.Warnings {
-		o.Warnf("%s", w)
 	}
 }

@@ -37,10 +37,7 @@ Examples:
 			fs.Var(&most, "max-size", "drop outputs until no more than `SIZE` is carried (default: no limit)")
 			dry := fs.Bool("dry-run", false, "only say what would go")
 			asJSON := fs.Bool("json", false, "print the sums for a script")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				w, err := manifest.Load(dir)
 				if err != nil {
 					return err

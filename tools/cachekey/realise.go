@@ -36,10 +36,7 @@ Run it after verify: what it asks Nix for is what the cache says.`,
 			system := fs.String("system", "", "the `SYSTEM` as Nix names it (default: this machine's)")
 			timeout := fs.Duration("timeout", 10*time.Minute, "how long Nix may take: a `TIME` such as 90s or 10m")
 			asJSON := fs.Bool("json", false, "print the numbers for a script")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				if *timeout <= 0 {
 					return cli.Usagef("--timeout %v leaves Nix no time", *timeout)
 				}

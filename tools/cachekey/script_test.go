@@ -17,6 +17,10 @@ var update = flag.Bool("update", false, "rewrite the scripts' expected output")
 // TestScript runs the command as its users do: each script in testdata/script
 // is a page about one topic.
 func TestScript(t *testing.T) {
+	docs, err := filepath.Abs("../../docs")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -32,6 +36,7 @@ func TestScript(t *testing.T) {
 			"json":    jsonAt,
 		},
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("DOCS", docs)
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
 			return writeHome(e.Getenv("HOME"))
 		},

@@ -30,29 +30,18 @@ Examples:
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			options := keyFlags(fs)
 			keyFile := keyFileFlag(fs)
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
-				opts, err := options()
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
+				at, err := sealing(o, options)
 				if err != nil {
 					return err
 				}
-				secret, err := seal.DeriveKey(o.Getenv(seal.SecretVariable))
-				if err != nil {
-					return cli.UsageError{Err: err}
-				}
-				root, err := manifest.Root(opts.Dir)
+				doc, err := documentOf(ctx, o, *keyFile, at.options)
 				if err != nil {
 					return err
 				}
-				doc, err := documentOf(ctx, o, *keyFile, opts)
-				if err != nil {
-					return err
-				}
-				sealing := newProgress(o, "sealing")
-				defer sealing.stop()
-				made, err := seal.Make(ctx, seal.MakeOptions{Root: root, Doc: doc, Key: secret, Warnf: o.Warnf, Progress: sealing.read})
+				sealed := newProgress(o, "sealing")
+				defer sealed.stop()
+				made, err := seal.Make(ctx, seal.MakeOptions{Root: at.root, Doc: doc, Key: at.secret, Warnf: o.Warnf, Progress: sealed.read})
 				if err != nil {
 					return err
 				}
@@ -63,19 +52,20 @@ Examples:
 	}
 }
 
-// keyFileFlag defines --key-file.
-func keyFileFlag(fs *pflag.FlagSet) *string {
-	return fs.String("key-file", "", "the key's document, a `FILE` that key --json wrote before the build (default: computed now)")
+// A place is what seal and verify both have to know before they begin.
+type place struct {
+	options key.Options
+	root    string       // of the workspace
+	secret  *seal.MACKey // nil without one
 }
 
-// documentOf reads the document of a key from a file, or computes it.
-func documentOf(ctx context.Context, o *cli.IO, file string, opts key.Options) (*key.Document, error) {
-	if file != "" {
-		return readDocument(o, inDirectory(opts.Dir, file), file)
+func sealing(o *cli.IO, options func() (key.Options, error)) (p place, err error) {
+	if p.options, err = options(); err != nil {
+		return p, err
 	}
-	doc, err := compute(ctx, o, opts)
-	if err == nil {
-		warn(o, doc)
+	if p.secret, err = seal.DeriveKey(o.Getenv(seal.SecretVariable)); err != nil {
+		return p, cli.UsageError{Err: err}
 	}
-	return doc, err
+	p.root, err = manifest.Root(p.options.Dir)
+	return p, err
 }

@@ -10,7 +10,6 @@ import (
 	"cachekey/internal/cli"
 	"cachekey/internal/github"
 	"cachekey/internal/key"
-	"cachekey/internal/manifest"
 	"cachekey/internal/seal"
 	"cachekey/internal/size"
 )
@@ -39,34 +38,23 @@ tree as it was when the key was computed. If not, the exit code is 1.
 			strict := fs.Bool("strict", false, "exit with 1 if anything was not as it was sealed")
 			asJSON := fs.Bool("json", false, "print the verdict for a script")
 			forGitHub := fs.Bool("github", false, "append the verdict to the file $GITHUB_OUTPUT")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
-				opts, err := options()
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
+				at, err := sealing(o, options)
 				if err != nil {
 					return err
 				}
 				var given *key.Segments
-				if *want != "" {
+				if fs.Changed("key") {
 					if given, err = key.ParseKey(*want); err != nil {
 						return cli.UsageError{Err: err}
 					}
-				}
-				secret, err := seal.DeriveKey(o.Getenv(seal.SecretVariable))
-				if err != nil {
-					return cli.UsageError{Err: err}
-				}
-				root, err := manifest.Root(opts.Dir)
-				if err != nil {
-					return err
 				}
 				if *forGitHub { // nothing is removed if nobody can be told
 					if err := github.AppendOutputs(o.Getenv); err != nil {
 						return err
 					}
 				}
-				v, failed := verify(ctx, o, root, opts, given, secret)
+				v, failed := verify(ctx, o, at, given)
 				if v == nil {
 					return failed
 				}
@@ -88,10 +76,10 @@ tree as it was when the key was computed. If not, the exit code is 1.
 
 // verify gives the verdict, and an error if the restored state may not be used
 // because of something other than that state.
-func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given *key.Segments, secret *seal.MACKey) (*seal.Verdict, error) {
-	doc, err := compute(ctx, o, opts)
+func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*seal.Verdict, error) {
+	doc, err := compute(ctx, o, at.options)
 	if err != nil {
-		v, cleared := seal.Empty(root, "it can't be said which checkout this is")
+		v, cleared := seal.Empty(at.root, "it can't be said which checkout this is")
 		return v, cli.Join(err, cleared)
 	}
 	locks, tree := doc.Ingredient("locks").Digest, doc.Ingredient("tree").Digest
@@ -99,7 +87,7 @@ func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given
 		locks = given.Locks
 	}
 	if given != nil && given.Tree != tree {
-		v, cleared := seal.Empty(root, "the tree is not the one of --key")
+		v, cleared := seal.Empty(at.root, "the tree is not the one of --key")
 		return v, cli.Join(cli.WithHint(
 			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
 			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)
@@ -107,7 +95,7 @@ func verify(ctx context.Context, o *cli.IO, root string, opts key.Options, given
 	verifying := newProgress(o, "verifying")
 	defer verifying.stop()
 	return seal.Verify(ctx, seal.VerifyOptions{
-		Root: root, System: doc.System, Locks: locks, Key: secret,
+		Root: at.root, System: doc.System, Locks: locks, Key: at.secret,
 		Report: func(f seal.Finding) { o.Sayf("%s", f) }, Warnf: o.Warnf, Progress: verifying.read,
 	})
 }

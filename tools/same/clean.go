@@ -25,10 +25,7 @@ func cleanCommand() *cli.Command {
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			dir := directoryFlag(fs)
 			all := fs.Bool("all", false, "the caches too")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if len(args) > 0 {
-					return cli.Usagef("clean takes no task: it forgets all of them")
-				}
+			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				root, err := manifest.Root(*dir) // mistakes in the manifests are no reason to keep anything
 				if err != nil {
 					return err

@@ -51,7 +51,7 @@ type envFlags struct {
 func envCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "env",
-		Args:  "[flags] --package NAME=STOREPATH…",
+		Args:  "[flags]",
 		Short: "write environments of packages that are already there",
 		Long:  envLong,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
@@ -64,15 +64,12 @@ func envCommand() *cli.Command {
 				behind:   fs.StringArray("with", nil, "a store `PATH` that every environment has on PATH behind its tools (repeatable)"),
 				from:     fs.String("from", "", "take over the environments in `DIR`"),
 			}
-			return func(_ context.Context, o *cli.IO, args []string) error { return f.run(o, args) }
+			return func(_ context.Context, o *cli.IO, _ []string) error { return f.run(o) }
 		},
 	}
 }
 
-func (f envFlags) run(o *cli.IO, args []string) error {
-	if len(args) > 0 {
-		return cli.WithHint(cli.Usagef("env takes no arguments"), "same env --package %s=/nix/store/…", args[0])
-	}
+func (f envFlags) run(o *cli.IO) error {
 	if *f.from != "" {
 		return f.adopt()
 	}

@@ -28,6 +28,10 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	docs, err := filepath.Abs("../../docs")
+	if err != nil {
+		t.Fatal(err)
+	}
 	nixhub := httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(nixhub.Close)
 	testscript.Run(t, testscript.Params{
@@ -39,6 +43,7 @@ func TestScripts(t *testing.T) {
 			// What the machine that tests run on has set is not what is tested.
 			env.Setenv("GITHUB_ACTIONS", "")
 			env.Setenv("USER", "somebody")
+			env.Setenv("DOCS", docs)
 			env.Setenv("SAME_NIXHUB", nixhub.URL)
 			own, _, _ := strings.Cut(env.Getenv("PATH"), ":")
 			env.Setenv("OWN", own) // a PATH with same and nothing else
