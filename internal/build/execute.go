@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"cachekey/internal/cli"
 	"cachekey/internal/manifest"
 )
 
@@ -41,6 +42,9 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	}
 	dir := r.dir.Path(t.WorkingDir)
 	program, err := lookPath(t.Command[0], dir, env)
+	if errors.Is(err, errNotOnPath) {
+		return cli.WithHint(err, "%s", whereToFind(t))
+	}
 	if err != nil {
 		return err
 	}
@@ -94,6 +98,14 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 		return fmt.Errorf("waiting for the command: %w", err)
 	}
 	return nil
+}
+
+// whereToFind says what to do about a program that is not on t's PATH.
+func whereToFind(t *manifest.Task) string {
+	if len(t.Tools) > 0 {
+		return "a task with tools has nothing else on PATH: name the tool that has the program"
+	}
+	return "a task without tools has the PATH that same was started with: install the program, or name a tool that has it"
 }
 
 var errInterrupted = errors.New("interrupted")
