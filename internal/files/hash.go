@@ -49,6 +49,12 @@ func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 		return nil
 	}
 	handle, err := fd.open()
+	if errors.Is(err, unix.ENOENT) {
+		for _, e := range missing {
+			e.vanish()
+		}
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", d.shown(), err)
 	}
@@ -139,13 +145,17 @@ func (x *Index) hash(dir int, e *entry, buf []byte) error {
 	return err
 }
 
+// vanished turns the error about something that was there a moment ago: others
+// may remove files at any time, a task its target, an editor what it has renamed.
 func vanished(e *entry, err error) error {
 	if errors.Is(err, unix.ENOENT) {
-		e.stat, e.seen = stat{}, 0
+		e.vanish()
 		return nil
 	}
 	return err
 }
+
+func (e *entry) vanish() { e.stat, e.seen = stat{}, 0 }
 
 // hashFile hashes what the file has, most likely size bytes.
 func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {

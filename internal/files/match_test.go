@@ -134,6 +134,29 @@ func TestThroughALink(t *testing.T) {
 	}
 }
 
+// A target is removed before its task runs: another task, whose patterns match
+// what was listed before, does not fail because of that.
+func TestGoneSinceItWasListed(t *testing.T) {
+	for what, gone := range map[string]string{"a directory": "dist", "one above": ".", "a file": "dist/a", "a link": "dist/l"} {
+		t.Run(what, func(t *testing.T) {
+			root := world(t, "x/dist/a", "x/dist/b", "x/dist/l -> a", "y")
+			tr := openTree(t, root)
+			match(t, tr, []string{"**/*.none"}, nil) // lists it, and reads nothing
+			if err := os.RemoveAll(filepath.Join(root, "x", gone)); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"x/dist/a", "x/dist/b", "x/dist/l", "y"}
+			want = slices.DeleteFunc(want, func(p string) bool {
+				_, err := os.Lstat(filepath.Join(root, p))
+				return err != nil
+			})
+			if got := paths(match(t, tr, []string{"**"}, nil)); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestBadPatterns(t *testing.T) {
 	for _, bad := range []string{"../x", "a/../../x", "/etc/passwd", "", "a//b", "[", "{a", "{a/b,c}"} {
 		if _, err := Compile([]string{bad}, nil); err == nil {
