@@ -1,32 +1,24 @@
 package nixenv
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
-	"os"
 	"os/exec"
 	"path"
-	"regexp"
 	"slices"
-	"strings"
-	"syscall"
-	"time"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/nix"
 	"cachekey/internal/samedir"
 )
 
 // roots holds, for each environment, its expression and the links that keep
 // Nix's garbage collector away from it.
 const roots = samedir.Local + "/environments"
-
-// maxOutput bounds what Nix may print, in bytes.
-const maxOutput = 64 << 20
 
 // realise asks Nix for the environment, and remembers it.
 func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Resolution) (*Environment, error) {
@@ -101,89 +93,13 @@ func (r *Resolver) ownSource(ctx context.Context, res Resolution) (string, error
 
 // nix runs Nix and gives what it prints.
 func (r *Resolver) nix(ctx context.Context, hint string, args ...string) ([]byte, error) {
-	program, err := exec.LookPath(r.Nix)
-	if err != nil {
+	out, err := nix.Run(ctx, r.Root, r.Nix, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
+	switch {
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
 		return nil, cli.WithHint(fmt.Errorf("no Nix to make it with: %w", err),
 			"install Nix (https://nixos.org/download), or take the tools out of the task to use those on PATH")
+	case err != nil && hint != "":
+		return nil, cli.WithHint(err, "%s", hint)
 	}
-	cmd := exec.CommandContext(ctx, program, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
-	cmd.Dir = r.Root
-	cmd.Env = append(os.Environ(), "NO_COLOR=1")
-	// Its builders are its children: an interrupt must reach them too, and a
-	// killed nix would leave them.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	stdout, stderr := &head{left: maxOutput}, &tail{}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err = cmd.Run()
-	switch {
-	case context.Cause(ctx) != nil:
-		return nil, context.Cause(ctx)
-	case err != nil:
-		err = fmt.Errorf("nix: %s", cmp.Or(complaint(stderr.String()), err.Error()))
-		if hint != "" {
-			err = cli.WithHint(err, "%s", hint)
-		}
-		return nil, err
-	case stdout.left < 0:
-		return nil, errors.New("nix printed more than 64 MiB")
-	}
-	return stdout.Bytes(), nil
+	return out, err
 }
-
-var dependencyFailed = regexp.MustCompile(`dependenc(y|ies)\b.*\bfailed\b`)
-
-// complaint gives in Nix's words, on one line, what is wrong: the last of its
-// errors, which is the cause of those before it, unless it only says that a
-// dependency failed.
-func complaint(stderr string) string {
-	var errs []string
-	for line := range strings.Lines(stderr) {
-		line = strings.TrimSpace(line)
-		if text, ok := strings.CutPrefix(line, "error:"); ok {
-			errs = append(errs, text)
-		} else if len(errs) > 0 {
-			errs[len(errs)-1] += " " + line
-		}
-	}
-	text := stderr
-	for i, e := range errs {
-		if i == 0 || !dependencyFailed.MatchString(e) {
-			text = e
-		}
-	}
-	words := strings.Join(strings.Fields(text), " ")
-	if len(words) > 1000 {
-		words = strings.ToValidUTF8(words[:1000], "") + "…"
-	}
-	return words
-}
-
-// A head keeps what is written to it up to a bound, and swallows the rest.
-type head struct {
-	bytes.Buffer
-	left int
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	if h.left -= len(p); h.left >= 0 {
-		h.Buffer.Write(p)
-	}
-	return len(p), nil
-}
-
-const tailSize = 64 << 10 // bytes
-
-// A tail keeps the end of what is written to it.
-type tail struct{ data []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if len(t.data) > 2*tailSize {
-		t.data = slices.Clone(t.data[len(t.data)-tailSize:])
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string { return string(t.data) }

@@ -1,18 +1,14 @@
 package realise
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
-	"time"
 
+	"cachekey/internal/nix"
 	"cachekey/internal/safedir"
 	"cachekey/internal/samedir"
 )
@@ -29,25 +25,10 @@ func (r *realising) look() error {
 	return nil
 }
 
-// nix runs nix-store. The error has Nix's own last words.
-func (r *realising) nix(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, r.o.nixStore, args...)
-	cmd.Dir = r.o.Root
-	cmd.Env = append(os.Environ(), "NO_COLOR=1")
-	// What it starts must not outlive it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	said := &tail{}
-	cmd.Stderr = said
-	err := cmd.Run()
-	if err != nil && context.Cause(ctx) != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("nix-store: %s", said.last(err.Error()))
-	}
-	return nil
+// realise has nix-store make paths exist.
+func (r *realising) realise(ctx context.Context, paths []string, flags ...string) error {
+	_, err := nix.Run(ctx, r.o.Root, r.o.nixStore, slices.Concat([]string{"--realise"}, flags, paths)...)
+	return err
 }
 
 // root makes the garbage collector's roots of the environments that are left, and removes
@@ -94,7 +75,7 @@ func (r *realising) root(ctx context.Context, dir *safedir.Dir) error {
 		}
 		at.Close()
 		link := filepath.Join(r.same.Path(GCRoots), e.id, "root")
-		if err := r.nix(ctx, append([]string{"--realise", "--add-root", link, "--indirect"}, paths...)...); err != nil {
+		if err := r.realise(ctx, paths, "--add-root", link, "--indirect"); err != nil {
 			r.o.Warnf("nix may collect what the environment %s needs: %v", e.id, err)
 		}
 	}
@@ -112,33 +93,4 @@ func (r *realising) rooted(id string) []string {
 	}
 	slices.Sort(paths)
 	return paths
-}
-
-// A tail keeps the end of what is written to it.
-type tail struct{ data []byte }
-
-const tailSize = 16 << 10 // bytes
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if len(t.data) > 2*tailSize {
-		t.data = bytes.Clone(t.data[len(t.data)-tailSize:])
-	}
-	return len(p), nil
-}
-
-// last gives the last error that was written, on one line, or else.
-func (t *tail) last(otherwise string) string {
-	text := string(t.data)
-	if at := strings.LastIndex("\n"+text, "\nerror:"); at >= 0 {
-		text = text[at:]
-	}
-	words := strings.TrimPrefix(strings.Join(strings.Fields(text), " "), "error: ")
-	if words == "" {
-		return otherwise
-	}
-	if len(words) > 500 {
-		words = strings.ToValidUTF8(words[:500], "") + "…"
-	}
-	return words
 }

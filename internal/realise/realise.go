@@ -196,7 +196,7 @@ func (r *realising) fetch(ctx context.Context) {
 	if len(wanted) > 0 {
 		if failed = r.look(); failed == nil {
 			r.o.Sayf("asking Nix for %d store paths", len(wanted))
-			failed = r.nix(ctx, append([]string{"--realise", "--keep-going"}, wanted...)...)
+			failed = r.realise(ctx, wanted, "--keep-going")
 		}
 	}
 	for _, p := range wanted {

@@ -69,9 +69,6 @@ func (d *Dir) CheckBlob(want digest.Digest, size int64) bool {
 	return copyHashed(io.Discard, f, want) == nil
 }
 
-// RemoveBlob removes a blob.
-func (d *Dir) RemoveBlob(blob digest.Digest) error { return d.Remove(BlobPath(blob)) }
-
 // copyVerified fills the empty file to with what f holds: by sharing its blocks
 // where the file system can (a later write to either copies them first), else
 // byte by byte. Never by a hard link, which the next task could write through.
