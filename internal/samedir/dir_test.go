@@ -1,9 +1,12 @@
 package samedir
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"cachekey/internal/digest"
 )
 
 // Temporary files of killed runs go; what somebody's link leads to does not.
@@ -35,5 +38,32 @@ func TestClearTemp(t *testing.T) {
 	_ = d.ClearTemp()
 	if _, err := os.Stat(precious); err != nil {
 		t.Errorf("what a link leads to: %v", err)
+	}
+}
+
+// Where the file system shares blocks instead of copying, what was shared is
+// checked too: the blob may have changed since.
+func TestSharedBlocksAreVerified(t *testing.T) {
+	defer func(was func(to, from *os.File) error) { shareBlocks = was }(shareBlocks)
+	d := Open(t.TempDir())
+	for _, content := range []string{"good", "evil"} {
+		shareBlocks = func(to, _ *os.File) error { _, err := to.WriteString(content); return err }
+		f, err := d.Temp()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		to, err := d.Temp()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		want := error(nil)
+		if content == "evil" {
+			want = ErrBadBlob
+		}
+		if err := copyVerified(to, f, digest.Of([]byte("good"))); !errors.Is(err, want) {
+			t.Errorf("%s: got %v", content, err)
+		}
 	}
 }
