@@ -12,6 +12,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
 // The stat cache is one file, read at once:
@@ -102,7 +103,7 @@ func (c cache) entries(dir string) []entry {
 			s = s[8:]
 			return v
 		}
-		e.stat = stat{dev: n(), ino: n(), size: int64(n()), mtime: int64(n()), ctime: int64(n()), mode: uint32(n())}
+		e.stamp = disk.Stamp{Dev: n(), Ino: n(), Size: int64(n()), Mtime: int64(n()), Ctime: int64(n()), Mode: uint32(n())}
 		copy(e.digest[:], s)
 		s = s[digest.Size:]
 		e.settled = true
@@ -153,7 +154,7 @@ func fold(entries []entry) string {
 		}
 		n++
 		buf = appendString(buf, e.name)
-		for _, v := range [...]uint64{e.stat.dev, e.stat.ino, uint64(e.stat.size), uint64(e.stat.mtime), uint64(e.stat.ctime), uint64(e.stat.mode)} {
+		for _, v := range [...]uint64{e.stamp.Dev, e.stamp.Ino, uint64(e.stamp.Size), uint64(e.stamp.Mtime), uint64(e.stamp.Ctime), uint64(e.stamp.Mode)} {
 			buf = binary.LittleEndian.AppendUint64(buf, v)
 		}
 		buf = append(buf, e.digest[:]...)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
 func digests(t testing.TB, tr *Index) map[string]digest.Digest {
@@ -63,7 +64,7 @@ func TestNothingIsReadTwice(t *testing.T) {
 	}
 }
 
-// What is in the cache is believed as long as the stat is the same: so each
+// What is in the cache is believed as long as the stamp is the same: so each
 // change has to show in it. The digests are replaced by wrong ones, to see
 // whether they are used.
 func TestEveryChangeIsSeen(t *testing.T) {
@@ -161,7 +162,7 @@ func TestClockOfAnotherFileSystem(t *testing.T) {
 		ctime   time.Duration
 		settled bool
 	}{{1, 9 * time.Second, true}, {1, 10 * time.Second, false}, {2, 9 * time.Second, false}, {2, 6 * time.Second, true}} {
-		if got := c.settled(&stat{dev: test.dev, ctime: int64(test.ctime)}); got != test.settled {
+		if got := c.settled(disk.Stamp{Dev: test.dev, Ctime: int64(test.ctime)}); got != test.settled {
 			t.Errorf("%+v: %v", test, got)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 // A clock reads the time by which a file system stamps its files: a machine's
@@ -46,16 +48,16 @@ func (c *clock) read() {
 	}
 }
 
-// settled says whether every later write to a file of this stat will show in
+// settled says whether every later write to a file of this stamp will show in
 // it, given that the clock was read before the file was.
-func (c *clock) settled(st *stat) bool {
+func (c *clock) settled(st disk.Stamp) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now
-	if c.dev != st.dev && c.dev != ^uint64(0) {
+	if c.dev != st.Dev && c.dev != ^uint64(0) {
 		now -= foreignMargin
 	}
-	return max(st.mtime, st.ctime) < now
+	return max(st.Mtime, st.Ctime) < now
 }
 
 func (c *clock) close() {

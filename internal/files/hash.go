@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
 // Kinds of files in what a task's patterns match.
@@ -21,10 +22,10 @@ const (
 )
 
 // kind gives File, Exec, Link, 'd' for a directory or 0 for anything else.
-func (s *stat) kind() byte {
-	switch s.mode & unix.S_IFMT {
+func (e *entry) kind() byte {
+	switch e.stamp.Type() {
 	case unix.S_IFREG:
-		if s.mode&0o100 != 0 {
+		if e.stamp.Executable() {
 			return Exec
 		}
 		return File
@@ -37,7 +38,7 @@ func (s *stat) kind() byte {
 }
 
 // hashAll makes sure of the digests of these entries of d. An entry that has
-// gone since it was seen loses its stat. d.mu is held.
+// gone since it was seen loses its stamp. d.mu is held.
 func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	missing := wanted[:0:0]
 	for _, e := range wanted {
@@ -107,21 +108,21 @@ const readSize = 128 << 10
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
-// hash reads a file or link and sets its entry's digest. The stat that is kept
+// hash reads a file or link and sets its entry's digest. The stamp that is kept
 // is of before the reading, of the very file that is read, and so is the clock
-// that settles it: a write that comes after makes another stat. (With the
-// listing's stat, a directory that is swapped for another and back in between
-// would leave one file's digest under the other's stat.)
+// that settles it: a write that comes after makes another stamp. (With the
+// listing's, a directory that is swapped for another and back in between
+// would leave one file's digest under the other's stamp.)
 func (x *Index) hash(dir int, e *entry, buf []byte) error {
-	if e.stat.kind() == Link {
+	if e.kind() == Link {
 		var err error
-		if e.stat, err = lstatAt(dir, e.name); err != nil {
+		if e.stamp, err = disk.LstatAt(dir, e.name); err != nil {
 			return vanished(e, err)
 		}
-		if e.stat.kind() != Link {
+		if e.kind() != Link {
 			return errors.New("it is no longer a symbolic link")
 		}
-		e.settled = x.clock.settled(&e.stat)
+		e.settled = x.clock.settled(e.stamp)
 		n, err := unix.Readlinkat(dir, e.name, buf)
 		if err != nil {
 			return vanished(e, err)
@@ -129,19 +130,19 @@ func (x *Index) hash(dir int, e *entry, buf []byte) error {
 		e.digest = digest.Of(buf[:n])
 		return nil
 	}
-	fd, err := openAt(dir, e.name, 0)
+	fd, err := disk.Open(dir, e.name, 0)
 	if err != nil {
 		return vanished(e, err)
 	}
 	defer unix.Close(fd)
-	if e.stat, err = fstat(fd); err != nil {
+	if e.stamp, err = disk.Fstat(fd); err != nil {
 		return err
 	}
-	if k := e.stat.kind(); k != File && k != Exec {
+	if k := e.kind(); k != File && k != Exec {
 		return errors.New("it is no longer a regular file")
 	}
-	e.settled = x.clock.settled(&e.stat)
-	e.digest, err = hashFile(fd, e.stat.size, buf)
+	e.settled = x.clock.settled(e.stamp)
+	e.digest, err = hashFile(fd, e.stamp.Size, buf)
 	return err
 }
 
@@ -155,7 +156,7 @@ func vanished(e *entry, err error) error {
 	return err
 }
 
-func (e *entry) vanish() { e.stat, e.seen = stat{}, 0 }
+func (e *entry) vanish() { e.stamp, e.seen = disk.Stamp{}, 0 }
 
 // hashFile hashes what the file has, most likely size bytes.
 func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
@@ -163,7 +164,7 @@ func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
 	var count int64
 	filled := 0
 	for {
-		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, buf[filled:]) })
+		n, err := disk.Retry(func() (int, error) { return unix.Read(fd, buf[filled:]) })
 		if err != nil {
 			return d, err
 		}

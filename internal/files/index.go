@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
 // An Index is what is known of one workspace's files. Its methods may be called
@@ -54,24 +55,16 @@ type dir struct {
 // An entry is what is known of one name in a directory.
 type entry struct {
 	name    string
-	stat    stat
+	stamp   disk.Stamp
 	digest  digest.Digest // of a file's content or a link's target; zero until needed
-	seen    uint32        // the epoch of stat, or 0: a former run's
-	settled bool          // while stat stays the same, so does digest
-}
-
-// stat is everything that changes when a file does.
-type stat struct {
-	dev, ino     uint64
-	size         int64
-	mtime, ctime int64 // nanoseconds
-	mode         uint32
+	seen    uint32        // the epoch of stamp, or 0: a former run's
+	settled bool          // while stamp stays the same, so does digest
 }
 
 // New makes the index of the workspace at root. local is a directory on the same file system to
 // read its clock in; where none can be had, fewer digests are remembered.
 func New(root, local string) (*Index, error) {
-	fd, err := ignoringEINTR(func() (int, error) {
+	fd, err := disk.Retry(func() (int, error) {
 		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
@@ -161,7 +154,7 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	fresh := make([]entry, 0, len(names))
 	old := d.entries
 	for _, name := range names {
-		st, err := lstatAt(handle, name)
+		st, err := disk.LstatAt(handle, name)
 		if errors.Is(err, unix.ENOENT) {
 			continue // removed since it was listed
 		} else if err != nil {
@@ -170,7 +163,7 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 		for len(old) > 0 && old[0].name < name {
 			old = old[1:]
 		}
-		e := entry{name: name, stat: st, seen: epoch}
+		e := entry{name: name, stamp: st, seen: epoch}
 		if len(old) > 0 && old[0].name == name {
 			e.recall(&old[0])
 		}
@@ -190,16 +183,16 @@ func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, er
 		return nil, nil
 	}
 	handle, err := fd.open()
-	var st stat
+	var st disk.Stamp
 	if err == nil {
-		st, err = lstatAt(handle, name)
+		st, err = disk.LstatAt(handle, name)
 	}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENAMETOOLONG) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", path.Join(d.path, name), err)
 	}
-	e := entry{name: name, stat: st, seen: epoch}
+	e := entry{name: name, stamp: st, seen: epoch}
 	if ok {
 		e.recall(&d.entries[i])
 		d.entries[i] = e
@@ -211,7 +204,7 @@ func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, er
 
 // recall takes over what an older look at the same name knew, if it still holds.
 func (e *entry) recall(old *entry) {
-	if old.settled && old.stat == e.stat {
+	if old.settled && old.stamp == e.stamp {
 		e.digest, e.settled = old.digest, true
 	}
 }

@@ -109,7 +109,7 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 		buf     []state
 	)
 	for _, e := range candidates {
-		kind := e.stat.kind()
+		kind := e.kind()
 		if kind == 0 {
 			continue
 		}
@@ -150,7 +150,7 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, e := range matched {
-		if kind := e.stat.kind(); kind != 0 { // else it has gone
+		if kind := e.kind(); kind != 0 { // else it has gone
 			w.found = append(w.found, Found{paths[i], kind, e.digest})
 		}
 	}

@@ -59,9 +59,9 @@ func (s *scan) parent(up, name string) error {
 		return err
 	case e == nil:
 		return ErrNotThere
-	case e.stat.kind() == Link:
+	case e.kind() == Link:
 		return fmt.Errorf("it lies behind the symbolic link %s, which is not followed: %w", path.Join(up, name), ErrNotThere)
-	case e.stat.kind() != 'd':
+	case e.kind() != 'd':
 		return ErrNotThere
 	}
 	return nil
@@ -105,16 +105,16 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 			wanted = append(wanted, &d.entries[i])
 		}
 	}
-	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return e.stat.kind() == 'd' || e.stat.kind() == 0 })
+	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return e.kind() == 'd' || e.kind() == 0 })
 	if err := s.x.hashAll(d, fd, contents); err != nil {
 		return nil, err
 	}
 	for _, e := range wanted {
-		o := samedir.Output{Path: path.Join(d.path, e.name), Mode: samedir.Mode(e.stat.mode & 0o777)}
-		if e.stat.kind() != 'd' { // a directory may inherit its setgid bit
-			o.Mode = samedir.Mode(e.stat.mode & 0o7777)
+		o := samedir.Output{Path: path.Join(d.path, e.name), Mode: samedir.Mode(e.stamp.Mode & 0o777)}
+		if e.kind() != 'd' { // a directory may inherit its setgid bit
+			o.Mode = samedir.Mode(e.stamp.Mode & 0o7777)
 		}
-		switch e.stat.kind() {
+		switch e.kind() {
 		case 'd':
 			o.Type = samedir.TypeDir
 			subs = append(subs, o.Path)
@@ -124,7 +124,7 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 				return nil, fmt.Errorf("reading the link %s: %w", o.Path, err)
 			}
 		case File, Exec:
-			o.Type, o.Size, o.Digest = samedir.TypeFile, e.stat.size, e.digest
+			o.Type, o.Size, o.Digest = samedir.TypeFile, e.stamp.Size, e.digest
 		default:
 			return nil, fmt.Errorf("%s is neither a file nor a directory nor a link", o.Path)
 		}

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 // A dirFD is a directory of the workspace, opened when it is first needed. Its path
@@ -31,7 +33,7 @@ func (f *dirFD) open() (int, error) {
 	}
 	at := f.root
 	for name := range strings.SplitSeq(f.path, "/") {
-		next, err := openAt(at, name, unix.O_DIRECTORY)
+		next, err := disk.Open(at, name, unix.O_DIRECTORY)
 		if at != f.root {
 			unix.Close(at)
 		}
@@ -54,33 +56,6 @@ func (f *dirFD) close() {
 	}
 }
 
-// openAt opens name for reading without following it and without waiting for
-// whoever has a pipe's other end.
-func openAt(dir int, name string, flags int) (int, error) {
-	return ignoringEINTR(func() (int, error) {
-		return unix.Openat(dir, name, flags|unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	})
-}
-
-func lstatAt(dir int, name string) (stat, error) {
-	var st unix.Stat_t
-	_, err := ignoringEINTR(func() (int, error) { return 0, unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
-	return statOf(&st), err
-}
-
-func fstat(fd int) (stat, error) {
-	var st unix.Stat_t
-	_, err := ignoringEINTR(func() (int, error) { return 0, unix.Fstat(fd, &st) })
-	return statOf(&st), err
-}
-
-func statOf(st *unix.Stat_t) stat {
-	return stat{
-		dev: uint64(st.Dev), ino: st.Ino, size: st.Size, mode: uint32(st.Mode),
-		mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
-	}
-}
-
 var listBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // readNames gives the names in an open directory.
@@ -89,7 +64,7 @@ func readNames(fd int) ([]string, error) {
 	defer listBuffers.Put(buf)
 	var names []string
 	for {
-		n, err := ignoringEINTR(func() (int, error) { return unix.ReadDirent(fd, buf[:]) })
+		n, err := disk.Retry(func() (int, error) { return unix.ReadDirent(fd, buf[:]) })
 		if err != nil {
 			return nil, err
 		}
@@ -97,13 +72,5 @@ func readNames(fd int) ([]string, error) {
 			return names, nil
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
-	}
-}
-
-func ignoringEINTR(call func() (int, error)) (int, error) {
-	for {
-		if n, err := call(); err != unix.EINTR {
-			return n, err
-		}
 	}
 }

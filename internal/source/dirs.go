@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+
+	"cachekey/internal/disk"
 )
 
 // dirs looks paths up on disk as git's libraries do: with lstat, and never
@@ -46,14 +48,14 @@ func (d *dirs) find(path string) (found, error) {
 
 // lstat is lstat in which nothing is not an error, and a special file is nothing.
 func (d *dirs) lstat(path string) (found, error) {
-	st, err := lstatAt(d.root, path)
+	st, err := disk.LstatAt(d.root, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return found{}, nil
 	}
 	if err != nil {
 		return found{}, &fs.PathError{Op: "lstat", Path: d.path + "/" + path, Err: err}
 	}
-	f := found{stamp: st, kind: st.kind()}
+	f := found{stamp: st, kind: kindOf(st)}
 	if f.kind == special {
 		f = found{}
 	}

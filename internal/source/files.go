@@ -19,7 +19,7 @@ func (f File) Path() string { return f.node.path }
 func (f File) Link() bool { return f.node.kind == link }
 
 // Size is the number of bytes of the contents.
-func (f File) Size() int64 { return f.node.stamp.size }
+func (f File) Size() int64 { return f.node.stamp.Size }
 
 // Files gives the files of the tree for which match is true, in no special
 // order. Those that a bug in Nix leaves out of the NAR are among them.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/disk"
 )
 
 // An indexEntry is one path of git's index, its conflict stages merged.
@@ -29,9 +30,9 @@ type indexEntry struct {
 // A repository is a git work tree and what its index says.
 type repository struct {
 	root       string
-	index      string // the index file
-	indexStamp stamp  // of that file, taken before it was read; zero if unknown
-	ignoreCase bool   // core.ignorecase
+	index      string     // the index file
+	indexStamp disk.Stamp // of that file, taken before it was read; zero if unknown
+	ignoreCase bool       // core.ignorecase
 	entries    []indexEntry
 }
 
@@ -40,7 +41,7 @@ type repository struct {
 func openRepository(ctx context.Context, root string) (*repository, error) {
 	r := &repository{root: root}
 	ordinary := filepath.Join(root, ".git", "index")
-	before, _ := lstat(ordinary)
+	before, _ := disk.Lstat(ordinary)
 	var top, listing []byte
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {

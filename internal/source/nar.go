@@ -110,12 +110,12 @@ func (s step) appendBefore(b []byte, target string) []byte {
 		b = append(b, narClose...)
 		return s.appendAfter(b)
 	}
-	if n.stamp.executable() {
+	if n.stamp.Executable() {
 		b = append(b, narExecutable...)
 	} else {
 		b = append(b, narRegular...)
 	}
-	return binary.LittleEndian.AppendUint64(b, uint64(n.stamp.size))
+	return binary.LittleEndian.AppendUint64(b, uint64(n.stamp.Size))
 }
 
 // appendAfter closes the entry that the step's object stands in.
@@ -128,7 +128,7 @@ func (s step) appendAfter(b []byte) []byte {
 
 // appendContentEnd appends what follows the contents of a file.
 func (s step) appendContentEnd(b []byte) []byte {
-	b = append(b, zeros[:padding(s.node.stamp.size)]...)
+	b = append(b, zeros[:padding(s.node.stamp.Size)]...)
 	b = append(b, narClose...)
 	return s.appendAfter(b)
 }

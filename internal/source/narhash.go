@@ -41,17 +41,17 @@ func cut(steps []step) []stretch {
 		first, size = end, 0
 	}
 	for i, s := range steps {
-		if s.node.kind == regular && s.node.stamp.size > pieceSize {
+		if s.node.kind == regular && s.node.stamp.Size > pieceSize {
 			flush(i)
-			for off := int64(0); off < s.node.stamp.size; off += pieceSize {
-				all = append(all, stretch{steps: steps[i : i+1], offset: off, length: min(pieceSize, s.node.stamp.size-off)})
+			for off := int64(0); off < s.node.stamp.Size; off += pieceSize {
+				all = append(all, stretch{steps: steps[i : i+1], offset: off, length: min(pieceSize, s.node.stamp.Size-off)})
 			}
 			first = i + 1
 			continue
 		}
 		size += stepCost
 		if s.node.kind == regular {
-			size += s.node.stamp.size
+			size += s.node.stamp.Size
 		}
 		if size >= stretchSize {
 			flush(i + 1)
@@ -69,7 +69,7 @@ func (s stretch) size() int64 {
 	var n int64
 	for _, st := range s.steps {
 		if st.node.kind == regular {
-			n += st.node.stamp.size
+			n += st.node.stamp.Size
 		}
 	}
 	return n
@@ -178,14 +178,14 @@ func (t *Tree) appendStretch(b []byte, root int, s stretch) ([]byte, error) {
 		if st.node.kind != regular {
 			continue
 		}
-		length := st.node.stamp.size
+		length := st.node.stamp.Size
 		if s.length > 0 {
 			length = s.length
 		}
 		if b, err = t.appendFile(b, root, st.node, s.offset, length); err != nil {
 			return nil, err
 		}
-		if s.offset+length == st.node.stamp.size {
+		if s.offset+length == st.node.stamp.Size {
 			b = st.appendContentEnd(b)
 		}
 	}

@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 type kind uint8
@@ -20,6 +24,19 @@ const (
 	special // a fifo, a socket or a device: no NAR can hold it
 )
 
+// kindOf tells what lstat has seen.
+func kindOf(st disk.Stamp) kind {
+	switch st.Type() {
+	case unix.S_IFREG:
+		return regular
+	case unix.S_IFLNK:
+		return link
+	case unix.S_IFDIR:
+		return directory
+	}
+	return special
+}
+
 // maxDepth is the number of components that a path in a NAR may have: Nix 2.34
 // refuses more ("exceeds maximum NAR directory depth of 64").
 const maxDepth = 63
@@ -29,7 +46,7 @@ type node struct {
 	path     string // from the tree's root, slash-separated, raw bytes; "" is the root
 	kind     kind
 	hidden   bool // left out of the NAR by Nix's high-byte bug
-	stamp    stamp
+	stamp    disk.Stamp
 	children []node // of a directory, in bytewise order of their names
 }
 
@@ -42,7 +59,7 @@ func sortByName(nodes []node) {
 
 // walk lists everything below the directory at path, tracked or not. Names in
 // the tree's root for which skip is true are left out.
-func (t *Tree) walk(path string, st stamp, skip func(name string, isLink bool) bool) (node, error) {
+func (t *Tree) walk(path string, st disk.Stamp, skip func(name string, isLink bool) bool) (node, error) {
 	n := node{path: path, kind: directory, stamp: st}
 	entries, err := readNames(t.abs(path))
 	if err != nil {
@@ -53,15 +70,15 @@ func (t *Tree) walk(path string, st stamp, skip func(name string, isLink bool) b
 		if path != "" {
 			child = path + "/" + name
 		}
-		st, err := lstat(t.abs(child))
+		st, err := disk.Lstat(t.abs(child))
 		if err != nil {
 			return n, changed(err)
 		}
-		if path == "" && skip != nil && skip(name, st.kind() == link) {
+		if path == "" && skip != nil && skip(name, kindOf(st) == link) {
 			continue
 		}
 		var c node
-		if st.kind() == directory {
+		if kindOf(st) == directory {
 			c, err = t.walk(child, st, skip)
 		} else {
 			c, err = t.leaf(child, st)
@@ -76,8 +93,8 @@ func (t *Tree) walk(path string, st stamp, skip func(name string, isLink bool) b
 }
 
 // leaf makes the node of something that is not a directory.
-func (t *Tree) leaf(path string, st stamp) (node, error) {
-	n := node{path: path, kind: st.kind(), stamp: st}
+func (t *Tree) leaf(path string, st disk.Stamp) (node, error) {
+	n := node{path: path, kind: kindOf(st), stamp: st}
 	if n.kind == special {
 		return n, fmt.Errorf("%q is a fifo, a socket or a device, which no flake can contain", t.abs(path))
 	}

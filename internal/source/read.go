@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 // openRoot opens the tree's root directory. Names are looked up from there: a
 // third of the time that it takes to find a file is the way to the root.
 func (t *Tree) openRoot() (root int, err error) {
-	err = retry(func() (err error) {
-		root, err = unix.Open(t.Root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
+	root, err = disk.Retry(func() (int, error) {
+		return unix.Open(t.Root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return -1, &fs.PathError{Op: "open", Path: t.Root, Err: err}
@@ -24,11 +25,7 @@ func (t *Tree) openRoot() (root int, err error) {
 // open opens the file of n, below the open directory root. Whether it is still
 // the one that was listed is asked once, with same, when it has been read.
 func (t *Tree) open(root int, n *node) (fd int, err error) {
-	err = retry(func() (err error) {
-		// NONBLOCK: a fifo that has taken the file's place must not hang us.
-		fd, err = unix.Openat(root, n.path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		return err
-	})
+	fd, err = disk.Open(root, n.path, 0)
 	if err == unix.ELOOP {
 		return -1, &ChangedError{t.abs(n.path)}
 	}
@@ -40,7 +37,7 @@ func (t *Tree) open(root int, n *node) (fd int, err error) {
 
 // same tells whether the open file is the one that was listed, unwritten since.
 func (t *Tree) same(fd int, n *node) error {
-	st, err := fstat(fd)
+	st, err := disk.Fstat(fd)
 	if err != nil {
 		return &fs.PathError{Op: "stat", Path: t.abs(n.path), Err: err}
 	}
@@ -60,11 +57,7 @@ func (t *Tree) appendFile(b []byte, root int, n *node, offset, length int64) ([]
 	b = slices.Grow(b, int(length)+64) // 64: what follows the contents fits too
 	end := len(b) + int(length)
 	for len(b) < end {
-		count, err := 0, error(nil)
-		err = retry(func() error {
-			count, err = unix.Pread(fd, b[len(b):end], offset)
-			return err
-		})
+		count, err := disk.Retry(func() (int, error) { return unix.Pread(fd, b[len(b):end], offset) })
 		if err != nil {
 			if err := t.same(fd, n); err != nil {
 				return b, err // it may be a directory by now
@@ -88,8 +81,8 @@ func (t *Tree) copyFile(w io.Writer, n *node) error {
 	}
 	defer unix.Close(root)
 	var b []byte
-	for offset := int64(0); offset < n.stamp.size; offset += pieceSize {
-		if b, err = t.appendFile(b[:0], root, n, offset, min(pieceSize, n.stamp.size-offset)); err != nil {
+	for offset := int64(0); offset < n.stamp.Size; offset += pieceSize {
+		if b, err = t.appendFile(b[:0], root, n, offset, min(pieceSize, n.stamp.Size-offset)); err != nil {
 			return err
 		}
 		if _, err := w.Write(b); err != nil {
@@ -103,18 +96,14 @@ func (t *Tree) copyFile(w io.Writer, n *node) error {
 func (t *Tree) readLink(n *node) (string, error) {
 	path := t.abs(n.path)
 	b := make([]byte, 4096+1) // PATH_MAX, and one more to notice
-	var count int
-	err := retry(func() (err error) {
-		count, err = unix.Readlink(path, b)
-		return err
-	})
+	count, err := disk.Retry(func() (int, error) { return unix.Readlink(path, b) })
 	if err == unix.EINVAL {
 		return "", &ChangedError{path}
 	}
 	if err != nil {
 		return "", changed(&fs.PathError{Op: "readlink", Path: path, Err: err})
 	}
-	if st, err := lstat(path); err != nil || st != n.stamp {
+	if st, err := disk.Lstat(path); err != nil || st != n.stamp {
 		return "", &ChangedError{path}
 	}
 	return string(b[:count]), nil

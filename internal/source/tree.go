@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/disk"
 )
 
 // A Tree is the source tree of a flake, or of a directory that is none. It
@@ -78,7 +79,7 @@ func Open(ctx context.Context, dir string, o Options) (*Tree, error) {
 		if there, err := exists(filepath.Join(t.Root, o.Needs)); err == nil && !there {
 			return nil, &MissingError{t.Root, o.Needs}
 		}
-		st, err := lstat(t.Root)
+		st, err := disk.Lstat(t.Root)
 		if err != nil {
 			return nil, err
 		}
@@ -135,8 +136,8 @@ func (t *Tree) readTracked(path string) ([]byte, error) {
 		switch n.kind {
 		case regular:
 			var text bytes.Buffer
-			if n.stamp.size > limit {
-				return nil, fmt.Errorf("%q has %d bytes: that is no flake.nix", t.abs(path), n.stamp.size)
+			if n.stamp.Size > limit {
+				return nil, fmt.Errorf("%q has %d bytes: that is no flake.nix", t.abs(path), n.stamp.Size)
 			}
 			err := t.copyFile(&text, n)
 			return text.Bytes(), err
@@ -177,7 +178,7 @@ func (t *Tree) unchanged(ctx context.Context) error {
 		return t.sameDirectories(&t.root)
 	}
 	before := t.repository.indexStamp
-	if now, err := lstat(t.repository.index); err == nil && now == before {
+	if now, err := disk.Lstat(t.repository.index); err == nil && now == before {
 		return nil
 	}
 	again, err := openRepository(ctx, t.Root)
@@ -199,7 +200,7 @@ func (t *Tree) sameDirectories(n *node) error {
 		if c.kind != directory {
 			continue
 		}
-		if st, err := lstat(t.abs(c.path)); err != nil || st != c.stamp {
+		if st, err := disk.Lstat(t.abs(c.path)); err != nil || st != c.stamp {
 			return &ChangedError{t.abs(c.path)}
 		}
 		if err := t.sameDirectories(c); err != nil {

@@ -8,11 +8,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 // found is what is on disk at the path of an index entry.
 type found struct {
-	stamp stamp
+	stamp disk.Stamp
 	kind  kind
 	// phantom: with core.ignorecase, a file whose name differs in case. For git
 	// it is the entry's file; in Nix's eyes it then has no visible name.
@@ -29,13 +31,13 @@ func (t *Tree) worktree(r *repository) error {
 		return err
 	}
 	defer unix.Close(root)
-	disk, err := t.look(r, root)
+	looked, err := t.look(r, root)
 	if err != nil {
 		return err
 	}
-	w := worktree{tree: t, root: root, repository: r, entries: make([]allowedEntry, 0, len(disk))}
+	w := worktree{tree: t, root: root, repository: r, entries: make([]allowedEntry, 0, len(looked))}
 	for i, e := range r.entries {
-		d := disk[i]
+		d := looked[i]
 		if e.gitlink {
 			t.submodules = append(t.submodules, Submodule{Path: e.path, Commit: e.commit})
 		}
@@ -44,7 +46,7 @@ func (t *Tree) worktree(r *repository) error {
 		}
 	}
 	slices.SortFunc(w.entries, func(a, b allowedEntry) int { return strings.Compare(a.path, b.path) })
-	st, err := lstat(t.Root)
+	st, err := disk.Lstat(t.Root)
 	if err != nil {
 		return err
 	}
@@ -67,24 +69,24 @@ func allowed(e indexEntry, k kind) bool {
 
 // look asks the disk for every entry, on all cores.
 func (t *Tree) look(r *repository, root int) ([]found, error) {
-	disk := make([]found, len(r.entries))
+	looked := make([]found, len(r.entries))
 	var group errgroup.Group
 	workers := runtime.GOMAXPROCS(0)
-	chunk := (len(disk) + workers - 1) / workers
-	for lo := 0; lo < len(disk); lo += chunk {
-		hi := min(lo+chunk, len(disk))
+	chunk := (len(looked) + workers - 1) / workers
+	for lo := 0; lo < len(looked); lo += chunk {
+		hi := min(lo+chunk, len(looked))
 		group.Go(func() error {
 			d := newDirs(t.Root, root, r.ignoreCase)
 			for i := lo; i < hi; i++ {
 				var err error
-				if disk[i], err = d.find(r.entries[i].path); err != nil {
+				if looked[i], err = d.find(r.entries[i].path); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	return disk, group.Wait()
+	return looked, group.Wait()
 }
 
 type allowedEntry struct {
