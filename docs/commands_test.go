@@ -2,15 +2,11 @@ package docs
 
 import (
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // TestCommands runs every command that a page shows, page by page from the top,
@@ -137,82 +133,4 @@ func anyValue(s string) string {
 		s = v.pattern.ReplaceAllString(s, v.name)
 	}
 	return s
-}
-
-// A stage is where commands are run.
-type stage struct {
-	repository, workspace string
-	env                   []string
-}
-
-func newStage(t *testing.T) *stage {
-	t.Helper()
-	base := t.TempDir()
-	s := &stage{repository: filepath.Join(base, "repository"), workspace: filepath.Join(base, "workspace")}
-	s.env = environment(t, base)
-	do := func(dir, script string) {
-		t.Helper()
-		cmd := exec.Command("bash", "-euc", script)
-		cmd.Dir, cmd.Env = dir, s.env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s\n%v\n%s", script, err, out)
-		}
-	}
-	do(root, `mkdir "$BIN" && go build -o "$BIN" ./tools/...`)
-	// This repository's files as they are now, committed.
-	do(root, `mkdir "$BASE/repository"
-		git ls-files -z --cached --others --exclude-standard |
-			while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
-			tar -c --null -T - | tar -x -C "$BASE/repository"`)
-	do(s.repository, `git init -q && git add -A . && git commit -q -m "as it is now"`)
-	archive, err := txtar.ParseFile("testdata/workspace.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := txtar.Write(archive, s.workspace); err != nil {
-		t.Fatal(err)
-	}
-	do(s.workspace, `git init -q && git add -A . && git commit -q -m "a workspace"
-		same run --ci all
-		cachekey key --json > after.json`)
-	return s
-}
-
-// directory gives a page a copy of its own.
-func (s *stage) directory(t *testing.T, p page) string {
-	from := s.repository
-	if isReference(p.path) {
-		from = s.workspace
-	}
-	dir := filepath.Join(t.TempDir(), filepath.Base(from))
-	if out, err := exec.Command("cp", "-R", from, dir).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v\n%s", err, out)
-	}
-	return dir
-}
-
-// environment is that of a person without any configuration: the two programs
-// on PATH, an empty home but for Go's caches, nothing of CI.
-func environment(t *testing.T, base string) []string {
-	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return regexp.MustCompile(`^(GIT_|NIX_|XDG_|GITHUB_|LC_|LANG|CI|CACHEKEY|SAME|PATH=|HOME=)`).MatchString(v)
-	})
-	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS"} {
-		out, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		env = append(env, name+"="+strings.TrimSpace(string(out)))
-	}
-	bin, home := filepath.Join(base, "bin"), filepath.Join(base, "home")
-	if err := os.Mkdir(home, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return append(env,
-		"BASE="+base, "BIN="+bin, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+home,
-		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=user.name", "GIT_CONFIG_VALUE_0=Someone",
-		"GIT_CONFIG_KEY_1=user.email", "GIT_CONFIG_VALUE_1=someone@example.org",
-		"GITHUB_OUTPUT="+filepath.Join(base, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(base, "summary"),
-		// No page has a command that needs a Nix to compare with: ./test is not to fetch one.
-		"CACHEKEY_TEST_NIX=none", "CACHEKEY_TEST_NIX_OLDEST=none")
 }
