@@ -2,9 +2,13 @@ package build
 
 import (
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 )
 
@@ -12,6 +16,11 @@ import (
 func (r *Runner) suspect(t *manifest.Task, in *inputs) {
 	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
 		r.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: no change behind it makes the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
+	}
+	for _, f := range in.match.Found {
+		if f.Kind == files.Link && slices.Contains(t.Inputs, f.Path) {
+			r.suspectLink(t, in, f.Path)
+		}
 	}
 	if len(r.makers) == 0 {
 		return
@@ -28,6 +37,22 @@ func (r *Runner) suspect(t *manifest.Task, in *inputs) {
 		}
 		r.warnf("%s: task %q: its input %s is made by task %q, on which it does not depend: which of them comes first is left to chance", t.Pos, t.Name, f.Path, maker)
 	}
+}
+
+// suspectLink warns of a link that t names as an input, unless what it leads to is
+// an input too, or lies in the Nix store, where nothing changes.
+func (r *Runner) suspectLink(t *manifest.Task, in *inputs, link string) {
+	to, err := os.Readlink(filepath.Join(r.Workspace.Root, filepath.FromSlash(link)))
+	if err != nil || strings.HasPrefix(to, "/nix/store/") {
+		return
+	}
+	if !path.IsAbs(to) {
+		to = path.Join(path.Dir(link), to)
+	}
+	if slices.ContainsFunc(in.match.Found, func(f files.Found) bool { return f.Path == to || strings.HasPrefix(f.Path, to+"/") }) {
+		return
+	}
+	r.warnf("%s: task %q: input %q is a symbolic link and counts as one: no change of %s, to which it leads, makes the task run again", t.Pos, t.Name, link, to)
 }
 
 // makerOf gives the task that has p at one of its targets, or "".
