@@ -1,9 +1,12 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +33,34 @@ func TestStamp(t *testing.T) {
 	}
 	if st, err := Lstat(name("none")); err == nil || st != (Stamp{}) {
 		t.Errorf("of nothing: %+v, %v", st, err)
+	}
+}
+
+// Every field is what another way of asking says.
+func TestStampFields(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	at := time.Unix(1_000_000_000, 123_456_789)
+	if err := errors.Join(os.WriteFile(name, []byte("text"), 0o640), os.Chmod(name, 0o640), os.Chtimes(name, at, at)); err != nil {
+		t.Fatal(err)
+	}
+	st, err := Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys := info.Sys().(*syscall.Stat_t)
+	want := Stamp{Dev: uint64(sys.Dev), Ino: sys.Ino, Size: 4, Mode: unix.S_IFREG | 0o640, Mtime: info.ModTime().UnixNano(), Ctime: st.Ctime}
+	if st != want || st.Ino == 0 || st.Ctime <= at.UnixNano() {
+		t.Errorf("%+v, want %+v and a later ctime", st, want)
+	}
+	if err := os.Chmod(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Lstat(name); err != nil || again.Ctime < st.Ctime || again.Mode == st.Mode {
+		t.Errorf("after a chmod %+v, before it %+v, %v", again, st, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,29 @@ func TestEveryChangeIsSeen(t *testing.T) {
 	}
 }
 
+// ctime alone shows any change where it can't be put back; a file system that
+// keeps none has only the rest.
+func TestEveryFieldCounts(t *testing.T) {
+	old := entry{stamp: disk.Stamp{Dev: 1, Ino: 1, Size: 1, Mode: 1, Mtime: 1, Ctime: 1}, digest: digest.Of(nil), settled: true}
+	same := entry{stamp: old.stamp}
+	if same.recall(&old); same.digest != old.digest {
+		t.Error("the same stamp is not believed")
+	}
+	fields := reflect.TypeFor[disk.Stamp]()
+	for i := range fields.NumField() {
+		e := entry{stamp: old.stamp}
+		switch field := reflect.ValueOf(&e.stamp).Elem().Field(i); {
+		case field.CanInt():
+			field.SetInt(2)
+		default:
+			field.SetUint(2)
+		}
+		if e.recall(&old); !e.digest.IsZero() {
+			t.Errorf("another %s is not seen", fields.Field(i).Name)
+		}
+	}
+}
+
 // A file that was written in the tick in which it was hashed may be written
 // once more in it without a trace. So what is hashed then is never believed again.
 func TestRacyEntriesAreReadAgain(t *testing.T) {
@@ -159,11 +183,13 @@ func TestClockOfAnotherFileSystem(t *testing.T) {
 	c := &clock{now: int64(10 * time.Second), dev: 1}
 	for _, test := range []struct {
 		dev     uint64
-		ctime   time.Duration
+		time    time.Duration
 		settled bool
 	}{{1, 9 * time.Second, true}, {1, 10 * time.Second, false}, {2, 9 * time.Second, false}, {2, 6 * time.Second, true}} {
-		if got := c.settled(disk.Stamp{Dev: test.dev, Ctime: int64(test.ctime)}); got != test.settled {
-			t.Errorf("%+v: %v", test, got)
+		for _, st := range []disk.Stamp{{Dev: test.dev, Ctime: int64(test.time)}, {Dev: test.dev, Mtime: int64(test.time)}} {
+			if got := c.settled(st); got != test.settled {
+				t.Errorf("%+v: %v", st, got)
+			}
 		}
 	}
 }
