@@ -27,8 +27,8 @@ type Lines struct {
 	To     io.Writer
 	GitHub bool // hold a task's lines back until it ends and fold them: Actions' ::group::
 	Colour bool
-	Mu     sync.Mutex
 
+	mu   sync.Mutex // around everything that is written
 	held map[string]*holding
 }
 
@@ -40,8 +40,8 @@ func (l *Lines) say(task, format string, args ...any) {
 
 // Waiting says that another run, or what it has left, has to end first.
 func (l *Lines) Waiting(pid int, killed bool) {
-	l.Mu.Lock()
-	defer l.Mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case killed:
 		fmt.Fprintf(l.To, "Waiting for what a killed same run (process %d) has left running in this workspace; fuser %s names it...\n", pid, samedir.RunLock)
@@ -54,8 +54,8 @@ func (l *Lines) Waiting(pid int, killed bool) {
 
 // Started says that a task begins.
 func (l *Lines) Started(task string) Output {
-	l.Mu.Lock()
-	defer l.Mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.GitHub {
 		h := &holding{}
 		if l.held == nil {
@@ -66,7 +66,7 @@ func (l *Lines) Started(task string) Output {
 		return &lineWriter{task: task, to: h}
 	}
 	l.say(task, "Starting...")
-	return &lineWriter{task: task, to: l.To, mu: &l.Mu}
+	return &lineWriter{task: task, to: l.To, mu: &l.mu}
 }
 
 // Completed says that a task has succeeded.
@@ -84,8 +84,8 @@ func (l *Lines) Failed(task string, took time.Duration, err error) {
 }
 
 func (l *Lines) end(task, text string, err error) {
-	l.Mu.Lock()
-	defer l.Mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	h := l.held[task]
 	if h != nil {
 		delete(l.held, task)
@@ -108,15 +108,15 @@ func (l *Lines) end(task, text string, err error) {
 
 // Cached says that a task was skipped.
 func (l *Lines) Cached(task string) {
-	l.Mu.Lock()
-	defer l.Mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.say(task, "Skipped (Cached)")
 }
 
 // Done says what came of it all.
 func (l *Lines) Done(s Summary) {
-	l.Mu.Lock()
-	defer l.Mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d ran, %d cached", s.Ran, s.Cached)
 	if s.Failed > 0 {

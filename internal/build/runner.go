@@ -69,12 +69,6 @@ func (r *Runner) warnf(format string, args ...any) {
 	r.Warnf(format, args...)
 }
 
-// Getenv gives a variable of the environment that the runner was started in.
-func (r *Runner) Getenv(name string) string {
-	value, _ := r.LookupEnv(name)
-	return value
-}
-
 // open makes ready what Run and Plan have in common.
 func (r *Runner) open() (err error) {
 	if r.Jobs <= 0 {
@@ -90,7 +84,8 @@ func (r *Runner) open() (err error) {
 		}
 	}
 	r.inherited = sync.OnceValue(func() digest.Digest {
-		return parts('p', storeEntries(r.Getenv("PATH"), r.Own)...)
+		path, _ := r.LookupEnv("PATH")
+		return parts('p', storeEntries(path, r.Own)...)
 	})
 	r.aside = path.Join(samedir.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
 	if r.root, err = safedir.OpenRoot(r.Workspace.Root); err != nil {

@@ -16,10 +16,11 @@ import (
 	"cachekey/internal/samedir"
 )
 
-const (
-	maxEnvironment = 1 << 20 // bytes of an environment file; a real one has some 20 KB
-	maxVariables   = 4096
-)
+// MaxEnvironment is the greatest size of an environment file, in bytes; a real one
+// has some 20 KB.
+const MaxEnvironment = 1 << 20
+
+const maxVariables = 4096
 
 // ofResolution is the entry of an environment file that says which resolution
 // it was made of; a task does not see it. The existing same writes none.

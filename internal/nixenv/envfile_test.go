@@ -161,7 +161,7 @@ func TestExistingEnvironmentIsOld(t *testing.T) {
 func TestHostileEnvironment(t *testing.T) {
 	for name, text := range map[string]string{
 		"code":   `["LD_PRELOAD=/tmp/evil.so","PATH=` + goStorePath + `/bin","system=aarch64-darwin"]`,
-		"giant":  `["A=` + strings.Repeat("x", maxEnvironment) + `","PATH=` + goStorePath + `/bin","system=aarch64-darwin"]`,
+		"giant":  `["A=` + strings.Repeat("x", MaxEnvironment) + `","PATH=` + goStorePath + `/bin","system=aarch64-darwin"]`,
 		"broken": `["PATH=`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -76,7 +76,7 @@ func (r *Resolver) onDisk(tools map[string]string) []*Environment {
 	var all []*Environment
 	for _, folder := range []string{samedir.Environments, samedir.OldEnvironments} {
 		file := path.Join(folder, EnvironmentID(tools)+".json")
-		data, err := r.dir.ReadFile(file, maxEnvironment)
+		data, err := r.dir.ReadFile(file, MaxEnvironment)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

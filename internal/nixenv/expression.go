@@ -2,12 +2,8 @@ package nixenv
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // expression gives the Nix expression of a shell that has the tools of a
 // resolution as packages. A package is looked for where `nix build` looks. own is

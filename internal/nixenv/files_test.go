@@ -3,9 +3,11 @@ package nixenv
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -69,5 +71,5 @@ func sortedNames(m map[string]any) []string {
 	for name := range m {
 		names[name] = ""
 	}
-	return sortedKeys(names)
+	return slices.Sorted(maps.Keys(names))
 }

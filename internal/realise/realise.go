@@ -24,8 +24,7 @@ import (
 // Bounds of what restored environments may ask for.
 const (
 	maxEnvironments = 10_000
-	maxFile         = 1 << 20 // bytes of an environment file
-	maxPaths        = 8_000   // store paths in all: they must fit on one command line
+	maxPaths        = 8_000 // store paths in all: they must fit on one command line
 )
 
 // Options say what to realise.
@@ -139,7 +138,7 @@ func (r *realising) judge(e *environment, it safedir.Item) {
 		e.bad = "it is " + it.Kind.String()
 		return
 	}
-	data, err := e.dir.ReadFile(it.Name, maxFile)
+	data, err := e.dir.ReadFile(it.Name, nixenv.MaxEnvironment)
 	if err != nil {
 		var in *fs.PathError
 		if errors.As(err, &in) {

@@ -185,7 +185,7 @@ func TestBlobs(t *testing.T) {
 	if err := d.WriteFile(Seal, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	d = Open(d.Root()) // another process
+	d = Open(d.root) // another process
 	content := bytes.Repeat([]byte("content\n"), 100_000)
 	name, sum := filepath.Join(t.TempDir(), "f"), digest.Of(content)
 	if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -222,7 +222,7 @@ func TestBlobs(t *testing.T) {
 		t.Fatalf("%v; %d bytes back of %d", err, len(got), len(content))
 	}
 	blob := d.Path(BlobPath(sum))
-	if links, err := exec.Command("find", d.Root(), "-type", "f", "-links", "+1").Output(); err != nil || len(links) > 0 {
+	if links, err := exec.Command("find", d.root, "-type", "f", "-links", "+1").Output(); err != nil || len(links) > 0 {
 		t.Errorf("hard links: %s %v", links, err)
 	}
 	bad := bytes.Clone(content)

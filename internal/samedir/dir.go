@@ -29,9 +29,6 @@ type Dir struct {
 // Open gives the .same of the workspace at root, which need not exist yet.
 func Open(root string) *Dir { return &Dir{root: root} }
 
-// Root is the workspace's root.
-func (d *Dir) Root() string { return d.root }
-
 // Path gives the place in the file system of one of this package's constants,
 // or of what an InfoPath or a BlobPath names.
 func (d *Dir) Path(rel string) string { return filepath.Join(d.root, filepath.FromSlash(rel)) }

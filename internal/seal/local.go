@@ -62,23 +62,6 @@ func remember(dir *safedir.Dir, v *Verdict) error {
 	})
 }
 
-// openSeal opens .same/seal.json, which must be a regular file.
-func openSeal(dir *safedir.Dir) (*os.File, error) {
-	fd, info, err := dir.Open("seal.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refusal{errors.New(noSeal)}
-	}
-	if err != nil {
-		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
-	}
-	f := os.NewFile(uintptr(fd), "seal.json")
-	if info.Kind != safedir.File {
-		f.Close()
-		return nil, refusal{errors.New("the seal is " + info.Kind.String())}
-	}
-	return f, nil
-}
-
 // Restored gives what the last Verify in the workspace at root found, also after a run
 // has removed the seal. It is nil if there was none.
 func Restored(root string) (*Verdict, error) {

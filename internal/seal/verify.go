@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
@@ -194,4 +195,21 @@ func check(ctx context.Context, dir *safedir.Dir, o VerifyOptions, v *Verdict) e
 		v.State = Whole
 	}
 	return nil
+}
+
+// openSeal opens .same/seal.json, which must be a regular file.
+func openSeal(dir *safedir.Dir) (*os.File, error) {
+	fd, info, err := dir.Open("seal.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, refusal{errors.New(noSeal)}
+	}
+	if err != nil {
+		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
+	}
+	f := os.NewFile(uintptr(fd), "seal.json")
+	if info.Kind != safedir.File {
+		f.Close()
+		return nil, refusal{errors.New("the seal is " + info.Kind.String())}
+	}
+	return f, nil
 }
