@@ -40,6 +40,7 @@ in
   devShell = pkgs.mkShellNoCC {
     inputsFrom = [ config.ciCache.devShell ];
     packages = [
+      pkgs.bashInteractive # the tests complete command lines, which the other bash can't
       pkgs.go
       pkgs.jq
     ];

@@ -9,7 +9,6 @@ let
     foldl'
     isAttrs
     isFunction
-    isList
     listToAttrs
     mapAttrs
     replaceStrings
@@ -30,24 +29,14 @@ let
       elemAt
       filter
       foldl'
-      functionArgs
-      genList
       head
       isAttrs
-      isBool
       isFunction
-      isInt
       isList
-      isPath
-      isString
       length
-      listToAttrs
       mapAttrs
       match
       removeAttrs
-      replaceStrings
-      stringLength
-      substring
       tail
       toJSON
       ;
@@ -61,13 +50,8 @@ let
     importJSON = path: builtins.fromJSON (builtins.readFile path);
 
     # lists
-    last = list: builtins.elemAt list (builtins.length list - 1);
     optional = condition: x: if condition then [ x ] else [ ];
-    optionals = condition: list: if condition then list else [ ];
-    toList = x: if isList x then x else [ x ];
-    unique = foldl' (seen: x: if builtins.elem x seen then seen else seen ++ [ x ]) [ ];
     imap0 = f: list: builtins.genList (n: f n (builtins.elemAt list n)) (builtins.length list);
-    subtractLists = these: filter (x: !(builtins.elem x these));
 
     # attribute sets
     collect =
@@ -78,7 +62,6 @@ let
         concatMap (lib.collect wanted) (builtins.attrValues x)
       else
         [ ];
-    concatMapAttrs = f: set: lib.mergeAttrsList (lib.mapAttrsToList f set);
     filterAttrs =
       wanted: set: removeAttrs set (filter (name: !(wanted name set.${name})) (attrNames set));
     genAttrs =
@@ -89,7 +72,6 @@ let
           value = f name;
         }) names
       );
-    getAttrFromPath = path: set: foldl' (value: name: value.${name}) set path;
     isDerivation = x: isAttrs x && (x.type or null) == "derivation";
     mapAttrs' = f: set: listToAttrs (lib.mapAttrsToList f set);
     mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
@@ -113,8 +95,6 @@ let
       else
         "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
     escapeShellArgs = lib.concatMapStringsSep " " lib.escapeShellArg;
-    fileContents = path: lib.removeSuffix "\n" (builtins.readFile path);
-    hasInfix = part: text: replaceStrings [ part ] [ "" ] text != text;
     hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
     hasSuffix =
       suffix: text:
@@ -143,8 +123,7 @@ let
     getBin =
       package:
       if package.outputSpecified or false then package else package.bin or package.out or package;
-    getExe = package: lib.getExe' package package.meta.mainProgram;
-    getExe' = package: program: "${lib.getBin package}/bin/${program}";
+    getExe = package: "${lib.getBin package}/bin/${package.meta.mainProgram}";
     licenses.mit = {
       spdxId = "MIT";
       free = true;
@@ -156,20 +135,11 @@ let
       evalModules
       isOption
       literalExpression
-      literalMD
       mkAfter
-      mkBefore
       mkDefault
       mkForce
       mkIf
-      mkMerge
       mkOption
-      mkOptionDefault
-      mkOptionType
-      mkOrder
-      mkOverride
-      setDefaultModuleLocation
-      showOption
       ;
   };
 in

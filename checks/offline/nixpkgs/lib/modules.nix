@@ -1,6 +1,6 @@
-# lib.evalModules by nixpkgs' rules: imports, module arguments, mkIf and mkMerge,
-# priorities, order, read-only options, a declared type for every value. Left out,
-# and refused: an option declared twice, apply, freeform modules, submodules.
+# lib.evalModules by nixpkgs' rules: imports, module arguments, mkIf, priorities,
+# order, read-only options, a declared type for every value. Left out, and refused:
+# mkMerge, an option declared twice, apply, freeform modules, submodules.
 lib:
 let
   inherit (builtins)
@@ -32,29 +32,23 @@ let
     x: if isFunction x || isDerivation x then "<${builtins.typeOf x}>" else builtins.toJSON x;
   showDefinitions = lib.concatMapStrings (d: "\n- In `${d.file}': ${showValue d.value}");
 
-  # An attribute set under mkIf, mkMerge or mkOverride, as plain sets whose values are.
+  # An attribute set under mkIf or mkOverride as a plain set whose values are.
   pushDown =
     x:
-    if is "merge" x then
-      concatMap pushDown x.contents
-    else if is "if" x then
-      map (mapAttrs (_: content: x // { inherit content; })) (pushDown x.content)
-    else if is "override" x then
-      map (mapAttrs (_: content: x // { inherit content; })) (pushDown x.content)
+    if is "if" x || is "override" x then
+      mapAttrs (_: content: x // { inherit content; }) (pushDown x.content)
     else
-      [ x ];
-  pushDownDefinition = d: map (value: d // { inherit value; }) (pushDown d.value);
+      x;
+  pushDownDefinition = d: d // { value = pushDown d.value; };
 
-  # One definition as the plain ones that it stands for, each with its priority and order.
+  # One definition as the plain one that it stands for, if any, with its priority and order.
   discharge =
     d:
     let
       inherit (d) value;
       again = change: discharge (d // change);
     in
-    if is "merge" value then
-      concatMap (content: again { value = content; }) value.contents
-    else if is "if" value then
+    if is "if" value then
       if value.condition then again { value = value.content; } else [ ]
     else if is "override" value then
       again {
@@ -131,7 +125,7 @@ let
   evalTree =
     loc: options: definitions:
     let
-      plain = concatMap pushDownDefinition definitions;
+      plain = map pushDownDefinition definitions;
       below = name: map (d: d // { value = d.value.${name}; }) (filter (d: d.value ? ${name}) plain);
       branches = mapAttrs (
         name: option:
@@ -172,15 +166,10 @@ let
   evalModules =
     {
       modules,
-      specialArgs ? { },
-      prefix ? [ ],
       class ? null,
     }:
     let
-      given = {
-        inherit lib config options;
-      }
-      // specialArgs;
+      given = { inherit lib config options; };
       load =
         file: module:
         let
@@ -226,7 +215,7 @@ let
         type = lib.types.lazyAttrsOf lib.types.raw;
         default = { };
       };
-      result = evalTree prefix (foldl' (declare prefix) own (map (m: m.options) all)) (
+      result = evalTree [ ] (foldl' (declare [ ]) own (map (m: m.options) all)) (
         map (m: {
           inherit (m) file;
           value = m.config;
@@ -244,8 +233,6 @@ in
     evalModules
     isOption
     mergeDefinitions
-    mkOrder
-    mkOverride
     pushDownDefinition
     showDefinitions
     showOption
@@ -255,25 +242,11 @@ in
     _type = "if";
     inherit condition content;
   };
-  mkMerge = contents: {
-    _type = "merge";
-    inherit contents;
-  };
   mkForce = mkOverride 50;
   mkDefault = mkOverride 1000;
-  mkOptionDefault = mkOverride 1500;
-  mkBefore = mkOrder 500;
   mkAfter = mkOrder 1500;
   literalExpression = text: {
     _type = "literalExpression";
     inherit text;
-  };
-  literalMD = text: {
-    _type = "literalMD";
-    inherit text;
-  };
-  setDefaultModuleLocation = file: module: {
-    _file = file;
-    imports = [ module ];
   };
 }

@@ -3,7 +3,6 @@ lib:
 let
   inherit (builtins)
     concatMap
-    concatStringsSep
     head
     isAttrs
     isList
@@ -44,10 +43,6 @@ rec {
     mkType "string matching the pattern ${pattern}" {
       check = x: isString x && builtins.match pattern x != null;
     };
-  lines = mkType ''strings concatenated with "\n"'' {
-    check = isString;
-    merge = _: definitions: concatStringsSep "\n" (map (d: d.value) definitions);
-  };
   path = mkType "absolute path" {
     check = x: isPathLike x && lib.hasPrefix "/" (toString x);
   };
@@ -55,20 +50,6 @@ rec {
     check = x: lib.isDerivation x || isPathLike x && lib.hasPrefix builtins.storeDir (toString x);
   };
   raw = mkType "raw value" { merge = one; };
-  unspecified = mkType "unspecified value" { };
-
-  nullOr =
-    type:
-    mkType "null or ${type.description}" {
-      check = x: x == null || type.check x;
-      emptyValue.value = null;
-      merge =
-        loc: definitions:
-        if lib.any (d: d.value == null) definitions then
-          equal loc definitions
-        else
-          type.merge loc definitions;
-    };
 
   listOf =
     type:
@@ -103,7 +84,7 @@ rec {
       merge =
         loc: definitions:
         let
-          plain = concatMap modules.pushDownDefinition (map (d: { inherit (d) file value; }) definitions);
+          plain = map modules.pushDownDefinition (map (d: { inherit (d) file value; }) definitions);
           names = lib.attrNames (lib.mergeAttrsList (map (d: d.value) plain));
           entries = lib.genAttrs names (
             name:

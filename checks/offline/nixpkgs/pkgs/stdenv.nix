@@ -127,7 +127,6 @@ let
 in
 {
   inherit stdenv;
-  stdenvNoCC = stdenv;
 
   mkShellNoCC =
     {

@@ -35,7 +35,7 @@ let
       '';
 in
 {
-  inherit runCommand writeTextFile;
+  inherit runCommand;
   writeText = name: text: writeTextFile { inherit name text; };
 
   # Evaluates, and fails when it is built: there is no nixfmt to stand in.
