@@ -112,7 +112,7 @@ func environment(t *testing.T, base string) []string {
 		t.Fatal(err)
 	}
 	return append(env,
-		"BASE="+base, "BIN="+bin, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+home,
+		"BIN="+bin, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+home,
 		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=user.name", "GIT_CONFIG_VALUE_0=Someone",
 		"GIT_CONFIG_KEY_1=user.email", "GIT_CONFIG_VALUE_1=someone@example.org",
 		"GITHUB_OUTPUT="+filepath.Join(base, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(base, "summary"),
