@@ -88,7 +88,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	}
 	if remembered := path.Dir(d.Paths[0]); t.Git && t.Has(remembered) {
 		d.Warnings = append(d.Warnings, fmt.Sprintf(
-			"%q is tracked by git, so every run of a task changes the key: git rm -r --cached %q, and ignore it", remembered, remembered))
+			"%q is tracked by git, so every run of a task changes the key: git rm -r -f --cached %q, and ignore it", remembered, remembered))
 	}
 	return d, d.assemble(o.Loose)
 }
