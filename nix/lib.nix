@@ -31,7 +31,11 @@ in
         ./ci-cache.nix
         (defaults pkgs)
         { _module.args = { inherit pkgs; }; }
-        module
+        rec {
+          key = "what cachekey.lib.evalModule was given"; # errors name it
+          _file = key;
+          imports = [ module ];
+        }
       ];
     };
 

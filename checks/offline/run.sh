@@ -162,7 +162,7 @@ wrong() {
 wrong_values() {
 	locked_consumer
 	local not="A definition for option \`ciCache."
-	wrong prefix "${not}prefix'" "letters, digits, dots, underscores and hyphens"
+	wrong prefix "${not}prefix'" "letters, digits, dots, underscores and hyphens" "In \`what cachekey.lib.evalModule was given'"
 	wrong locks "${not}locks." "glob relative to the repository's root"
 	wrong taskFiles "${not}taskFiles'" "list of glob relative to the repository's root"
 	wrong extra "${not}extra'" "names of letters, digits and underscores"
