@@ -48,34 +48,48 @@ type entry struct {
 	write func(io.Writer) error
 }
 
-func (s *selection) entries(t *source.Tree) []entry {
+// textEntry is an entry whose contents are text.
+func textEntry(path string, kind byte, text string) entry {
+	return entry{path, kind, int64(len(text)), func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	}}
+}
+
+// entries gives what s selects from t, in the order in which it is hashed.
+func (s *selection) entries(t *source.Tree) ([]entry, error) {
 	var all []entry
 	for _, f := range t.Files(s.matches) {
-		kind := byte('f')
-		if f.Link() {
-			kind = 'l'
+		if !f.Link() {
+			all = append(all, entry{f.Path(), 'f', f.Size(), func(w io.Writer) error { return t.Copy(w, f) }})
+			continue
 		}
-		all = append(all, entry{f.Path(), kind, f.Size(), func(w io.Writer) error { return t.Copy(w, f) }})
+		target, err := t.Target(f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, textEntry(f.Path(), 'l', target))
 	}
 	if s.modules {
 		for _, m := range t.Submodules() {
-			all = append(all, entry{m.Path, 'g', int64(len(m.Commit)), func(w io.Writer) error {
-				_, err := io.WriteString(w, m.Commit)
-				return err
-			}})
+			all = append(all, textEntry(m.Path, 'g', m.Commit))
 		}
 	}
 	slices.SortFunc(all, func(a, b entry) int {
 		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.kind, b.kind))
 	})
-	return all
+	return all, nil
 }
 
 // ingredient hashes what s selects from t.
 func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
 	in := Ingredient{Name: s.name, Files: []File{}}
+	entries, err := s.entries(t)
+	if err != nil {
+		return in, err
+	}
 	d := newDigest(s.name)
-	for _, e := range s.entries(t) {
+	for _, e := range entries {
 		own, err := d.entry(e.path, e.kind, e.size, e.write)
 		if err != nil {
 			return in, err

@@ -15,10 +15,11 @@ type File struct {
 // Path is slash-separated and relative to the tree's root.
 func (f File) Path() string { return f.node.path }
 
-// Link says that the file is a symbolic link, whose target is its contents.
+// Link says that the file is a symbolic link.
 func (f File) Link() bool { return f.node.kind == link }
 
-// Size is the number of bytes of the contents.
+// Size is the number of bytes of a regular file's contents. What a file system
+// says of a link's size is not always the length of its target.
 func (f File) Size() int64 { return f.node.stamp.Size }
 
 // Files gives the files of the tree for which match is true, in no special
@@ -43,19 +44,13 @@ func (t *Tree) Files(match func(path string) bool) []File {
 // Has says whether the tree has a file or directory at path.
 func (t *Tree) Has(path string) bool { return t.lookup(path) != nil }
 
-// Copy writes the contents of f to w. The error is a *ChangedError if they are
-// not those that were listed.
-func (t *Tree) Copy(w io.Writer, f File) error {
-	if !f.Link() {
-		return t.copyFile(w, f.node)
-	}
-	target, err := t.readLink(f.node)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, target)
-	return err
-}
+// Copy writes the contents of the regular file f to w. The error is a
+// *ChangedError if they are not those that were listed.
+func (t *Tree) Copy(w io.Writer, f File) error { return t.copyFile(w, f.node) }
+
+// Target gives the target of the symbolic link f, verbatim. The error is a
+// *ChangedError if the link is not the one that was listed.
+func (t *Tree) Target(f File) (string, error) { return t.readLink(f.node) }
 
 // Submodules gives git's submodules, in the order of the index.
 func (t *Tree) Submodules() []Submodule { return t.submodules }
