@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // program makes a shell script that stands in for one of Nix's programs.
@@ -62,6 +63,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	why := errors.New("it took too long")
 	go func() {
 		for {
+			time.Sleep(time.Millisecond)
 			if _, err := os.Stat(began); err == nil {
 				cancel(why)
 				return

@@ -67,3 +67,18 @@ func TestSharedBlocksAreVerified(t *testing.T) {
 		}
 	}
 }
+
+// What is remembered of one task is nothing about another that has its file.
+func TestBuildInfoOfAnotherTask(t *testing.T) {
+	d := Open(t.TempDir())
+	b := sample()
+	if err := d.WriteBuildInfo(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.Path(InfoPath(b.TaskName)), d.Path(InfoPath("another"))); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := d.ReadBuildInfo("another"); err == nil {
+		t.Errorf("got %+v", info)
+	}
+}
