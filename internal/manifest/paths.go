@@ -7,10 +7,9 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
-)
 
-// owned are the directories at the workspace root that no task may have as, or in, its target.
-var owned = []string{".same", ".git"}
+	"cachekey/internal/samedir"
+)
 
 // rebase gives p, which is relative to base, relative to the workspace root;
 // both slash-separated. It notes what leaves the workspace. noun is what p is
@@ -108,8 +107,9 @@ func (d *document) targets(root, base string, items []item, of string) []target 
 				"target %q%s is the workspace itself", it.text, of)
 			continue
 		}
-		if top, _, _ := strings.Cut(p, "/"); slices.Contains(owned, top) {
-			d.mistake(it.node, "make it elsewhere", "target %q%s is in %s, which is not the task's", it.text, of, top)
+		names := strings.Split(p, "/")
+		if i := slices.IndexFunc(names, samedir.Private); i >= 0 {
+			d.mistake(it.node, "make it elsewhere", "target %q%s is in %s, which is not the task's", it.text, of, names[i])
 			continue
 		}
 		if !slices.ContainsFunc(all, func(t target) bool { return t.path == p }) {
