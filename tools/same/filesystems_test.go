@@ -1,0 +1,171 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// A target may lie on another file system than .same: what was in it does not
+// pass for the task's, and is not lost; what the task made comes back.
+func TestTargetOnAnotherFileSystem(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	mount(t, out, "size=1m")
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {target: [out], cmd: [sh, -c, 'mkdir -p out/d; echo made >out/d/made; chmod 755 out/d/made; ln -s d/made out/link']}
+`)
+	write(t, filepath.Join(out, "d", "mine"), "mine\n")
+	if err := os.Symlink("mine", filepath.Join(out, "d", "to-mine")); err != nil {
+		t.Fatal(err)
+	}
+	list := func() string {
+		text, err := exec.Command("sh", "-c", `cd "$1" && find out | LC_ALL=C sort | xargs`, "sh", dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return string(text)
+	}
+	const want = "out out/d out/d/made out/link\n"
+	said := run(t, dir, "run", "all")
+	if got := list(); got != want || !strings.Contains(said, "no remembered run made that") {
+		t.Errorf("there is %s\n%s", got, said)
+	}
+	aside, err := filepath.Glob(filepath.Join(dir, ".same/local/aside/*/out/d/*"))
+	if err != nil || len(aside) != 2 || read(t, aside[0]) != "mine\n" {
+		t.Fatalf("put aside: %q %v", aside, err)
+	}
+	if to, err := os.Readlink(aside[1]); to != "mine" {
+		t.Errorf("the link put aside leads to %q: %v", to, err)
+	}
+	for _, name := range []string{"d", "link"} {
+		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said = run(t, dir, "run", "all")
+	st, err := os.Stat(filepath.Join(out, "link"))
+	if err != nil || st.Mode().Perm() != 0o755 || read(t, filepath.Join(out, "link")) != "made\n" || list() != want || !strings.Contains(said, "1 cached") {
+		t.Errorf("there is %s, %v\n%s", list(), err, said)
+	}
+}
+
+// What can't go from a target is not taken for a task's result.
+func TestTargetThatCannotBeEmptied(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {target: [out/x], cmd: ["true"]}
+`)
+	stale := t.TempDir()
+	write(t, filepath.Join(stale, "x"), "stale\n")
+	readOnlyCopy(t, stale, filepath.Join(dir, "out"))
+	for range 2 {
+		said := run(t, dir, "run", "all")
+		if !strings.Contains(said, `task "t" will run again next time: out/x is in the way at its target`) || !strings.Contains(said, "1 ran, 0 cached") {
+			t.Errorf("%s", said)
+		}
+	}
+}
+
+// Where nothing can be remembered, tasks run all the same, and people are told
+// once.
+func TestNothingCanBeRemembered(t *testing.T) {
+	cases := map[string]func(t *testing.T, same string){
+		".same is a file": func(t *testing.T, same string) { write(t, same, "") },
+		"full disk":       full,
+		"read-only":       readOnly,
+	}
+	for name, prepare := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			chain(t, dir, 2)
+			prepare(t, filepath.Join(dir, ".same"))
+			for range 2 {
+				out := run(t, dir, "run", "all")
+				if strings.Count(out, "warning: nothing can be remembered for the next run") != 1 {
+					t.Errorf("%s", out)
+				}
+				if !strings.Contains(out, "2 ran, 0 cached") {
+					t.Errorf("%s", out)
+				}
+				if got, want := outputs(t, dir), fromNothing(t, dir); got != want {
+					t.Errorf("got\n%s\nwant\n%s", got, want)
+				}
+				run(t, dir, "plan", "all")
+			}
+		})
+	}
+}
+
+// A .same that was filled elsewhere and is read-only here serves all the same.
+func TestReadOnlyStoreServes(t *testing.T) {
+	dir := t.TempDir()
+	chain(t, dir, 2)
+	run(t, dir, "run", "all")
+	want := outputs(t, dir)
+	store := filepath.Join(dir, ".same")
+	kept := filepath.Join(t.TempDir(), "kept")
+	if err := os.Rename(store, kept); err != nil {
+		t.Fatal(err)
+	}
+	readOnlyCopy(t, kept, store)
+	out := run(t, dir, "run", "all")
+	if !strings.Contains(out, "0 ran, 2 cached") || outputs(t, dir) != want {
+		t.Errorf("%s", out)
+	}
+}
+
+// full makes .same a full file system; where none can be mounted, one in which
+// nothing can be stored.
+func full(t *testing.T, same string) {
+	if mount(t, same, "size=16k") {
+		_ = os.WriteFile(filepath.Join(same, "ballast"), make([]byte, 64<<10), 0o644)
+		return
+	}
+	write(t, filepath.Join(same, "store"), "")
+}
+
+func readOnly(t *testing.T, same string) {
+	empty := t.TempDir()
+	readOnlyCopy(t, empty, same)
+}
+
+func readOnlyCopy(t *testing.T, from, same string) {
+	mounted := mount(t, same, "size=16m")
+	if err := os.MkdirAll(same, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-R", from+"/.", same).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if mounted {
+		if err := exec.Command("mount", "-o", "remount,ro", same).Run(); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if err := exec.Command("chmod", "-R", "a-w", same).Run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = exec.Command("chmod", "-R", "u+w", same).Run() })
+}
+
+// mount mounts a small file system, if this process may.
+func mount(t *testing.T, dir, options string) bool {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return false
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command("mount", "-t", "tmpfs", "-o", options, "none", dir).Run(); err != nil {
+		return false
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
+	return true
+}
