@@ -33,21 +33,26 @@ type Session struct {
 func Main(name, part string, rounds int, run func(*Session) error) {
 	measure.Launched()
 	s := &Session{name: name}
-	if err := s.main(part, rounds, run); err != nil {
+	if err := s.main(os.Args[1:], part, rounds, run); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: error: %v\n", name, err)
 		os.Exit(1)
 	}
 }
 
-func (s *Session) main(part string, rounds int, run func(*Session) error) (err error) {
-	dir := pflag.String("dir", "", "where what it needs is kept between runs (default: in the user's cache directory)")
-	pflag.IntVar(&s.rounds, "rounds", rounds, "how often everything is measured")
-	pflag.BoolVar(&s.Quick, "quick", false, "small things and one round: shows that the benchmark works, measures nothing")
-	write := pflag.Bool("write", false, "put the tables into docs/benchmarks.md")
+func (s *Session) main(args []string, part string, rounds int, run func(*Session) error) (err error) {
+	flags := pflag.NewFlagSet(s.name, pflag.ContinueOnError)
+	dir := flags.String("dir", "", "where what it needs is kept between runs (default: in the user's cache directory)")
+	flags.IntVar(&s.rounds, "rounds", rounds, "how often everything is measured")
+	flags.BoolVar(&s.Quick, "quick", false, "small things and one round: shows that the benchmark works, measures nothing")
+	write := flags.Bool("write", false, "put the tables into docs/benchmarks.md")
 	if part != "" {
-		pflag.StringVar(&s.only, part, "", "measure only the "+part+" of this name")
+		flags.StringVar(&s.only, part, "", "measure only the "+part+" of this name")
 	}
-	pflag.Parse()
+	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	if *write && (s.Quick || s.only != "") {
 		return errors.New("the tables are of a whole run: --write goes neither with --quick nor with one tree or workspace")
 	}
