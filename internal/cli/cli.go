@@ -131,7 +131,11 @@ var ErrFailed = errors.New("failed")
 
 // Main runs p as this process's program and exits.
 func Main(p *Program) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	o := &IO{Program: p.Name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
 	o.share(os.Stdout, os.Stderr)
 	code := p.Exit(o, p.Run(ctx, o, os.Args[1:]))

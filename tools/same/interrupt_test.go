@@ -22,7 +22,7 @@ tasks:
     target: [x]
   after: {cmd: [touch, after], dependsOn: [slow]}
 `)
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd, out := same(dir, "run", "all")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
