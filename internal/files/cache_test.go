@@ -149,32 +149,6 @@ func TestEveryFieldCounts(t *testing.T) {
 	}
 }
 
-// A directory is swapped for another after it was listed, and back once its
-// files were hashed: what was read then is not believed of its own files.
-func TestSwappedMeanwhile(t *testing.T) {
-	root := world(t, "d/f", "e/f", "d/l -> a", "e/l -> b")
-	settle(t, root)
-	tr := openTree(t, root)
-	match(t, tr, []string{"**/*.none"}, nil) // lists all, and reads nothing
-	rename := func(from, to string) {
-		if err := os.Rename(filepath.Join(root, from), filepath.Join(root, to)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rename("d", "aside")
-	rename("e", "d")
-	if got := digests(t, tr)["d/f"]; got != digest.Of([]byte("e/f")) {
-		t.Fatalf("what is there now was not read: %v", got)
-	}
-	rename("d", "e")
-	rename("aside", "d")
-	tr.Changed()
-	got := digests(t, tr)
-	if got["d/f"] != digest.Of([]byte("d/f")) || got["d/l"] != digest.Of([]byte("a")) {
-		t.Error("the digest of another file is believed")
-	}
-}
-
 // A file that was written in the tick in which it was hashed may be written
 // once more in it without a trace. So what is hashed then is never believed again.
 func TestRacyEntriesAreReadAgain(t *testing.T) {

@@ -14,8 +14,7 @@ func (m *Match) Replace(ps *Patterns, targets []string, outputs []samedir.Output
 		return slices.ContainsFunc(targets, func(target string) bool { return f.Path == target || isAbove(target, f.Path) })
 	})
 	for _, o := range outputs {
-		matched := ps.MatchPath(o.Path)
-		if len(matched) == 0 || o.Type == samedir.TypeDir {
+		if o.Type == samedir.TypeDir || len(ps.MatchPath(o.Path)) == 0 {
 			continue
 		}
 		f := Found{Path: o.Path, Kind: File, Digest: o.Digest}
@@ -26,9 +25,29 @@ func (m *Match) Replace(ps *Patterns, targets []string, outputs []samedir.Output
 			f.Kind = Exec
 		}
 		m.Found = append(m.Found, f)
-		for _, i := range matched {
-			m.Empty = slices.DeleteFunc(m.Empty, func(text string) bool { return text == ps.list[i].text })
-		}
 	}
 	slices.SortFunc(m.Found, func(a, b Found) int { return strings.Compare(a.Path, b.Path) })
+	m.Empty = ps.empty(m.Found)
+}
+
+// empty gives the patterns that none of found matches.
+func (ps *Patterns) empty(found []Found) (texts []string) {
+	hit, left := make([]bool, len(ps.list)), len(ps.list)
+	for _, f := range found {
+		if left == 0 {
+			break
+		}
+		for _, i := range ps.MatchPath(f.Path) {
+			if !hit[i] {
+				hit[i] = true
+				left--
+			}
+		}
+	}
+	for i, p := range ps.list {
+		if !hit[i] {
+			texts = append(texts, p.text)
+		}
+	}
+	return texts
 }

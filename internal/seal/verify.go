@@ -88,14 +88,10 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 		if !errors.As(err, &refused) {
 			return v, err
 		}
-		if err := empty(dir, v, refused.Error()); err != nil {
-			return v, err
-		}
+		err = empty(dir, v, refused.Error())
+		return v, errors.Join(err, remember(dir, v))
 	}
-	if err := remember(dir, v); err != nil {
-		o.Warnf("what was found here is not written down for a summary: %v", err)
-	}
-	return v, nil
+	return v, remember(dir, v)
 }
 
 // Empty removes everything that could have been restored, because of reason.

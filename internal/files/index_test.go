@@ -1,0 +1,65 @@
+package files
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"cachekey/internal/digest"
+)
+
+// What is restored is looked at again, without a task having run, whether
+// patterns spell it out or list its directory; so is what is new or gone.
+func TestChangedPath(t *testing.T) {
+	for _, pattern := range []string{"a/d/f", "a/d/new", "a/d", "a/*/*", "**", "new/dir/f"} {
+		root := world(t, "a/d/f", "a/d/gone", "b")
+		settle(t, root)
+		tr := openTree(t, root)
+		match(t, tr, []string{pattern}, nil)
+		for _, err := range []error{
+			os.WriteFile(filepath.Join(root, "a/d/f"), []byte("other"), 0o666),
+			os.WriteFile(filepath.Join(root, "a/d/new"), []byte("other"), 0o666),
+			os.Remove(filepath.Join(root, "a/d/gone")),
+			os.MkdirAll(filepath.Join(root, "new/dir"), 0o777),
+			os.WriteFile(filepath.Join(root, "new/dir/f"), []byte("other"), 0o666),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range []string{"a/d/f", "a/d/new", "a/d/gone", "new/dir/f"} {
+			tr.ChangedPath(p)
+		}
+		got := match(t, tr, []string{pattern}, nil).Found
+		if want := match(t, openTree(t, root), []string{pattern}, nil).Found; !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", pattern, got, want)
+		}
+	}
+}
+
+// A directory is swapped for another after it was listed, and back once its
+// files were hashed: what was read then is not believed of its own files.
+func TestSwappedMeanwhile(t *testing.T) {
+	root := world(t, "d/f", "e/f", "d/l -> a", "e/l -> b")
+	settle(t, root)
+	tr := openTree(t, root)
+	match(t, tr, []string{"**/*.none"}, nil) // lists all, and reads nothing
+	rename := func(from, to string) {
+		if err := os.Rename(filepath.Join(root, from), filepath.Join(root, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("d", "aside")
+	rename("e", "d")
+	if got := digests(t, tr)["d/f"]; got != digest.Of([]byte("e/f")) {
+		t.Fatalf("what is there now was not read: %v", got)
+	}
+	rename("d", "e")
+	rename("aside", "d")
+	tr.Changed()
+	got := digests(t, tr)
+	if got["d/f"] != digest.Of([]byte("d/f")) || got["d/l"] != digest.Of([]byte("a")) {
+		t.Error("the digest of another file is believed")
+	}
+}
