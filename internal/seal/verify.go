@@ -88,10 +88,14 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 		if !errors.As(err, &refused) {
 			return v, err
 		}
-		err = empty(dir, v, refused.Error())
-		return v, errors.Join(err, remember(dir, v))
+		if err := empty(dir, v, refused.Error()); err != nil {
+			return v, err
+		}
 	}
-	return v, remember(dir, v)
+	if err := remember(dir, v); err != nil {
+		o.Warnf("what was found here is not written down for a summary: %v", err)
+	}
+	return v, nil
 }
 
 // Empty removes everything that could have been restored, because of reason.
