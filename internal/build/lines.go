@@ -113,14 +113,22 @@ func (l *Lines) Cached(task string) {
 	l.say(task, "Skipped (Cached)")
 }
 
+// maxFailed is how many failed tasks the last line names.
+const maxFailed = 5
+
 // Done says what came of it all.
 func (l *Lines) Done(s Summary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d ran, %d cached", s.Ran, s.Cached)
-	if s.Failed > 0 {
-		fmt.Fprintf(&b, ", %d failed", s.Failed)
+	if n := len(s.Failed); n > 0 {
+		// Their own lines can be far above.
+		fmt.Fprintf(&b, ", %d failed (%s", n, strings.Join(s.Failed[:min(n, maxFailed)], ", "))
+		if n > maxFailed {
+			fmt.Fprintf(&b, " and %d more", n-maxFailed)
+		}
+		b.WriteString(")")
 	}
 	if s.NotRun > 0 {
 		fmt.Fprintf(&b, ", %d not run", s.NotRun)

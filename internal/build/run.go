@@ -13,8 +13,9 @@ import (
 
 // A Summary is what came of a run.
 type Summary struct {
-	Ran, Cached, Failed, NotRun int
-	Took, Saved                 time.Duration // Saved: how long the skipped tasks once ran
+	Ran, Cached, NotRun int
+	Failed              []string      // the tasks' names, as they failed
+	Took, Saved         time.Duration // Saved: how long the skipped tasks once ran
 }
 
 // ErrTasksFailed says that not every task succeeded. People have been told
@@ -31,6 +32,7 @@ func (r *Runner) Run(ctx context.Context, tasks []*manifest.Task) (Summary, erro
 	}
 	defer unlock()
 	_ = r.dir.ClearTemp() // what can't be removed is in nobody's way
+	_ = r.dir.IgnoreInGit()
 	if err := r.open(); err != nil {
 		return Summary{}, err
 	}
@@ -42,7 +44,7 @@ func (r *Runner) Run(ctx context.Context, tasks []*manifest.Task) (Summary, erro
 	switch {
 	case ctx.Err() != nil:
 		return s.summary, errInterrupted
-	case s.summary.Failed > 0:
+	case len(s.summary.Failed) > 0:
 		return s.summary, ErrTasksFailed
 	}
 	return s.summary, nil

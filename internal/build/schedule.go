@@ -50,7 +50,7 @@ func (s *schedule) run(ctx context.Context) {
 		}
 	}
 	s.running.Wait()
-	s.summary.NotRun = len(s.tasks) - s.summary.Ran - s.summary.Cached - s.summary.Failed
+	s.summary.NotRun = len(s.tasks) - s.summary.Ran - s.summary.Cached - len(s.summary.Failed)
 }
 
 func (s *schedule) start(ctx context.Context, t *manifest.Task) {
@@ -89,7 +89,7 @@ func (s *schedule) finish(t *manifest.Task, res result) (next []*manifest.Task) 
 	case errors.Is(res.err, errNotStarted):
 		return nil
 	case res.err != nil:
-		s.summary.Failed++
+		s.summary.Failed = append(s.summary.Failed, t.Name)
 		s.stop = s.stop || !s.r.KeepGoing
 		return nil
 	case res.cached:

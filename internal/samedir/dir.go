@@ -106,6 +106,15 @@ func (d *Dir) ClearTemp() error {
 	return err
 }
 
+// IgnoreInGit has git leave .same alone, whatever the workspace's own .gitignore
+// says: a .same that was added by mistake would give every run another key.
+func (d *Dir) IgnoreInGit() error {
+	if _, err := os.Lstat(d.Path(GitIgnore)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return d.WriteFile(GitIgnore, []byte("*\n"))
+}
+
 // Remove removes a file, if it is there.
 func (d *Dir) Remove(rel string) error {
 	if err := d.beforeWrite(rel); err != nil {
@@ -130,7 +139,7 @@ func (d *Dir) Unseal() error {
 }
 
 func (d *Dir) beforeWrite(rel string) error {
-	if rel == Local || strings.HasPrefix(rel, Local+"/") {
+	if rel == Local || strings.HasPrefix(rel, Local+"/") || rel == GitIgnore {
 		return nil
 	}
 	return d.Unseal()

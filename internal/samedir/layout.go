@@ -16,6 +16,7 @@ const (
 	Temp            = ".same/local/tmp"    // files on their way to where they belong
 	RunLock         = ".same/local/lock"   // held by the one run at a time
 	StatCache       = ".same/local/stat"   // what internal/files need not read again
+	GitIgnore       = ".same/.gitignore"   // has git leave all of it alone
 	Daemon          = ".same/daemon"       // the existing same's, never carried
 	DebugLog        = ".same/debug.log"    // the existing same's, never carried
 )
