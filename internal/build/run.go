@@ -14,7 +14,7 @@ import (
 // A Summary is what came of a run.
 type Summary struct {
 	Ran, Cached, NotRun int
-	Failed              []string      // the tasks' names, as they failed
+	Failed              []string      // the tasks' names, sorted
 	Took, Saved         time.Duration // Saved: how long the skipped tasks once ran
 }
 

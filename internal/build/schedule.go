@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 
 	"cachekey/internal/digest"
@@ -50,6 +51,7 @@ func (s *schedule) run(ctx context.Context) {
 		}
 	}
 	s.running.Wait()
+	slices.Sort(s.summary.Failed)
 	s.summary.NotRun = len(s.tasks) - s.summary.Ran - s.summary.Cached - len(s.summary.Failed)
 }
 
