@@ -1,5 +1,5 @@
 # The environments of the tool sets that the manifests of `ciCache.src` ask for, in
-# the files in which the runner remembers them.
+# the files in which the runner remembers them; nothing where no package is given.
 {
   lib,
   pkgs,
@@ -26,8 +26,11 @@ let
     lib.optional ((pkgs.stdenv.cc or null) != null) pkgs.stdenv.cc ++ pkgs.stdenv.initialPath
   );
 in
-pkgs.runCommand "same-environments" { } ''
-  ${lib.getExe cfg.same.package} env -C ${manifests} --out "$out" \
-    --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs (packages ++ behind)} ||
-    { echo "ciCache.environments does not fit the manifests of ciCache.src: see above" >&2; exit 1; }
-''
+if cfg.environments == { } then
+  ""
+else
+  pkgs.runCommand "same-environments" { } ''
+    ${lib.getExe cfg.same.package} env -C ${manifests} --out "$out" \
+      --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs (packages ++ behind)} ||
+      { echo "ciCache.environments does not fit the manifests of ciCache.src: see above" >&2; exit 1; }
+  ''

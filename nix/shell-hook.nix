@@ -6,11 +6,7 @@
 }:
 let
   cachekey = import ./key-app.nix { inherit lib pkgs cfg; };
-  environments =
-    lib.optionalString (cfg.environments != { })
-      "${import ./environments.nix {
-        inherit lib pkgs cfg;
-      }}";
+  environments = import ./environments.nix { inherit lib pkgs cfg; };
 in
 ''
   . ${./shell-hook.sh}

@@ -20,11 +20,7 @@ pkgs.writeShellApplication {
     TWO_PASS_SAME = lib.getExe cfg.same.package;
     TWO_PASS_TASKS = lib.concatStringsSep "\n" cfg.tasks;
     TWO_PASS_ENV = lib.concatStringsSep "\n" (lib.attrNames cfg.check.env);
-    TWO_PASS_ENVIRONMENTS =
-      lib.optionalString (cfg.environments != { })
-        "${import ./environments.nix {
-          inherit lib pkgs cfg;
-        }}";
+    TWO_PASS_ENVIRONMENTS = "${import ./environments.nix { inherit lib pkgs cfg; }}";
   }
   // cfg.check.env;
   text = ''exec ${pkgs.runtimeShell} ${./two-pass.sh} "$@"'';
