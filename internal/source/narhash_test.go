@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -147,6 +148,43 @@ func TestChanged(t *testing.T) {
 			var c *ChangedError
 			if _, err := tree.NarHash(t.Context()); !errors.As(err, &c) {
 				t.Errorf("%v is not a ChangedError", err)
+			}
+		})
+	}
+}
+
+// Git may write its index anew at any time; what it lists must stay the same.
+func TestIndexChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		args    []string
+		changed bool
+	}{
+		"written anew": {[]string{"update-index", "--force-write-index"}, false},
+		"a file more":  {[]string{"add", "more"}, true},
+		"a file less":  {[]string{"rm", "-q", "--cached", "file"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			git := func(args ...string) {
+				t.Helper()
+				if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+					t.Fatalf("git %q: %v\n%s", args, err, out)
+				}
+			}
+			git("init", "-q")
+			for _, f := range []string{"flake.nix", "file", "more"} {
+				if err := os.WriteFile(filepath.Join(dir, f), []byte("{ outputs = _: { }; }"), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			git("add", "flake.nix", "file")
+			tree, err := Open(t.Context(), dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			git(c.args...)
+			if _, err := tree.NarHash(t.Context()); errors.As(err, new(*ChangedError)) != c.changed || err != nil != c.changed {
+				t.Errorf("the error is %v", err)
 			}
 		})
 	}
