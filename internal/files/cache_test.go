@@ -23,10 +23,26 @@ func digests(t testing.TB, tr *Index) map[string]digest.Digest {
 	return found
 }
 
-func settle(t testing.TB, root string) {
+// settle waits for the file system's clock to go on, so that all that has been
+// written by now was written before.
+func settle(t testing.TB) {
 	t.Helper()
-	// As if everything had been written long before the file system's clock.
-	time.Sleep(20 * time.Millisecond)
+	probe, first := filepath.Join(t.TempDir(), "probe"), time.Time{}
+	for {
+		if err := os.WriteFile(probe, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(probe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.IsZero() {
+			first = info.ModTime()
+		} else if info.ModTime().After(first) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func save(t testing.TB, tr *Index) []byte {
@@ -40,7 +56,7 @@ func save(t testing.TB, tr *Index) []byte {
 
 func TestNothingIsReadTwice(t *testing.T) {
 	root := world(t, "a", "d/b", "d/e/c", "link -> a")
-	settle(t, root)
+	settle(t)
 	tr := openTree(t, root)
 	want := digests(t, tr)
 	if want["d/b"] != digest.Of([]byte("d/b")) || want["link"] != digest.Of([]byte("a")) {
@@ -93,7 +109,7 @@ func TestEveryChangeIsSeen(t *testing.T) {
 	for what, change := range changes {
 		t.Run(what, func(t *testing.T) {
 			root := world(t, "f", "g")
-			settle(t, root)
+			settle(t)
 			tr := openTree(t, root)
 			before := digests(t, tr)
 			st, err := os.Stat(filepath.Join(root, "f"))
@@ -196,7 +212,7 @@ func TestClockOfAnotherFileSystem(t *testing.T) {
 
 func TestPartOfATreeKeepsTheRest(t *testing.T) {
 	root := world(t, "a/x", "b/y")
-	settle(t, root)
+	settle(t)
 	tr := openTree(t, root)
 	digests(t, tr)
 	cache := save(t, tr)
@@ -212,7 +228,7 @@ func TestPartOfATreeKeepsTheRest(t *testing.T) {
 
 func TestDamagedCacheIsRefused(t *testing.T) {
 	root := world(t, "a", "b/c")
-	settle(t, root)
+	settle(t)
 	tr := openTree(t, root)
 	digests(t, tr)
 	cache := save(t, tr)
@@ -230,7 +246,7 @@ func TestDamagedCacheIsRefused(t *testing.T) {
 
 func FuzzParseCache(f *testing.F) {
 	root := world(f, "a", "b/c")
-	settle(f, root)
+	settle(f)
 	tr := openTree(f, root)
 	digests(f, tr)
 	cache := save(f, tr)

@@ -14,7 +14,7 @@ import (
 func TestChangedPath(t *testing.T) {
 	for _, pattern := range []string{"a/d/f", "a/d/new", "a/d", "a/*/*", "**", "new/dir/f"} {
 		root := world(t, "a/d/f", "a/d/gone", "b")
-		settle(t, root)
+		settle(t)
 		tr := openTree(t, root)
 		match(t, tr, []string{pattern}, nil)
 		for _, err := range []error{
@@ -42,7 +42,7 @@ func TestChangedPath(t *testing.T) {
 // files were hashed: what was read then is not believed of its own files.
 func TestSwappedMeanwhile(t *testing.T) {
 	root := world(t, "d/f", "e/f", "d/l -> a", "e/l -> b")
-	settle(t, root)
+	settle(t)
 	tr := openTree(t, root)
 	match(t, tr, []string{"**/*.none"}, nil) // lists all, and reads nothing
 	rename := func(from, to string) {
