@@ -12,7 +12,8 @@ pkgs.runCommand "completions" { nativeBuildInputs = [ pkgs.bashInteractive ]; } 
     done
     bash -euc '
       source "$2/bash-completion/completions/$1.bash"
-      COMP_WORDS=("$1" "$3") COMP_CWORD=1
+      COMP_WORDS=("$1" "$3") COMP_CWORD=1 COMP_LINE="$1 $3"
+      COMP_POINT=''${#COMP_LINE}
       "_$1"
       [ "''${COMPREPLY[*]}" = "$4" ] || { echo "$1 $3 is completed to: ''${COMPREPLY[*]}"; exit 1; }
     ' bash "$@"

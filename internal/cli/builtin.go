@@ -19,6 +19,7 @@ func (p *Program) helpCommand() *Command {
 		Args:  "[flags] [COMMAND]",
 		Short: "say more about a command",
 		Long:  "Without a command it lists them.",
+		Words: p.names,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *IO, []string) error {
 			markdown := fs.Bool("markdown", false, "print all of it as a page of docs/")
 			return func(_ context.Context, o *IO, args []string) error {
@@ -50,6 +51,7 @@ func (p *Program) completionCommand() *Command {
   $ %[1]s completion bash     in ~/.bashrc: source <(%[1]s completion bash)
   $ %[1]s completion zsh      in ~/.zshrc, below compinit: source <(%[1]s completion zsh)
   $ %[1]s completion fish     in ~/.config/fish/config.fish: %[1]s completion fish | source`, p.Name),
+		Words: func() []string { return []string{"bash", "zsh", "fish"} },
 		Setup: func(*pflag.FlagSet) func(context.Context, *IO, []string) error {
 			return func(_ context.Context, o *IO, args []string) error {
 				scripts := map[string]func() string{"bash": p.bash, "zsh": p.zsh, "fish": p.fish}

@@ -45,6 +45,9 @@ type Command struct {
 	Short string // one line for the table, lower case, no full stop
 	Long  string // paragraphs and examples below the flags
 
+	// Words gives what an argument can be, for completion; nil if that is files.
+	Words func() []string
+
 	// Setup defines the flags and gives the function that runs the command
 	// with the arguments that are left. Flags are locals of Setup.
 	Setup func(*pflag.FlagSet) func(context.Context, *IO, []string) error

@@ -20,6 +20,11 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		case "--version":
 			fmt.Fprintln(o.Out, p.Name, Version())
 			return nil
+		case completeWords:
+			if c := p.command(strings.Join(args[1:], " ")); c != nil && c.Words != nil {
+				fmt.Fprintln(o.Out, strings.Join(c.Words(), "\n"))
+			}
+			return nil
 		}
 	}
 	c := p.command(p.Default)

@@ -29,12 +29,21 @@ func program() *cli.Program {
 
 // taskFor guesses that whoever typed the name of a task wants to run it.
 func taskFor(word string) string {
-	w, err := manifest.Load(".")
-	if err != nil {
-		return ""
-	}
-	if word == "all" || slices.ContainsFunc(w.Tasks, func(t *manifest.Task) bool { return t.Name == word }) {
+	if slices.Contains(taskNames(), word) {
 		return "run " + word
 	}
 	return ""
+}
+
+// taskNames gives what run and plan take, as far as the manifests can be read.
+func taskNames() []string {
+	w, err := manifest.Load(".")
+	if err != nil {
+		return nil
+	}
+	names := []string{"all"}
+	for _, t := range w.Tasks {
+		names = append(names, t.Name)
+	}
+	return names
 }

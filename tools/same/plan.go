@@ -31,6 +31,7 @@ func planCommand() *cli.Command {
 		Args:  "[flags] [TASK…]",
 		Short: "say what would run, and why",
 		Long:  planLong,
+		Words: taskNames,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			dir := directoryFlag(fs)
 			asJSON := fs.Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}]}]}")

@@ -33,6 +33,7 @@ func runCommand() *cli.Command {
 		Args:  "[flags] TASK…|all",
 		Short: "run tasks, and skip what has not changed",
 		Long:  runLong,
+		Words: taskNames,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			dir := directoryFlag(fs)
 			ci := fs.Bool("ci", false, "plain lines without colours, on a terminal too")
