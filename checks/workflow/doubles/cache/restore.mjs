@@ -1,4 +1,4 @@
-// Restores an entry. found(key) is told which one.
+// What actions/cache and actions/cache/restore have in common.
 import * as cache from "@actions/cache";
 import * as core from "@actions/core";
 import { isExact, lines } from "./inputs.mjs";
@@ -7,12 +7,9 @@ import { isExact, lines } from "./inputs.mjs";
 export async function restore() {
   const key = core.getInput("key", { required: true });
   const restoreKeys = lines("restore-keys");
-  const matched = await cache.restoreCache(lines("path", { required: true }), key, restoreKeys, {
-    lookupOnly: core.getBooleanInput("lookup-only"),
-  });
+  const matched = await cache.restoreCache(lines("path", { required: true }), key, restoreKeys);
   if (matched === undefined) {
     // Like the real one, which leaves cache-hit unset when nothing was found.
-    if (core.getBooleanInput("fail-on-cache-miss")) throw new Error(`no entry for ${key}`);
     core.info(`Cache not found for input keys: ${[key, ...restoreKeys].join(", ")}`);
     return undefined;
   }
