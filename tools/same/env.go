@@ -133,7 +133,8 @@ func (f envFlags) given(o *cli.IO) (map[string]string, error) {
 	packages := map[string]string{}
 	if *f.file != "" {
 		if err := readPackages(o, *f.file, packages); err != nil {
-			return nil, fmt.Errorf("%s: %w", *f.file, err)
+			return nil, cli.WithHint(fmt.Errorf("%s: %w", *f.file, err),
+				`a JSON object is wanted: {"go": "/nix/store/…-go-1.25.4"}`)
 		}
 	}
 	for _, p := range *f.packages {
@@ -163,7 +164,11 @@ func readPackages(o *cli.IO, file string, packages map[string]string) error {
 		defer f.Close()
 		in = f
 	}
-	return json.NewDecoder(io.LimitReader(in, 1<<20)).Decode(&packages)
+	data, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	if err == nil {
+		err = json.Unmarshal(data, &packages)
+	}
+	return err
 }
 
 // checkNames refuses a package that no tool can mean, or more than one.
