@@ -33,7 +33,9 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 	staged, err := r.stage(ctx, diff.wrong)
 	defer func() {
 		for _, tmp := range staged {
-			os.Remove(tmp) // those that were placed are gone
+			if tmp != "" {
+				_ = syscall.Unlink(tmp) // those that were placed are gone
+			}
 		}
 	}()
 	if err != nil {
@@ -51,14 +53,20 @@ func (r *Runner) bringBack(ctx context.Context, t *manifest.Task, in *inputs, in
 	if err != nil {
 		return err
 	}
+	trail := r.root.Trail()
+	defer trail.Close()
 	for i, o := range diff.wrong {
-		if err := r.place(staged[i], o); err != nil {
+		if err := r.place(trail, staged[i], o); err != nil {
 			return fmt.Errorf("restoring %s: %w", o.Path, err)
 		}
 	}
 	for _, o := range slices.Backward(info.Outputs) { // a directory may become read-only
 		if _, touched := wrong[o.Path]; o.Type == samedir.TypeDir && (touched || o.Mode&0o300 != 0o300) {
-			if err := r.at(o.Path, func(dir *safedir.Dir, name string) error { return dir.Chmod(name, o.Mode.Perm()) }); err != nil {
+			dir, err := trail.Reach(path.Dir(o.Path))
+			if err == nil {
+				err = dir.Chmod(path.Base(o.Path), o.Mode.Perm())
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -123,12 +131,11 @@ func (r *Runner) at(p string, do func(dir *safedir.Dir, name string) error) erro
 }
 
 // place puts a staged output where it belongs, or makes a directory there.
-func (r *Runner) place(staged string, o samedir.Output) error {
-	dir, err := r.root.ReachMaking(path.Dir(o.Path))
+func (r *Runner) place(trail *safedir.Trail, staged string, o samedir.Output) error {
+	dir, err := trail.ReachMaking(path.Dir(o.Path))
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
 	name := path.Base(o.Path)
 	st, err := dir.Lstat(name)
 	if err == nil && (st.Kind == safedir.Directory) != (o.Type == samedir.TypeDir) {

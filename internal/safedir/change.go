@@ -14,7 +14,7 @@ import (
 func (d *Dir) Reach(path string) (*Dir, error) { return d.reach(path, (*Dir).OpenDir) }
 
 // ReachMaking is Reach, and makes the directories that are not there.
-func (d *Dir) ReachMaking(path string) (*Dir, error) { return d.reach(path, (*Dir).MakeDir) }
+func (d *Dir) ReachMaking(path string) (*Dir, error) { return d.reach(path, (*Dir).openOrMake) }
 
 func (d *Dir) reach(path string, step func(*Dir, string) (*Dir, error)) (*Dir, error) {
 	at := d.Hold()

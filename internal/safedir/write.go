@@ -60,6 +60,15 @@ func (d *Dir) create(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
 }
 
+// openOrMake is MakeDir where name is mostly there.
+func (d *Dir) openOrMake(name string) (*Dir, error) {
+	sub, err := d.OpenDir(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.MakeDir(name)
+	}
+	return sub, err
+}
+
 // MakeDir opens the directory name in d, which it makes if nothing has that name.
 func (d *Dir) MakeDir(name string) (*Dir, error) {
 	if err := component(name); err != nil {
