@@ -36,7 +36,8 @@ GOPROXY=$(go env GOPROXY) GOMODCACHE=$(go env GOMODCACHE) GOCACHE=$(go env GOCAC
 export GOPROXY GOMODCACHE GOCACHE
 export HOME=$store/home XDG_CACHE_HOME=$store/home/.cache XDG_CONFIG_HOME=$store/home/.config
 go env -w "GOPROXY=$GOPROXY" # for tasks, which do not see our variables
-export TMPDIR=$store/tmp # nix develop leaves a directory there each time
+# nix develop leaves a directory there each time.
+export TMPDIR=$store/tmp
 export NIX_CONF_DIR=$store/conf NIX_USER_CONF_FILES=/dev/null PATH=$prefix/bin:$PATH
 unset NIX_PATH NIX_CONFIG NIX_REMOTE XDG_STATE_HOME XDG_DATA_HOME
 # Processes are COMMAND's alone too: Nix's collector takes what any process that

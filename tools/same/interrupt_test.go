@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -22,6 +23,11 @@ tasks:
     target: [x]
   after: {cmd: [touch, after], dependsOn: [slow]}
 `)
+	// Where the test was started by nohup, the program would ignore one of these:
+	// a signal that is handled here is none that it inherits as ignored.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd, out := same(dir, "run", "all")
 		if err := cmd.Start(); err != nil {
@@ -80,6 +86,29 @@ tasks:
 	}
 	if _, err := os.Stat(filepath.Join(dir, "tidied")); err != nil {
 		t.Errorf("it had no time to end: %v", err)
+	}
+}
+
+// Who starts it by nohup wants it to go on when the terminal goes.
+func TestHangupIgnored(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  slow: {cmd: [sh, -c, 'echo >ready; until [ -e go ]; do sleep 0.05; done']}
+`)
+	cmd, out := same(dir)
+	cmd.Args = []string{"sh", "-c", `trap "" HUP; exec "$0" run all`, cmd.Path}
+	cmd.Path = "/bin/sh"
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, filepath.Join(dir, "ready"))
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "go"), "")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
