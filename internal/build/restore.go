@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -156,12 +155,7 @@ func (r *Runner) place(trail *safedir.Trail, staged string, o samedir.Output) er
 		}
 		return dir.Mkdir(name, o.Mode.Perm()|0o700)
 	}
-	temp, err := safedir.OpenRoot(filepath.Dir(staged))
-	if err != nil {
-		return err
-	}
-	defer temp.Close()
-	err = temp.Move(filepath.Base(staged), dir, name)
+	err = dir.Take(staged, name)
 	if errors.Is(err, syscall.EXDEV) {
 		return r.placeAcross(dir, name, o)
 	}

@@ -46,6 +46,17 @@ func (d *Dir) Move(name string, to *Dir, as string) error {
 	return nil
 }
 
+// Take is Move for a file that the caller has made, by its path.
+func (d *Dir) Take(path, as string) error {
+	if err := component(as); err != nil {
+		return err
+	}
+	if err := unix.Renameat(unix.AT_FDCWD, path, d.fd, as); err != nil {
+		return d.wrong("move to", as, err)
+	}
+	return nil
+}
+
 // RemoveFile removes name in d, which is no directory.
 func (d *Dir) RemoveFile(name string) error { return d.removeOne(name, 0) }
 

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 // A Dir is an open directory. It is closed when everyone who holds it has let go.
@@ -29,7 +31,7 @@ const (
 // Open opens the directory path. Its last component is not followed if it is a
 // symbolic link: the error is then ELOOP or ENOTDIR, as the system has it.
 func Open(path string) (*Dir, error) {
-	fd, err := again(func() (int, error) { return unix.Open(path, openDir, 0) })
+	fd, err := disk.Retry(func() (int, error) { return unix.Open(path, openDir, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -39,7 +41,7 @@ func Open(path string) (*Dir, error) {
 // OpenRoot opens the directory path, wherever it leads: for a path that comes
 // from who runs us, and not out of a cache.
 func OpenRoot(path string) (*Dir, error) {
-	fd, err := again(func() (int, error) { return unix.Open(path, openDir&^unix.O_NOFOLLOW, 0) })
+	fd, err := disk.Retry(func() (int, error) { return unix.Open(path, openDir&^unix.O_NOFOLLOW, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -51,7 +53,7 @@ func (d *Dir) OpenDir(name string) (*Dir, error) {
 	if err := component(name); err != nil {
 		return nil, err
 	}
-	fd, err := again(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
+	fd, err := disk.Retry(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
 	if err != nil {
 		return nil, d.wrong("open", name, err)
 	}
@@ -87,7 +89,7 @@ func (d *Dir) Open(name string) (fd int, info Info, err error) {
 	if err := component(name); err != nil {
 		return -1, Info{}, err
 	}
-	fd, err = again(func() (int, error) { return unix.Openat(d.fd, name, openFile, 0) })
+	fd, err = disk.Retry(func() (int, error) { return unix.Openat(d.fd, name, openFile, 0) })
 	if err != nil {
 		return -1, Info{}, d.wrong("open", name, err)
 	}
@@ -148,14 +150,4 @@ func component(name string) error {
 		}
 	}
 	return nil
-}
-
-// again repeats a system call that a signal interrupted.
-func again(call func() (int, error)) (int, error) {
-	for {
-		fd, err := call()
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
 }

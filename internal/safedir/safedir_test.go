@@ -137,6 +137,9 @@ func TestNothingLeadsOut(t *testing.T) {
 	if err := d.Move("link", d, "../moved"); err == nil {
 		t.Error("Move left the directory")
 	}
+	if err := d.Take(filepath.Join(outside, "precious"), "../moved"); err == nil {
+		t.Error("Take left the directory")
+	}
 	for _, name := range []string{"link", "file"} {
 		if _, err := d.Remove(name); err != nil {
 			t.Fatal(err)

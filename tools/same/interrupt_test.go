@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -33,10 +34,7 @@ tasks:
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		await(t, filepath.Join(dir, "ready"))
-		if err := cmd.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
+		signalAt(t, cmd, filepath.Join(dir, "ready"), signal)
 		err := cmd.Wait()
 		if code := cmd.ProcessState.ExitCode(); code != 1 {
 			t.Errorf("%v: %v, exit code %d", signal, err, code)
@@ -77,10 +75,7 @@ tasks:
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, filepath.Join(dir, "ready"))
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	signalAt(t, cmd, filepath.Join(dir, "ready"), os.Interrupt)
 	if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "interrupted") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -102,10 +97,7 @@ tasks:
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, filepath.Join(dir, "ready"))
-	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	signalAt(t, cmd, filepath.Join(dir, "ready"), syscall.SIGHUP)
 	write(t, filepath.Join(dir, "go"), "")
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, out)
@@ -124,10 +116,7 @@ tasks:
 		t.Fatal(err)
 	}
 	for _, name := range []string{"ready", "asked"} {
-		await(t, filepath.Join(dir, name))
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
+		signalAt(t, cmd, filepath.Join(dir, name), os.Interrupt)
 	}
 	if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "interrupted") {
 		t.Errorf("%v\n%s", err, out)
@@ -151,10 +140,7 @@ tasks:
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, filepath.Join(dir, "ready"))
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	signalAt(t, cmd, filepath.Join(dir, "ready"), os.Interrupt)
 	await(t, filepath.Join(dir, "said"))
 	if got := read(t, filepath.Join(dir, "said")); !strings.Contains(got, `task "stubborn" is still running`) {
 		t.Errorf("said %q", got)
@@ -164,6 +150,15 @@ tasks:
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("an interrupted run succeeded")
+	}
+}
+
+// signalAt sends a signal once the task has written a file.
+func signalAt(t *testing.T, cmd *exec.Cmd, name string, s os.Signal) {
+	t.Helper()
+	await(t, name)
+	if err := cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
 	}
 }
 
