@@ -17,7 +17,7 @@ import (
 
 	"cachekey/bench/internal/measure"
 	"cachekey/internal/digest"
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // A workspace has one task whose outputs are all the files.
@@ -59,29 +59,29 @@ func newWorkspace(dir string, files int) (*workspace, error) {
 func (w *workspace) make() error {
 	random := rand.NewChaCha8([32]byte{1})
 	numbers := rand.New(random)
-	var outputs []samedir.Output
+	var outputs []dotsame.Output
 	var list bytes.Buffer
 	for i := range w.files {
 		content := make([]byte, 8+int(numbers.ExpFloat64()*4096)%(64<<10))
 		random.Read(content)
 		binary.LittleEndian.PutUint64(content, uint64(i)) // no two alike
 		d := digest.Of(content)
-		name := samedir.BlobPath(d)
+		name := dotsame.BlobPath(d)
 		if err := write(filepath.Join(w.root, name), content); err != nil {
 			return err
 		}
 		fmt.Fprintln(&list, name)
-		outputs = append(outputs, samedir.Output{Path: fmt.Sprintf("out/%06d", i), Type: samedir.TypeFile, Mode: 0o644, Size: int64(len(content)), Digest: d})
+		outputs = append(outputs, dotsame.Output{Path: fmt.Sprintf("out/%06d", i), Type: dotsame.TypeFile, Mode: 0o644, Size: int64(len(content)), Digest: d})
 	}
-	slices.SortFunc(outputs, func(a, b samedir.Output) int { return cmp.Compare(a.Path, b.Path) })
-	info := &samedir.BuildInfo{TaskName: "all-of-it", InputHash: digest.Of(nil).String(), OutputHash: samedir.OutputHash(outputs).String(),
-		Timestamp: time.Unix(1, 0).UTC(), Schema: samedir.BuildInfoSchema, Outputs: outputs}
+	slices.SortFunc(outputs, func(a, b dotsame.Output) int { return cmp.Compare(a.Path, b.Path) })
+	info := &dotsame.BuildInfo{TaskName: "all-of-it", InputHash: digest.Of(nil).String(), OutputHash: dotsame.OutputHash(outputs).String(),
+		Timestamp: time.Unix(1, 0).UTC(), Schema: dotsame.BuildInfoSchema, Outputs: outputs}
 	var encoded bytes.Buffer
 	if err := info.Encode(&encoded); err != nil {
 		return err
 	}
 	return errors.Join(
-		write(filepath.Join(w.root, samedir.InfoPath(info.TaskName)), encoded.Bytes()),
+		write(filepath.Join(w.root, dotsame.InfoPath(info.TaskName)), encoded.Bytes()),
 		write(filepath.Join(w.root, "same.yaml"), []byte("version: \"1\"\ntasks: {all-of-it: {cmd: [make], target: [out]}}\n")),
 		write(filepath.Join(w.root, "flake.nix"), []byte("{ outputs = _: { }; }\n")),
 		write(filepath.Join(w.root, "flake.lock"), []byte("{}\n")),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cachekey/internal/message"
 	"context"
 	"fmt"
 	"slices"
@@ -33,7 +34,7 @@ func (p *Program) helpCommand() *Command {
 				}
 				c := p.command(args[0])
 				if c == nil {
-					return p.meant(Usagef("unknown command %q", args[0]), args[0])
+					return p.meant(message.Usagef("unknown command %q", args[0]), args[0])
 				}
 				fmt.Fprint(o.Out, p.usage(c))
 				return nil
@@ -56,7 +57,7 @@ func (p *Program) completionCommand() *Command {
 			return func(_ context.Context, o *IO, args []string) error {
 				scripts := map[string]func() string{"bash": p.bash, "zsh": p.zsh, "fish": p.fish}
 				if len(args) != 1 || scripts[args[0]] == nil {
-					return WithHint(Usagef("completion takes the name of a shell: bash, zsh or fish"),
+					return message.WithHint(message.Usagef("completion takes the name of a shell: bash, zsh or fish"),
 						"in bash: source <(%s completion bash)", p.Name)
 				}
 				fmt.Fprint(o.Out, scripts[args[0]]())

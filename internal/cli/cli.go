@@ -12,13 +12,13 @@
 package cli
 
 import (
+	"cachekey/internal/message"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -73,7 +73,7 @@ func (o *IO) Warnf(format string, args ...any) {
 // Sayf tells people what was done.
 func (o *IO) Sayf(format string, args ...any) {
 	if !o.Quiet {
-		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, OneLine(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -83,50 +83,7 @@ func (o *IO) line(kind, colour, text string) {
 		head = colour + head + reset
 	}
 	// One message is one line: a name with a newline in it forges none.
-	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, OneLine(text))
-}
-
-// OneLine makes s fit on one line of a log: it escapes control characters, and
-// what GitHub's runner takes for a command wherever it stands in a line: "##[…]".
-func OneLine(s string) string {
-	s = strings.ReplaceAll(s, "##[", `#\x23[`)
-	if !strings.ContainsFunc(s, isControl) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if isControl(r) {
-			fmt.Fprintf(&b, `\x%02x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
-
-// A UsageError says that the command was called wrongly: exit code 2.
-type UsageError struct{ Err error }
-
-func (e UsageError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the error inside.
-func (e UsageError) Unwrap() error { return e.Err }
-
-// Usagef makes a UsageError.
-func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
-
-type hinted struct {
-	error
-	hint string
-}
-
-func (e hinted) Unwrap() error { return e.error }
-
-// WithHint adds to err a line that says what to do about it.
-func WithHint(err error, format string, args ...any) error {
-	return hinted{err, fmt.Sprintf(format, args...)}
+	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, message.OneLine(text))
 }
 
 // ErrFailed is exit code 1 for a command that has already said all there is to say.
@@ -151,21 +108,20 @@ func (p *Program) Exit(o *IO, err error) int {
 	if err == nil {
 		return 0
 	}
-	var several Several
+	var several message.Several
 	if !errors.As(err, &several) {
-		several = Several{err}
+		several = message.Several{err}
 	}
 	for _, err := range several {
 		if errors.Is(err, ErrFailed) {
 			continue
 		}
 		o.line("error", red, err.Error())
-		var h hinted
-		if errors.As(err, &h) {
-			o.line("hint", cyan, h.hint)
+		if h := message.Hint(err); h != "" {
+			o.line("hint", cyan, h)
 		}
 	}
-	if errors.As(err, new(UsageError)) {
+	if errors.As(err, new(message.UsageError)) {
 		return 2
 	}
 	return 1

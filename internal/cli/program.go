@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cachekey/internal/message"
 	"context"
 	"errors"
 	"fmt"
@@ -31,16 +32,16 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name := args[0]
 		if c = p.command(name); c == nil {
-			err := Usagef("unknown command %q", name)
+			err := message.Usagef("unknown command %q", name)
 			return p.meant(err, name)
 		}
 		args = args[1:]
 	}
 	if c == nil {
 		if len(args) == 0 {
-			return WithHint(Usagef("no command given"), "%s help lists the commands", p.Name)
+			return message.WithHint(message.Usagef("no command given"), "%s help lists the commands", p.Name)
 		}
-		return WithHint(Usagef("flag %s comes before a command", args[0]), "%s help lists the commands", p.Name)
+		return message.WithHint(message.Usagef("flag %s comes before a command", args[0]), "%s help lists the commands", p.Name)
 	}
 	fs, run := p.flags(c)
 	version, quiet := commonFlags(fs)
@@ -58,7 +59,7 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 		return err
 	}
 	if fs.NArg() > 0 && c.Args == "[flags]" {
-		return WithHint(Usagef("unexpected argument %q", fs.Arg(0)), "%s %s --help lists the flags", p.Name, c.Name)
+		return message.WithHint(message.Usagef("unexpected argument %q", fs.Arg(0)), "%s %s --help lists the flags", p.Name, c.Name)
 	}
 	o.Quiet = *quiet
 	return run(ctx, o, fs.Args())
@@ -69,7 +70,7 @@ func (p *Program) Run(ctx context.Context, o *IO, args []string) error {
 func checkValues(fs *pflag.FlagSet) (err error) {
 	fs.Visit(func(f *pflag.Flag) {
 		if f.Value.Type() == "string" && f.Value.String() == "" {
-			err = WithHint(Usagef("--%s is empty", f.Name), "leave the flag out for its default")
+			err = message.WithHint(message.Usagef("--%s is empty", f.Name), "leave the flag out for its default")
 		}
 	})
 	return err
@@ -78,17 +79,17 @@ func checkValues(fs *pflag.FlagSet) (err error) {
 // meant adds to err, about an unknown command, the one that was meant.
 func (p *Program) meant(err error, name string) error {
 	if name == "version" {
-		return WithHint(err, "%s --version prints it", p.Name)
+		return message.WithHint(err, "%s --version prints it", p.Name)
 	}
 	if p.Guess != nil {
 		if args := p.Guess(name); args != "" {
-			return WithHint(err, "did you mean: %s %s", p.Name, args)
+			return message.WithHint(err, "did you mean: %s %s", p.Name, args)
 		}
 	}
-	if near := Nearest(name, p.names()); near != "" {
-		return WithHint(err, "did you mean %q?", near)
+	if near := message.Nearest(name, p.names()); near != "" {
+		return message.WithHint(err, "did you mean %q?", near)
 	}
-	return WithHint(err, "%s help lists the commands", p.Name)
+	return message.WithHint(err, "%s help lists the commands", p.Name)
 }
 
 func (p *Program) flags(c *Command) (*pflag.FlagSet, func(context.Context, *IO, []string) error) {
@@ -126,9 +127,9 @@ func (p *Program) flagError(c *Command, fs *pflag.FlagSet, err error) error {
 	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
 		var names []string
 		fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := Nearest(m[1], names); near != "" {
-			return WithHint(UsageError{err}, "did you mean --%s?", near)
+		if near := message.Nearest(m[1], names); near != "" {
+			return message.WithHint(message.UsageError{Err: err}, "did you mean --%s?", near)
 		}
 	}
-	return WithHint(UsageError{err}, "%s %s --help lists the flags", p.Name, c.Name)
+	return message.WithHint(message.UsageError{Err: err}, "%s %s --help lists the flags", p.Name, c.Name)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cachekey/internal/message"
 	"io"
 	"os"
 	"sync"
@@ -25,7 +26,7 @@ func (o *IO) Status(text func(since time.Duration) string) (stop func()) {
 	if !ok || o.Quiet || o.Getenv("TERM") == "dumb" {
 		return func() {}
 	}
-	return err.screen.status(func(since time.Duration) string { return o.Program + ": " + OneLine(text(since)) })
+	return err.screen.status(func(since time.Duration) string { return o.Program + ": " + message.OneLine(text(since)) })
 }
 
 // A screen is a terminal that has a status below what is printed. Everything

@@ -7,7 +7,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // Patterns is what a task says that its inputs are, ready to be matched.
@@ -138,7 +138,7 @@ func (ps *Patterns) enter(states []state, s state) []state {
 // that name.
 func (ps *Patterns) step(buf, from []state, name, full string) []state {
 	next := buf[:0]
-	if samedir.Private(name) {
+	if dotsame.Private(name) {
 		return next
 	}
 	for _, s := range from {

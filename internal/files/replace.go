@@ -5,21 +5,21 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // Replace makes m what it would be if outputs, and nothing else, lay at targets.
-func (m *Match) Replace(ps *Patterns, targets []string, outputs []samedir.Output) {
+func (m *Match) Replace(ps *Patterns, targets []string, outputs []dotsame.Output) {
 	m.Found = slices.DeleteFunc(m.Found, func(f Found) bool {
 		return slices.ContainsFunc(targets, func(target string) bool { return f.Path == target || isAbove(target, f.Path) })
 	})
 	for _, o := range outputs {
-		if o.Type == samedir.TypeDir || len(ps.MatchPath(o.Path)) == 0 {
+		if o.Type == dotsame.TypeDir || len(ps.MatchPath(o.Path)) == 0 {
 			continue
 		}
 		f := Found{Path: o.Path, Kind: File, Digest: o.Digest}
 		switch {
-		case o.Type == samedir.TypeLink:
+		case o.Type == dotsame.TypeLink:
 			f.Kind, f.Digest = Link, digest.Of([]byte(o.Link))
 		case o.Mode.Exec():
 			f.Kind = Exec

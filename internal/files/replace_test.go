@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // What Replace foretells is what Match finds where the outputs lie at the targets.
@@ -18,7 +18,7 @@ func TestReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	targets := []string{"out", "single"}
-	var outputs []samedir.Output
+	var outputs []dotsame.Output
 	for _, target := range targets {
 		found, err := openTree(t, after).Scan(t.Context(), target)
 		if err != nil {

@@ -10,14 +10,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // ErrNotThere says that nothing is where a target should be.
 var ErrNotThere = errors.New("it is not there")
 
 // Scan gives what is at target and below it, in bytewise order, hashed.
-func (x *Index) Scan(ctx context.Context, target string) ([]samedir.Output, error) {
+func (x *Index) Scan(ctx context.Context, target string) ([]dotsame.Output, error) {
 	s := &scan{x: x, ctx: ctx, epoch: x.epoch.Load()}
 	up := ""
 	for name := range strings.SplitSeq(path.Dir(target), "/") {
@@ -35,7 +35,7 @@ func (x *Index) Scan(ctx context.Context, target string) ([]samedir.Output, erro
 	if len(s.outputs) == 0 {
 		return nil, ErrNotThere
 	}
-	slices.SortFunc(s.outputs, func(a, b samedir.Output) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.outputs, func(a, b dotsame.Output) int { return strings.Compare(a.Path, b.Path) })
 	return s.outputs, nil
 }
 
@@ -43,7 +43,7 @@ type scan struct {
 	x       *Index
 	ctx     context.Context
 	epoch   uint32
-	outputs []samedir.Output
+	outputs []dotsame.Output
 }
 
 // parent makes sure that a name above the target is a real directory.
@@ -110,21 +110,21 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 		return nil, err
 	}
 	for _, e := range wanted {
-		o := samedir.Output{Path: path.Join(d.path, e.name), Mode: samedir.Mode(e.stamp.Mode & 0o777)}
+		o := dotsame.Output{Path: path.Join(d.path, e.name), Mode: dotsame.Mode(e.stamp.Mode & 0o777)}
 		if e.kind() != 'd' { // a directory may inherit its setgid bit
-			o.Mode = samedir.Mode(e.stamp.Mode & 0o7777)
+			o.Mode = dotsame.Mode(e.stamp.Mode & 0o7777)
 		}
 		switch e.kind() {
 		case 'd':
-			o.Type = samedir.TypeDir
+			o.Type = dotsame.TypeDir
 			subs = append(subs, o.Path)
 		case Link:
-			o.Type, o.Mode = samedir.TypeLink, 0
+			o.Type, o.Mode = dotsame.TypeLink, 0
 			if o.Link, err = readlink(fd, e.name); err != nil {
 				return nil, fmt.Errorf("reading the link %s: %w", o.Path, err)
 			}
 		case File, Exec:
-			o.Type, o.Size, o.Digest = samedir.TypeFile, e.stamp.Size, e.digest
+			o.Type, o.Size, o.Digest = dotsame.TypeFile, e.stamp.Size, e.digest
 		default:
 			return nil, fmt.Errorf("%s is neither a file nor a directory nor a link", o.Path)
 		}

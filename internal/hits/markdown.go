@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 	"cachekey/internal/seal"
 )
 
@@ -46,7 +46,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 			fmt.Fprintf(&b, "\n… and %d more tasks\n", len(r.Log.Tasks)-i)
 			break
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(t.Name), t.Status, known(t.Took > 0, cli.Seconds(t.Took)), known(t.Saved > 0, cli.Seconds(t.Saved)))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(t.Name), t.Status, known(t.Took > 0, message.Seconds(t.Took)), known(t.Saved > 0, message.Seconds(t.Saved)))
 	}
 	b.WriteString("\n")
 	r.restored(&b)

@@ -1,11 +1,10 @@
 package hits
 
 import (
+	"cachekey/internal/message"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 // A Requirement is what --require asks of a log.
@@ -27,13 +26,13 @@ func ParseRequirement(s string) (*Requirement, error) {
 	case percent:
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 0 || n > 100 || number != strconv.Itoa(n) {
-			return nil, cli.Usagef("%q is not a percentage between 0%% and 100%%", s)
+			return nil, message.Usagef("%q is not a percentage between 0%% and 100%%", s)
 		}
 		r.percent = n
 	default:
 		for task := range strings.SplitSeq(s, ",") {
 			if task == "" {
-				return nil, cli.WithHint(cli.Usagef("%q has an empty name in it", s), "--require takes all, none, a percentage or tasks: build,test")
+				return nil, message.WithHint(message.Usagef("%q has an empty name in it", s), "--require takes all, none, a percentage or tasks: build,test")
 			}
 			r.tasks = append(r.tasks, task)
 		}
@@ -77,7 +76,7 @@ func notSkipped(l *Log, name string) string {
 		for _, t := range l.Tasks {
 			names = append(names, t.Name)
 		}
-		if near := cli.Nearest(name, names); near != "" {
+		if near := message.Nearest(name, names); near != "" {
 			return fmt.Sprintf("is not in the log; %q is", near)
 		}
 		if _, err := strconv.Atoi(name); err == nil {

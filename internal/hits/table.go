@@ -1,18 +1,17 @@
 package hits
 
 import (
+	"cachekey/internal/message"
 	"fmt"
 	"io"
 	"text/tabwriter"
-
-	"cachekey/internal/cli"
 )
 
 // WriteTable writes l for people: a line for each task and one that sums up.
 func (l *Log) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, task := range l.Tasks {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", task.Status, took(task), cli.Name(task.Name))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", task.Status, took(task), message.Name(task.Name))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -31,7 +30,7 @@ func (l *Log) Summary() string {
 		s += fmt.Sprintf(", %d failed", n)
 	}
 	if saved := l.Saved(); saved > 0 {
-		s += ", saved " + cli.Seconds(saved)
+		s += ", saved " + message.Seconds(saved)
 	}
 	return s
 }
@@ -47,9 +46,9 @@ func (l *Log) Percent() int {
 func took(t Task) string {
 	switch {
 	case t.Status == Skipped && t.Saved > 0:
-		return "saved " + cli.Seconds(t.Saved)
+		return "saved " + message.Seconds(t.Saved)
 	case t.Took > 0:
-		return cli.Seconds(t.Took)
+		return message.Seconds(t.Took)
 	default:
 		return ""
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 	"golang.org/x/sync/errgroup"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/samedir"
+	"cachekey/internal/message"
 	"cachekey/internal/source"
 )
 
@@ -32,7 +32,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	}
 	t, err := source.Open(ctx, o.Dir, opening)
 	if errors.As(err, new(*source.MissingError)) {
-		return nil, cli.WithHint(err, "is it a flake's directory? -C names another; %s", withoutLock)
+		return nil, message.WithHint(err, "is it a flake's directory? -C names another; %s", withoutLock)
 	}
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (d *Document) assemble(loose bool) error {
 		d.RestoreKeys = append(d.RestoreKeys, head)
 	}
 	if len(d.Key) > MaxLength {
-		return cli.Usagef("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
+		return message.Usagef("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func LocksDigest(ctx context.Context, dir string) (string, error) {
 // madeByBuilds names what builds make in the root of a tree that no git says
 // anything of: it must not change the key of the directory that they run in.
 func madeByBuilds(name string, isLink bool) bool {
-	return name == ".git" || name == samedir.Name || isLink && strings.HasPrefix(name, "result")
+	return name == ".git" || name == dotsame.Name || isLink && strings.HasPrefix(name, "result")
 }
 
 // paths gives what CI carries, relative to the directory that it checks out
@@ -166,7 +166,7 @@ func paths(dir string, t *source.Tree) ([]string, error) {
 			return nil, err
 		}
 		if !filepath.IsLocal(rel) {
-			return nil, cli.WithHint(fmt.Errorf("the workspace root %q lies outside %q, whose key this would be", root, t.Root),
+			return nil, message.WithHint(fmt.Errorf("the workspace root %q lies outside %q, whose key this would be", root, t.Root),
 				"a key says nothing about manifests out there: move them in, or compute the key of the outer directory with -C")
 		}
 		if rel != "." {
@@ -174,7 +174,7 @@ func paths(dir string, t *source.Tree) ([]string, error) {
 		}
 	}
 	var all []string
-	for _, p := range samedir.Carried {
+	for _, p := range dotsame.Carried {
 		all = append(all, prefix+p)
 	}
 	return all, nil
@@ -192,7 +192,7 @@ func realPath(dir string) (string, error) {
 
 func explainChange(err error) error {
 	if c := new(source.ChangedError); errors.As(err, &c) {
-		return cli.WithHint(err, "run it again when nothing writes to the tree")
+		return message.WithHint(err, "run it again when nothing writes to the tree")
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/message"
 	"cachekey/internal/source"
 )
 
@@ -151,17 +151,17 @@ func (s *selection) missingError(ctx context.Context, t *source.Tree, one *selec
 	if t.Git {
 		err = fmt.Errorf("no file that git tracks in %q matches %s", t.Root, globs)
 		if untracked, err := one.untracked(ctx, t); err == nil && len(untracked) > 0 {
-			return cli.WithHint(fmt.Errorf("%q in %q is not tracked by git, so Nix does not see it", untracked[0], t.Root),
+			return message.WithHint(fmt.Errorf("%q in %q is not tracked by git, so Nix does not see it", untracked[0], t.Root),
 				"git -C %q add %q", t.Root, untracked[0])
 		}
 	}
 	switch {
 	case s.given:
-		return cli.WithHint(err, "correct the pattern given with %s, or do without it: --allow-missing", s.flag)
+		return message.WithHint(err, "correct the pattern given with %s, or do without it: --allow-missing", s.flag)
 	case s.required != "":
-		return cli.WithHint(err, "%s", withoutLock)
+		return message.WithHint(err, "%s", withoutLock)
 	}
-	return cli.WithHint(err, "write a same.yaml; %s names other files, --allow-missing does without", s.flag)
+	return message.WithHint(err, "write a same.yaml; %s names other files, --allow-missing does without", s.flag)
 }
 
 // withoutLock is what to do where no flake.lock is.

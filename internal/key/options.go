@@ -13,7 +13,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/message"
 	"cachekey/internal/source"
 )
 
@@ -72,7 +72,7 @@ func (o *Options) check() error {
 	}
 	for _, s := range []struct{ what, value string }{{"prefix", o.Prefix}, {"system", o.System}} {
 		if !segment.MatchString(s.value) {
-			return cli.Usagef("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
+			return message.Usagef("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
 		}
 	}
 	for _, p := range slices.Concat(o.Locks, o.TaskFiles) {
@@ -82,7 +82,7 @@ func (o *Options) check() error {
 	}
 	if o.NarHash != "" {
 		if _, err := source.ParseHash(o.NarHash); err != nil {
-			return cli.UsageError{Err: err}
+			return message.UsageError{Err: err}
 		}
 	}
 	return nil
@@ -91,13 +91,13 @@ func (o *Options) check() error {
 func checkPattern(p string) error {
 	switch {
 	case p == "":
-		return cli.Usagef("an empty pattern")
+		return message.Usagef("an empty pattern")
 	case !utf8.ValidString(p):
-		return cli.Usagef("the pattern %q is not UTF-8", p)
+		return message.Usagef("the pattern %q is not UTF-8", p)
 	case !doublestar.ValidatePattern(p):
-		return cli.WithHint(cli.Usagef("%q is not a pattern", p), "it has * ? ** [class] and {a,b}; a bracket that is meant literally is \\[")
+		return message.WithHint(message.Usagef("%q is not a pattern", p), "it has * ? ** [class] and {a,b}; a bracket that is meant literally is \\[")
 	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):
-		return cli.WithHint(cli.Usagef("the pattern %q can match nothing", p), "patterns are relative to the git root, without ./ or ../")
+		return message.WithHint(message.Usagef("the pattern %q can match nothing", p), "patterns are relative to the git root, without ./ or ../")
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func checkPattern(p string) error {
 func System(goos, goarch string) (string, error) {
 	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "riscv64": "riscv64"}[goarch]
 	if cpu == "" || goos != "linux" && goos != "darwin" {
-		return "", cli.WithHint(fmt.Errorf("no Nix system is known for %s on %s", goos, goarch), "name it with --system")
+		return "", message.WithHint(fmt.Errorf("no Nix system is known for %s on %s", goos, goarch), "name it with --system")
 	}
 	return cpu + "-" + goos, nil
 }
@@ -117,10 +117,10 @@ func ParseExtra(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, cli.Usagef("the extra %q is not NAME=VALUE", pair)
+			return nil, message.Usagef("the extra %q is not NAME=VALUE", pair)
 		}
 		if _, twice := extra[name]; twice {
-			return nil, cli.Usagef("the extra %q is given twice", name)
+			return nil, message.Usagef("the extra %q is given twice", name)
 		}
 		extra[name] = value
 	}

@@ -1,14 +1,13 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 // check looks at what can only be judged once every task is known.
@@ -40,7 +39,7 @@ func (d *draft) unknownDependency(dep item, known []string) {
 		known = nil // looking for the nearest is the dear part
 	}
 	err := unknownTask(dep.text, known, d.task.Project)
-	d.document.mistake(dep.node, cli.Hint(err), "%s, which %s depends on", err, quote(d.task.Name))
+	d.document.mistake(dep.node, message.Hint(err), "%s, which %s depends on", err, quote(d.task.Name))
 }
 
 // unknownTask says that no task is called name, and which one was most likely
@@ -61,19 +60,19 @@ func unknownTask(name string, known []string, project string) error {
 			near = append(near, k)
 		}
 	}
-	if best := cli.Nearest(name, near); best != "" {
-		return cli.WithHint(err, "did you mean %q?", best)
+	if best := message.Nearest(name, near); best != "" {
+		return message.WithHint(err, "did you mean %q?", best)
 	}
 	if len(same) > 0 {
-		return cli.WithHint(err, "did you mean %q?", same[0])
+		return message.WithHint(err, "did you mean %q?", same[0])
 	}
-	if best := cli.Nearest(name, known); best != "" {
-		return cli.WithHint(err, "did you mean %q?", best)
+	if best := message.Nearest(name, known); best != "" {
+		return message.WithHint(err, "did you mean %q?", best)
 	}
 	if len(known) > 12 {
-		return cli.WithHint(err, "same plan lists the tasks")
+		return message.WithHint(err, "same plan lists the tasks")
 	}
-	return cli.WithHint(err, "the tasks are %s", join(known))
+	return message.WithHint(err, "the tasks are %s", join(known))
 }
 
 // checkCycles notes every cycle that a walk along the dependencies closes, whole.

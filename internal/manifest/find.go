@@ -1,14 +1,13 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 // A NotFoundError says that a directory lies in no workspace.
@@ -52,10 +51,10 @@ func Find(dir string) (file string, err error) {
 	for _, name := range []string{WorkspaceFile, TaskFile} {
 		short := strings.TrimSuffix(name, ".yaml") + ".yml"
 		if _, err := os.Stat(filepath.Join(dir, short)); err == nil {
-			return "", cli.WithHint(&NotFoundError{dir}, "%s is there: rename it to %s", short, name)
+			return "", message.WithHint(&NotFoundError{dir}, "%s is there: rename it to %s", short, name)
 		}
 	}
-	return "", cli.WithHint(&NotFoundError{dir},
+	return "", message.WithHint(&NotFoundError{dir},
 		"write a %s there, or name the directory with -C", TaskFile)
 }
 

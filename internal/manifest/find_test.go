@@ -1,14 +1,13 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"cachekey/internal/cli"
 )
 
 func TestFind(t *testing.T) {
@@ -45,14 +44,14 @@ func TestFind(t *testing.T) {
 	}
 	t.Run("nothing anywhere", func(t *testing.T) {
 		_, err := Find(filepath.Join(root, "none"))
-		if err == nil || !strings.Contains(err.Error(), "no same.work.yaml or same.yaml in") || cli.Hint(err) == "" {
-			t.Errorf("got %v, hint %q", err, cli.Hint(err))
+		if err == nil || !strings.Contains(err.Error(), "no same.work.yaml or same.yaml in") || message.Hint(err) == "" {
+			t.Errorf("got %v, hint %q", err, message.Hint(err))
 		}
 	})
 	t.Run("another extension", func(t *testing.T) {
 		_, err := Find(filepath.Join(root, "short"))
-		if want := "same.yml is there: rename it to same.yaml"; err == nil || cli.Hint(err) != want {
-			t.Errorf("got %v, hint %q, want %q", err, cli.Hint(err), want)
+		if want := "same.yml is there: rename it to same.yaml"; err == nil || message.Hint(err) != want {
+			t.Errorf("got %v, hint %q, want %q", err, message.Hint(err), want)
 		}
 	})
 	t.Run("a directory that is not there", func(t *testing.T) {

@@ -1,18 +1,17 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 // Load reads the workspace that dir lies in. Its error lists every mistake that
-// was found (cli.Several, if it is more than one), each with file, line and cure.
+// was found (message.Several, if it is more than one), each with file, line and cure.
 func Load(dir string) (*Workspace, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -160,7 +159,7 @@ func (l *loader) pick(d *document, aliases []item, tools map[string]item, what s
 			}
 			slices.Sort(known)
 			cure := fmt.Sprintf("declare it at the top: tools: {%s: %s@VERSION}", a.text, a.text)
-			if near := cli.Nearest(a.text, known); near != "" {
+			if near := message.Nearest(a.text, known); near != "" {
 				cure = fmt.Sprintf("did you mean %q?", near)
 			}
 			d.mistake(a.node, cure, "unknown tool %q in %s", a.text, what)

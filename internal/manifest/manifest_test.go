@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -10,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"cachekey/internal/cli"
 )
 
 var update = flag.Bool("update", false, "write what is seen into testdata")
@@ -67,11 +66,11 @@ func archives(t *testing.T, dir string, f func(t *testing.T, root string, a *txt
 // told gives err as a person sees it.
 func told(root string, err error) string {
 	var b strings.Builder
-	several := cli.Several{err}
+	several := message.Several{err}
 	errors.As(err, &several)
 	for _, e := range several {
 		b.WriteString("error: " + e.Error() + "\n")
-		if h := cli.Hint(e); h != "" {
+		if h := message.Hint(e); h != "" {
 			b.WriteString("hint: " + h + "\n")
 		}
 	}

@@ -1,12 +1,11 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 const (
@@ -64,7 +63,7 @@ func (m *mistakes) err() error {
 			cmp.Compare(a.pos.Line, b.pos.Line),
 			cmp.Compare(a.pos.Column, b.pos.Column))
 	})
-	var several cli.Several
+	var several message.Several
 	for i, x := range m.all {
 		if i == maxMistakes {
 			several = append(several, fmt.Errorf("%d more mistakes", len(m.all)-i+m.more))
@@ -72,7 +71,7 @@ func (m *mistakes) err() error {
 		}
 		err := fmt.Errorf("%s: %s", x.pos, x.text)
 		if x.cure != "" {
-			err = cli.WithHint(err, "%s", x.cure)
+			err = message.WithHint(err, "%s", x.cure)
 		}
 		several = append(several, err)
 	}

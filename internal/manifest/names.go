@@ -1,20 +1,19 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"fmt"
 	"strings"
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
-
-	"cachekey/internal/cli"
 )
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }
 
 // wrong notes a mistake whose cure err brings along.
 func (d *document) wrong(n *yaml.Node, err error, format string, args ...any) {
-	d.mistake(n, cli.Hint(err), format, args...)
+	d.mistake(n, message.Hint(err), format, args...)
 }
 
 // checkTaskName refuses what would be ambiguous on the command line

@@ -8,7 +8,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // rebase gives p, which is relative to base, relative to the workspace root;
@@ -108,7 +108,7 @@ func (d *document) targets(root, base string, items []item, of string) []target 
 			continue
 		}
 		names := strings.Split(p, "/")
-		if i := slices.IndexFunc(names, samedir.Private); i >= 0 {
+		if i := slices.IndexFunc(names, dotsame.Private); i >= 0 {
 			d.mistake(it.node, "make it elsewhere", "target %q%s is in %s, which is not the task's", it.text, of, names[i])
 			continue
 		}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +14,6 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/sync/errgroup"
-
-	"cachekey/internal/cli"
 )
 
 // What a pattern such as ** can bring in, and how far it may look for that.
@@ -178,7 +177,7 @@ func (l *loader) named(w *workFile, it item, dir string) bool {
 	info, err := os.Stat(full)
 	if err != nil || !info.IsDir() {
 		cure := "create it, or remove the line"
-		if near := cli.Nearest(path.Base(dir), subdirectories(filepath.Dir(full))); near != "" {
+		if near := message.Nearest(path.Base(dir), subdirectories(filepath.Dir(full))); near != "" {
 			cure = "did you mean " + quote(path.Join(path.Dir(dir), near)) + "?"
 		}
 		w.mistake(it.node, cure, "the project %q is not a directory", it.text)

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cachekey/internal/message"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,6 @@ import (
 
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sys/unix"
-
-	"cachekey/internal/cli"
 )
 
 // readYAML gives the top mapping of a manifest, or nil after noting why not.
@@ -18,7 +17,7 @@ func readYAML(path, file string, m *mistakes) (*document, *yaml.Node) {
 	d := &document{file: file, mistakes: m, left: maxRead}
 	data, err := readBounded(path)
 	if err != nil {
-		m.add(Position{File: file, Line: 1, Column: 1}, cli.Hint(err), "%v", err)
+		m.add(Position{File: file, Line: 1, Column: 1}, message.Hint(err), "%v", err)
 		return nil, nil
 	}
 	return d, d.parse(data)
@@ -33,7 +32,7 @@ func readBounded(path string) ([]byte, error) {
 	if info, err := f.Stat(); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {
-		return nil, cli.WithHint(errors.New("not a regular file"), "a manifest is a file, or a link to one")
+		return nil, message.WithHint(errors.New("not a regular file"), "a manifest is a file, or a link to one")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {

@@ -1,12 +1,11 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"cachekey/internal/cli"
 )
 
 func TestSelect(t *testing.T) {
@@ -46,8 +45,8 @@ tasks:
 		t.Run(tt.name, func(t *testing.T) {
 			tasks, err := w.Select(strings.Fields(tt.ask)...)
 			if err != nil {
-				if err.Error() != tt.want || cli.Hint(err) != tt.hint {
-					t.Errorf("got %v, hint %q", err, cli.Hint(err))
+				if err.Error() != tt.want || message.Hint(err) != tt.hint {
+					t.Errorf("got %v, hint %q", err, message.Hint(err))
 				}
 				return
 			}

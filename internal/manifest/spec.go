@@ -1,11 +1,10 @@
 package manifest
 
 import (
+	"cachekey/internal/message"
 	"fmt"
 	"regexp"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 // A Spec says where a tool comes from. Either Package and Version are set
@@ -32,10 +31,10 @@ func ParseSpec(s string) (Spec, error) {
 	if flake, attr, ok := strings.Cut(s, "#"); ok {
 		switch {
 		case !flakeRef.MatchString(flake):
-			return Spec{}, cli.WithHint(fmt.Errorf("%q names no flake before the #", s),
+			return Spec{}, message.WithHint(fmt.Errorf("%q names no flake before the #", s),
 				"write nixpkgs#go, or .#lint for a package of this repository's own flake")
 		case !attrPath.MatchString(attr):
-			return Spec{}, cli.WithHint(fmt.Errorf("%q names no package after the #", s),
+			return Spec{}, message.WithHint(fmt.Errorf("%q names no package after the #", s),
 				"write an attribute there: %s#go, %s#python3Packages.black", flake, flake)
 		}
 		return Spec{Flake: flake, Attr: attr}, nil
@@ -43,10 +42,10 @@ func ParseSpec(s string) (Spec, error) {
 	name, ver, ok := strings.Cut(s, "@")
 	switch {
 	case !ok || ver == "" && packageName.MatchString(name):
-		return Spec{}, cli.WithHint(fmt.Errorf("%q has no version", s),
+		return Spec{}, message.WithHint(fmt.Errorf("%q has no version", s),
 			"write NAME@VERSION as in go@1.25.4, or FLAKE#PACKAGE as in nixpkgs#go")
 	case !packageName.MatchString(name) || !version.MatchString(ver):
-		return Spec{}, cli.WithHint(fmt.Errorf("%q is no tool", s),
+		return Spec{}, message.WithHint(fmt.Errorf("%q is no tool", s),
 			"write NAME@VERSION as in go@1.25.4, or FLAKE#PACKAGE as in nixpkgs#go")
 	}
 	return Spec{Package: name, Version: ver}, nil

@@ -2,13 +2,12 @@ package manifest
 
 import (
 	"bytes"
+	"cachekey/internal/message"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"cachekey/internal/cli"
 )
 
 const (
@@ -200,7 +199,7 @@ func kind(n *yaml.Node) string {
 func (d *document) unknown(f field, what string, known []string) {
 	near := synonyms[f.name]
 	if !slices.Contains(known, near) {
-		near = cli.Nearest(f.name, known)
+		near = message.Nearest(f.name, known)
 	}
 	cure := fmt.Sprintf("did you mean %q?", near)
 	if near == "" {

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 var environmentFile = regexp.MustCompile(`^[0-9a-f]{64}\.json$`)
@@ -19,7 +19,7 @@ var environmentFile = regexp.MustCompile(`^[0-9a-f]{64}\.json$`)
 // an earlier from brought and this one has not is removed. It gives the names of
 // the files that it changed.
 func Adopt(root, from string) (changed []string, err error) {
-	dir := samedir.Open(root)
+	dir := dotsame.Open(root)
 	names := map[string]bool{}
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -30,7 +30,7 @@ func Adopt(root, from string) (changed []string, err error) {
 		if !environmentFile.MatchString(name) {
 			continue
 		}
-		data, err := samedir.Open(from).ReadFile(name, MaxEnvironment)
+		data, err := dotsame.Open(from).ReadFile(name, MaxEnvironment)
 		if err == nil {
 			_, err = ParseEnvironment(data)
 		}
@@ -38,7 +38,7 @@ func Adopt(root, from string) (changed []string, err error) {
 			return changed, fmt.Errorf("%s: %w", filepath.Join(from, name), err)
 		}
 		names[name] = true
-		file := path.Join(samedir.Environments, name)
+		file := path.Join(dotsame.Environments, name)
 		if had, err := dir.ReadFile(file, MaxEnvironment); err == nil && string(had) == string(data) {
 			continue
 		}
@@ -47,12 +47,12 @@ func Adopt(root, from string) (changed []string, err error) {
 		}
 		changed = append(changed, name)
 	}
-	had, err := os.ReadDir(dir.Path(samedir.Environments))
+	had, err := os.ReadDir(dir.Path(dotsame.Environments))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return changed, err
 	}
 	for _, entry := range had {
-		file := path.Join(samedir.Environments, entry.Name())
+		file := path.Join(dotsame.Environments, entry.Name())
 		if names[entry.Name()] || !environmentFile.MatchString(entry.Name()) {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // MaxEnvironment is the greatest size of an environment file, in bytes; a real one
@@ -42,7 +42,7 @@ func EnvironmentID(tools map[string]string) string {
 // EnvironmentPath is where the environment of a set of tools is remembered,
 // relative to the workspace root.
 func EnvironmentPath(tools map[string]string) string {
-	return path.Join(samedir.Environments, EnvironmentID(tools)+".json")
+	return path.Join(dotsame.Environments, EnvironmentID(tools)+".json")
 }
 
 // An Environment is what an environment file says: a JSON list of "KEY=VALUE",

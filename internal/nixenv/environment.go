@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"cachekey/internal/cli"
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/message"
 )
 
 // Environment gives the variables ("KEY=VALUE", sorted by KEY) of a shell that
@@ -60,12 +60,12 @@ func (r *Resolver) usable(tools map[string]string, resolution Resolution) (*Envi
 			return e, nil
 		}
 		if resolution.Pinned != "" {
-			return nil, cli.WithHint(fmt.Errorf("%s is not there", missing),
+			return nil, message.WithHint(fmt.Errorf("%s is not there", missing),
 				"cachekey realise fetches it; so does entering the devShell that the flake made of it")
 		}
 	}
 	if resolution.Pinned != "" {
-		return nil, cli.WithHint(errors.New("it was made by the flake and has gone since this run began"), "run the tasks again")
+		return nil, message.WithHint(errors.New("it was made by the flake and has gone since this run began"), "run the tasks again")
 	}
 	return nil, nil
 }
@@ -74,7 +74,7 @@ func (r *Resolver) usable(tools map[string]string, resolution Resolution) (*Envi
 // system, the folder of today first.
 func (r *Resolver) onDisk(tools map[string]string) []*Environment {
 	var all []*Environment
-	for _, folder := range []string{samedir.Environments, samedir.OldEnvironments} {
+	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
 		file := path.Join(folder, EnvironmentID(tools)+".json")
 		data, err := r.dir.ReadFile(file, MaxEnvironment)
 		if errors.Is(err, fs.ErrNotExist) {

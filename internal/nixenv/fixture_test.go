@@ -2,8 +2,8 @@ package nixenv
 
 import (
 	"bytes"
-	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 	"cachekey/internal/nixtest"
 	"os"
 	"os/exec"
@@ -41,11 +41,11 @@ func (f *fixture) get(t *testing.T, r *Resolver, tools map[string]string) []stri
 	t.Helper()
 	res, err := r.Resolve(t.Context(), tools)
 	if err != nil {
-		t.Fatalf("%v (%s)", err, cli.Hint(err))
+		t.Fatalf("%v (%s)", err, message.Hint(err))
 	}
 	env, err := r.Environment(t.Context(), tools, res)
 	if err != nil {
-		t.Fatalf("%v (%s)", err, cli.Hint(err))
+		t.Fatalf("%v (%s)", err, message.Hint(err))
 	}
 	return env
 }

@@ -1,7 +1,7 @@
 package nixenv
 
 import (
-	"cachekey/internal/cli"
+	"cachekey/internal/message"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,9 +34,9 @@ func (f *fixture) failures(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = r.Environment(t.Context(), tools, res)
-			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) ||
+			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(message.Hint(err), tt.hint) ||
 				!strings.HasPrefix(err.Error(), "the environment of "+tt.spec+": ") || strings.ContainsAny(err.Error(), "\n…") {
-				t.Errorf("got %v, hint %q", err, cli.Hint(err))
+				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
 			if _, err := os.Stat(filepath.Join(f.root, EnvironmentPath(tools))); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("something was remembered: %v", err)

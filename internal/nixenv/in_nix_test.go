@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 	"cachekey/internal/nixtest"
 )
 
@@ -203,8 +203,8 @@ func (f *fixture) pinned(t *testing.T) {
 		digests[res.Digest().String()] = true
 		env, err := r.Environment(t.Context(), tools, res)
 		if packages["hi"] != hello {
-			if err == nil || !strings.Contains(err.Error(), packages["hi"]+" is not there") || !strings.Contains(cli.Hint(err), "cachekey realise") {
-				t.Errorf("got %v, hint %q", err, cli.Hint(err))
+			if err == nil || !strings.Contains(err.Error(), packages["hi"]+" is not there") || !strings.Contains(message.Hint(err), "cachekey realise") {
+				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
 		} else if err != nil || valueOf(env, "PATH") != hello+"/bin" {
 			t.Errorf("got %q, %v", env, err)

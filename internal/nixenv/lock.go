@@ -1,6 +1,7 @@
 package nixenv
 
 import (
+	"cachekey/internal/message"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 const (
@@ -63,7 +62,7 @@ func findFlake(dir string) string {
 	}
 }
 
-var errNoFlake = cli.WithHint(errors.New("the workspace lies in no flake, so there is no flake.lock to look in"),
+var errNoFlake = message.WithHint(errors.New("the workspace lies in no flake, so there is no flake.lock to look in"),
 	"write NAME@VERSION instead, as in go@1.25.4, or add a flake.nix and run nix flake lock")
 
 func readLock(flake string) (*lockFile, error) {
@@ -74,7 +73,7 @@ func readLock(flake string) (*lockFile, error) {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, cli.WithHint(fmt.Errorf("there is no %s", name), "run nix flake lock in %s", flake)
+		return nil, message.WithHint(fmt.Errorf("there is no %s", name), "run nix flake lock in %s", flake)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxLock:
@@ -86,7 +85,7 @@ func readLock(flake string) (*lockFile, error) {
 	}
 	var lock lockFile
 	if err := json.Unmarshal(data, &lock); err != nil {
-		return nil, cli.WithHint(fmt.Errorf("%s: %w", name, err), "restore it from git, or remove it and run nix flake lock")
+		return nil, message.WithHint(fmt.Errorf("%s: %w", name, err), "restore it from git, or remove it and run nix flake lock")
 	}
 	if lock.Version < 5 || lock.Version > 7 {
 		return nil, fmt.Errorf("%s has version %d; versions 5 to 7 are known", name, lock.Version)
@@ -187,7 +186,7 @@ func (n lockNode) reference() (ref, locked string, err error) {
 	case "path":
 		ref = "path:" + (&url.URL{Path: text("path")}).EscapedPath()
 		if !filepath.IsAbs(text("path")) {
-			return "", "", cli.WithHint(errors.New("its input is a directory of this repository"),
+			return "", "", message.WithHint(errors.New("its input is a directory of this repository"),
 				"take the package up into packages of the own flake, and write .#NAME")
 		}
 	default:
@@ -212,7 +211,7 @@ func (r *Resolver) resolveInput(t *Tool, flake string) error {
 		return nil
 	}
 	if strings.ContainsAny(flake, ":/?") {
-		return cli.WithHint(fmt.Errorf("the flake %q is not locked", flake),
+		return message.WithHint(fmt.Errorf("the flake %q is not locked", flake),
 			"give it a name in inputs of flake.nix, run nix flake lock, and write NAME#%s", t.Attr)
 	}
 	lock, err := r.lock()
@@ -222,10 +221,10 @@ func (r *Resolver) resolveInput(t *Tool, flake string) error {
 	node, err := lock.input(flake)
 	if err != nil {
 		hint := "add it to inputs of flake.nix, then run nix flake lock"
-		if near := cli.Nearest(flake, lock.names()); near != "" && near != flake {
+		if near := message.Nearest(flake, lock.names()); near != "" && near != flake {
 			hint = fmt.Sprintf("did you mean %s#%s?", near, t.Attr)
 		}
-		return cli.WithHint(err, "%s", hint)
+		return message.WithHint(err, "%s", hint)
 	}
 	if node.Flake != nil && !*node.Flake {
 		return fmt.Errorf("the input %q is not a flake", flake)
@@ -244,7 +243,7 @@ func (r *Resolver) resolveOwn(t *Tool) error {
 		return errNoFlake
 	}
 	if strings.ContainsAny(r.Flake, "?#%\"\\$\n") {
-		return cli.WithHint(fmt.Errorf("no flake in %q can be named to Nix", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
+		return message.WithHint(fmt.Errorf("no flake in %q can be named to Nix", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
 	}
 	locks, err := r.locks()
 	if err != nil {

@@ -1,14 +1,13 @@
 package nixenv
 
 import (
+	"cachekey/internal/message"
 	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"cachekey/internal/cli"
 )
 
 // locked is a flake.lock as Nix writes it, with an input that follows another's,
@@ -61,9 +60,9 @@ func TestFlakeTools(t *testing.T) {
 			r := &Resolver{Root: root, System: "x86_64-linux", Locks: func(context.Context) (string, error) { calls++; return "abc", nil }}
 			res, err := r.Resolve(t.Context(), map[string]string{"tool": tt.spec})
 			if tt.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) ||
+				if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(message.Hint(err), tt.hint) ||
 					!strings.HasPrefix(err.Error(), `tool "tool" (`+tt.spec+"): ") {
-					t.Errorf("got %v, hint %q", err, cli.Hint(err))
+					t.Errorf("got %v, hint %q", err, message.Hint(err))
 				}
 				return
 			}
@@ -99,8 +98,8 @@ func TestWithoutLock(t *testing.T) {
 			write(t, filepath.Join(root, tt.file), tt.text)
 			r := &Resolver{Root: root, System: "x86_64-linux"}
 			_, err := r.Resolve(t.Context(), map[string]string{"go": "nixpkgs#go"})
-			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) {
-				t.Errorf("got %v, hint %q", err, cli.Hint(err))
+			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(message.Hint(err), tt.hint) {
+				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
 		})
 	}

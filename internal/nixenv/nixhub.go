@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/message"
 )
 
 // maxResponse bounds an answer of Nixhub, in bytes. A real one has some 5 KB.
@@ -90,7 +91,7 @@ func (p *nixhubPackage) check(system string) error {
 			systems = append(systems, name)
 		}
 		slices.Sort(systems)
-		return cli.WithHint(&wrongSystemError{system, systems}, "take a version that is built for %s", system)
+		return message.WithHint(&wrongSystemError{system, systems}, "take a version that is built for %s", system)
 	}
 	return nil
 }
@@ -120,14 +121,14 @@ func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackag
 			pkg.Alias, pkg.Version = name, version
 			return pkg, nil
 		case errors.Is(err, errNotFound):
-			return nil, cli.WithHint(fmt.Errorf("no %s@%s is known to Nixhub", name, version),
+			return nil, message.WithHint(fmt.Errorf("no %s@%s is known to Nixhub", name, version),
 				"https://www.nixhub.io/packages/%s lists the versions", url.PathEscape(name))
 		case errors.As(err, new(*wrongSystemError)):
 			return nil, err
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("asking Nixhub: %w", context.Cause(ctx))
 		case try == p.tries:
-			return nil, cli.WithHint(fmt.Errorf("asking Nixhub, %d times: %w", try, err),
+			return nil, message.WithHint(fmt.Errorf("asking Nixhub, %d times: %w", try, err),
 				"check the network, or name a package of the flake's own lock instead (nixpkgs#%s)", name)
 		}
 		// Spread, so that a hundred CI jobs do not come back in one moment.

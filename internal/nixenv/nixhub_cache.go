@@ -12,14 +12,14 @@ import (
 	"path"
 	"time"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // NixhubPath is where the resolution of a tool's version is remembered, relative
 // to the workspace root.
 func NixhubPath(name, version string) string {
 	sum := sha256.Sum256([]byte(name + "@" + version))
-	return path.Join(samedir.Nixhub, hex.EncodeToString(sum[:])+".json")
+	return path.Join(dotsame.Nixhub, hex.EncodeToString(sum[:])+".json")
 }
 
 // nixhub gives a version of a package, remembered or asked for.

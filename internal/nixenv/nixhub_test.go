@@ -1,6 +1,7 @@
 package nixenv
 
 import (
+	"cachekey/internal/message"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"cachekey/internal/cli"
 )
 
 // sampleRev is the revision in testdata/dot-same, which the existing same wrote.
@@ -173,8 +172,8 @@ func TestNixhubFails(t *testing.T) {
 				r.nixhubPolicy.limit = 200 * time.Millisecond
 			}
 			_, err := r.Resolve(t.Context(), map[string]string{"go": "go@1.25.4"})
-			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(cli.Hint(err), tt.hint) {
-				t.Errorf("got %v, hint %q", err, cli.Hint(err))
+			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(message.Hint(err), tt.hint) {
+				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
 			if got := asked.Load(); got != tt.times {
 				t.Errorf("asked %d times, want %d", got, tt.times)
@@ -253,7 +252,7 @@ func TestBadNixhubFile(t *testing.T) {
 func TestSeveralBadTools(t *testing.T) {
 	r, _, _ := newResolver(t, func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })
 	_, err := r.Resolve(t.Context(), map[string]string{"c": "c@1", "a": "a@1", "b": "nonsense"})
-	var several cli.Several
+	var several message.Several
 	if !errors.As(err, &several) || len(several) != 3 || !strings.HasPrefix(several[1].Error(), `tool "b" (nonsense)`) {
 		t.Errorf("got %v", err)
 	}

@@ -11,14 +11,14 @@ import (
 	"path"
 	"slices"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/message"
 	"cachekey/internal/nix"
-	"cachekey/internal/samedir"
 )
 
 // roots holds, for each environment, its expression and the links that keep
 // Nix's garbage collector away from it.
-const roots = samedir.Local + "/environments"
+const roots = dotsame.Local + "/environments"
 
 // realise asks Nix for the environment, and remembers it.
 func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Resolution) (*Environment, error) {
@@ -51,7 +51,7 @@ func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Res
 	}
 	e.resolution = res.Digest().String()
 	if missing := r.missing(e); missing != "" {
-		return nil, cli.WithHint(fmt.Errorf("nix made %s, and it is not there", missing),
+		return nil, message.WithHint(fmt.Errorf("nix made %s, and it is not there", missing),
 			"Nix keeps its store elsewhere: programs of a relocated store cannot run")
 	}
 	data, err := e.encode()
@@ -96,10 +96,10 @@ func (r *Resolver) nix(ctx context.Context, hint string, args ...string) ([]byte
 	out, err := nix.Run(ctx, r.Root, r.Nix, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		return nil, cli.WithHint(fmt.Errorf("no Nix to make it with: %w", err),
+		return nil, message.WithHint(fmt.Errorf("no Nix to make it with: %w", err),
 			"install Nix (https://nixos.org/download), or take the tools out of the task to use those on PATH")
 	case err != nil && hint != "":
-		return nil, cli.WithHint(err, "%s", hint)
+		return nil, message.WithHint(err, "%s", hint)
 	}
 	return out, err
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/digest"
+	"cachekey/internal/message"
 )
 
 // A Resolution says what each tool of a set is.
@@ -70,7 +70,7 @@ func (r *Resolver) chooseShell(res *Resolution) error {
 			res.shell = shell
 			return nil
 		} else if len(candidates) == 0 {
-			return cli.WithHint(fmt.Errorf("no nixpkgs to make a shell of the tools with: %w", err),
+			return message.WithHint(fmt.Errorf("no nixpkgs to make a shell of the tools with: %w", err),
 				"add nixpkgs to the inputs of the flake, then run nix flake lock")
 		}
 	}

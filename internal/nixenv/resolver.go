@@ -25,10 +25,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
-	"cachekey/internal/samedir"
+	"cachekey/internal/message"
 )
 
 // A Resolver resolves and realises the tools of one workspace. Its methods may
@@ -56,7 +56,7 @@ type Resolver struct {
 	Warnf func(format string, args ...any)
 
 	once         sync.Once
-	dir          *samedir.Dir
+	dir          *dotsame.Dir
 	flights      singleflight.Group
 	resolutions  sync.Map // environment id → Resolution: what a run began with stays
 	environments sync.Map // environment id and resolution → *Environment
@@ -69,7 +69,7 @@ type Resolver struct {
 
 func (r *Resolver) init() {
 	r.once.Do(func() {
-		r.dir = samedir.Open(r.Root)
+		r.dir = dotsame.Open(r.Root)
 		r.Flake = cmp.Or(r.Flake, findFlake(r.Root))
 		r.Nix = cmp.Or(r.Nix, "nix")
 		r.Nixhub = cmp.Or(r.Nixhub, "https://search.devbox.sh")
@@ -131,7 +131,7 @@ func (r *Resolver) resolveAll(ctx context.Context, tools map[string]string) (Res
 		})
 	}
 	_ = group.Wait()
-	if err := cli.Join(wrong...); err != nil {
+	if err := message.Join(wrong...); err != nil {
 		return Resolution{}, err
 	}
 	if err := r.chooseShell(&res); err != nil {

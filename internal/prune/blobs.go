@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // blobs knows which blobs the workspace's tasks name.
@@ -30,7 +30,7 @@ func newBlobs() *blobs { return &blobs{of: map[digest.Digest]*blob{}} }
 
 // use notes the blobs of a task, and when it was last used: when it ran, or
 // later when the runner skipped it.
-func (b *blobs) use(task string, info *samedir.BuildInfo, file safedir.Info) {
+func (b *blobs) use(task string, info *dotsame.BuildInfo, file safedir.Info) {
 	ds := info.Blobs()
 	for _, d := range ds {
 		if b.of[d] == nil {
@@ -61,7 +61,7 @@ func (b *blobs) leastRecent() []taskUse {
 }
 
 // release takes a task's blobs from it, and gives those that nobody has any more.
-func (b *blobs) release(info *samedir.BuildInfo) (free []digest.Digest) {
+func (b *blobs) release(info *dotsame.BuildInfo) (free []digest.Digest) {
 	for _, d := range info.Blobs() {
 		if o := b.of[d]; o != nil {
 			if o.users--; o.users == 0 && o.size > 0 {

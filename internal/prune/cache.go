@@ -4,10 +4,10 @@ import (
 	"path"
 	"strings"
 
+	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // toolFiles gives what is remembered of a set of tools (alias → spec): its
@@ -15,7 +15,7 @@ import (
 // resolutions of its tools.
 func toolFiles(tools map[string]string) []string {
 	env := nixenv.EnvironmentPath(tools)
-	files := []string{env, path.Join(samedir.OldEnvironments, path.Base(env))}
+	files := []string{env, path.Join(dotsame.OldEnvironments, path.Base(env))}
 	for _, text := range tools {
 		if spec, err := manifest.ParseSpec(text); err == nil && spec.Package != "" {
 			files = append(files, nixenv.NixhubPath(spec.Package, spec.Version))
@@ -26,9 +26,9 @@ func toolFiles(tools map[string]string) []string {
 
 // cacheDirs are the directories of .same/cache that something is kept in.
 var cacheDirs = map[string]bool{
-	relative(samedir.Environments):    true,
-	relative(samedir.OldEnvironments): true,
-	relative(samedir.Nixhub):          true,
+	relative(dotsame.Environments):    true,
+	relative(dotsame.OldEnvironments): true,
+	relative(dotsame.Nixhub):          true,
 }
 
 // cache prunes an entry at any depth of .same/cache.
@@ -53,11 +53,11 @@ func (p *pruning) cache(dir *safedir.Dir, it safedir.Item, path string) error {
 // collecting environments that no task has.
 func (p *pruning) local(dir *safedir.Dir, it safedir.Item, path string) error {
 	switch {
-	case path == relative(samedir.Temp) && it.Kind == safedir.Directory:
+	case path == relative(dotsame.Temp) && it.Kind == safedir.Directory:
 		return p.in(dir, path, func(tmp *safedir.Dir, it safedir.Item, path string) error {
 			return p.remove(tmp, it.Name, path, "it is a temporary file")
 		})
-	case path == relative(samedir.Temp) || strings.HasSuffix(it.Name, ".tmp"):
+	case path == relative(dotsame.Temp) || strings.HasSuffix(it.Name, ".tmp"):
 		return p.remove(dir, it.Name, path, "it is a temporary file")
 	case it.Kind == safedir.Directory && (it.Name == "environments" || it.Name == "gcroots"):
 		return p.in(dir, path, p.root)
@@ -71,7 +71,7 @@ func (p *pruning) root(dir *safedir.Dir, it safedir.Item, path string) error {
 	if i := strings.IndexAny(id, ".-"); i >= 0 {
 		id = id[:i]
 	}
-	if p.keep[relative(samedir.Environments)+"/"+id+".json"] {
+	if p.keep[relative(dotsame.Environments)+"/"+id+".json"] {
 		return nil
 	}
 	return p.remove(dir, it.Name, path, "its environment is of no task of this workspace")

@@ -20,10 +20,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // Options say what to prune.
@@ -58,13 +58,13 @@ type Result struct {
 // Run prunes the workspace. Nothing else may run in it meanwhile: the lock of
 // runs must be free.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	p := &pruning{ctx: ctx, o: o, same: samedir.Open(o.Workspace.Root), result: &Result{}}
-	dir, err := safedir.Open(filepath.Join(o.Workspace.Root, samedir.Name))
+	p := &pruning{ctx: ctx, o: o, same: dotsame.Open(o.Workspace.Root), result: &Result{}}
+	dir, err := safedir.Open(filepath.Join(o.Workspace.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
 	}
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("pruning: %w", err), "%s must be a directory, not a link to one", samedir.Name)
+		return nil, message.WithHint(fmt.Errorf("pruning: %w", err), "%s must be a directory, not a link to one", dotsame.Name)
 	}
 	defer dir.Close()
 	if !o.DryRun {
@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 type pruning struct {
 	ctx    context.Context
 	o      Options
-	same   *samedir.Dir
+	same   *dotsame.Dir
 	result *Result
 	named  int
 
@@ -120,7 +120,7 @@ func (p *pruning) lock(dir *safedir.Dir) (unlock func(), err error) {
 func (p *pruning) refer() {
 	p.keep, p.tasks, p.blobs = map[string]bool{}, map[string]string{}, newBlobs()
 	for _, t := range p.o.Workspace.Tasks {
-		p.tasks[relative(samedir.InfoPath(t.Name))] = t.Name
+		p.tasks[relative(dotsame.InfoPath(t.Name))] = t.Name
 		if len(t.Tools) == 0 {
 			continue
 		}
@@ -130,7 +130,7 @@ func (p *pruning) refer() {
 	}
 }
 
-func relative(path string) string { return strings.TrimPrefix(path, samedir.Name+"/") }
+func relative(path string) string { return strings.TrimPrefix(path, dotsame.Name+"/") }
 
 // top prunes one entry of .same.
 func (p *pruning) top(dir *safedir.Dir, it safedir.Item) error {
@@ -179,7 +179,7 @@ func (p *pruning) remove(dir *safedir.Dir, name, path, why string) error {
 	if err != nil {
 		return err
 	}
-	p.tell(Gone{What: fmt.Sprintf("%q", samedir.Name+"/"+path), Why: why, Removed: gone})
+	p.tell(Gone{What: fmt.Sprintf("%q", dotsame.Name+"/"+path), Why: why, Removed: gone})
 	return nil
 }
 

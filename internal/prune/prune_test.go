@@ -14,16 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/samedir"
 )
 
 // workspace makes a workspace with tasks of these names, each of which made its content;
 // "old" was a task once.
-func workspace(t *testing.T, tasks map[string]string) (*manifest.Workspace, *samedir.Dir) {
+func workspace(t *testing.T, tasks map[string]string) (*manifest.Workspace, *dotsame.Dir) {
 	t.Helper()
 	w := &manifest.Workspace{Root: t.TempDir()}
-	dir := samedir.Open(w.Root)
+	dir := dotsame.Open(w.Root)
 	for name, content := range tasks {
 		if name != "old" {
 			w.Tasks = append(w.Tasks, &manifest.Task{Name: name, Tools: map[string]string{"go": "go@1.25.4"}})
@@ -33,7 +33,7 @@ func workspace(t *testing.T, tasks map[string]string) (*manifest.Workspace, *sam
 	return w, dir
 }
 
-func remember(t *testing.T, dir *samedir.Dir, name, content string) {
+func remember(t *testing.T, dir *dotsame.Dir, name, content string) {
 	t.Helper()
 	f, err := os.CreateTemp(t.TempDir(), "")
 	must(t, err)
@@ -42,15 +42,15 @@ func remember(t *testing.T, dir *samedir.Dir, name, content string) {
 	must(t, err)
 	d := digest.Of([]byte(content))
 	must(t, dir.PutBlob(f, d, int64(len(content))))
-	outputs := []samedir.Output{{Path: "out/" + name, Type: samedir.TypeFile, Mode: 0o644, Size: int64(len(content)), Digest: d}}
-	must(t, dir.WriteBuildInfo(&samedir.BuildInfo{TaskName: name, InputHash: digest.Of(nil).String(), OutputHash: samedir.OutputHash(outputs).String(),
-		Timestamp: time.Unix(0, 0), Schema: samedir.BuildInfoSchema, Outputs: outputs}))
+	outputs := []dotsame.Output{{Path: "out/" + name, Type: dotsame.TypeFile, Mode: 0o644, Size: int64(len(content)), Digest: d}}
+	must(t, dir.WriteBuildInfo(&dotsame.BuildInfo{TaskName: name, InputHash: digest.Of(nil).String(), OutputHash: dotsame.OutputHash(outputs).String(),
+		Timestamp: time.Unix(0, 0), Schema: dotsame.BuildInfoSchema, Outputs: outputs}))
 }
 
-func used(t *testing.T, dir *samedir.Dir, task string, day int) {
+func used(t *testing.T, dir *dotsame.Dir, task string, day int) {
 	t.Helper()
 	at := time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
-	must(t, os.Chtimes(dir.Path(samedir.InfoPath(task)), at, at))
+	must(t, os.Chtimes(dir.Path(dotsame.InfoPath(task)), at, at))
 }
 
 func run(t *testing.T, o Options) (*Result, []string) {
@@ -97,7 +97,7 @@ func TestKeepsWhatTheWorkspaceRefersTo(t *testing.T) {
 		put(t, w.Root, strings.TrimPrefix(f, ".same/"))
 	}
 	want := files(t, w.Root)
-	gone := []string{strings.TrimPrefix(samedir.InfoPath("old"), ".same/"), strings.TrimPrefix(samedir.BlobPath(digest.Of([]byte("gone"))), ".same/")}
+	gone := []string{strings.TrimPrefix(dotsame.InfoPath("old"), ".same/"), strings.TrimPrefix(dotsame.BlobPath(digest.Of([]byte("gone"))), ".same/")}
 	want = slices.DeleteFunc(want, func(f string) bool { return slices.Contains(gone, f) })
 	for _, f := range []string{env, "cache/nixhub/" + strings.Repeat("0", 64) + ".json", "cache/environments/environments/x.json", "cache/x/y", "store/x", "store/dir/y",
 		"store/blobs/x", "store/blobs/zz/y", "store/blobs/ab/" + strings.Repeat("c", 64), "daemon/daemon.sock", "debug.log", "seal.json.X.tmp", "local/tmp/half", "local/gcroots/" + strings.Repeat("1", 64) + "/root"} {
@@ -158,7 +158,7 @@ func TestMaxSizeDropsTheLeastRecentlyUsed(t *testing.T) {
 			used(t, dir, "c", 4)
 			infos := int64(0)
 			for task := range contents {
-				st, err := os.Stat(dir.Path(samedir.InfoPath(task)))
+				st, err := os.Stat(dir.Path(dotsame.InfoPath(task)))
 				must(t, err)
 				infos += st.Size()
 			}
@@ -215,20 +215,20 @@ func TestHostile(t *testing.T) {
 			must(t, os.Symlink("../../precious", root+"/.same/store/blobs"))
 		},
 		"a blob is a link": func(t *testing.T, root string) {
-			p := filepath.Join(root, samedir.BlobPath(digest.Of([]byte("alpha"))))
+			p := filepath.Join(root, dotsame.BlobPath(digest.Of([]byte("alpha"))))
 			must(t, os.Remove(p))
 			must(t, os.Symlink(root+"/precious/file", p))
 		},
 		"a build info is a pipe": func(t *testing.T, root string) {
-			p := filepath.Join(root, samedir.InfoPath("a"))
+			p := filepath.Join(root, dotsame.InfoPath("a"))
 			must(t, os.Remove(p))
 			must(t, unix.Mkfifo(p, 0o666))
 		},
 		"a build info is none": func(t *testing.T, root string) {
-			must(t, os.WriteFile(filepath.Join(root, samedir.InfoPath("a")), []byte("{"), 0o666))
+			must(t, os.WriteFile(filepath.Join(root, dotsame.InfoPath("a")), []byte("{"), 0o666))
 		},
 		"a build info is a giant": func(t *testing.T, root string) {
-			must(t, os.Truncate(filepath.Join(root, samedir.InfoPath("a")), 1<<40))
+			must(t, os.Truncate(filepath.Join(root, dotsame.InfoPath("a")), 1<<40))
 		},
 		"names": func(t *testing.T, root string) {
 			for _, n := range []string{"x\ny", "\xff", "##[error]", strings.Repeat("n", 255)} {

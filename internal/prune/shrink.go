@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"cachekey/internal/dotsame"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // shrink prunes the blobs, now that all build infos have been read, and then drops outputs
@@ -21,7 +21,7 @@ func (p *pruning) shrink(dir *safedir.Dir) error {
 	if info, err := store.Lstat("blobs"); err != nil || info.Kind != safedir.Directory {
 		return nil // what was no directory has gone
 	}
-	if err := p.in(store, relative(samedir.Blobs), p.pruneBlobs); err != nil {
+	if err := p.in(store, relative(dotsame.Blobs), p.pruneBlobs); err != nil {
 		return err
 	}
 	if p.o.MaxSize < 0 {
@@ -51,7 +51,7 @@ func (p *pruning) dropOutputs(store *safedir.Dir, t taskUse) error {
 	defer blobs.Close()
 	var sum safedir.Removed
 	for _, d := range p.blobs.release(info) {
-		file := samedir.BlobPath(d)
+		file := dotsame.BlobPath(d)
 		sub, err := openDir(blobs, path.Base(path.Dir(file)))
 		if err != nil {
 			return err

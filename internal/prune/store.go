@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // store prunes an entry of .same/store, but for the blobs: which of them stay
 // is known when all build infos have been read.
 func (p *pruning) store(dir *safedir.Dir, it safedir.Item, path string) error {
-	if path == relative(samedir.Blobs) && it.Kind == safedir.Directory {
+	if path == relative(dotsame.Blobs) && it.Kind == safedir.Directory {
 		return nil
 	}
 	task, ok := p.tasks[path]
@@ -41,11 +41,11 @@ func (p *pruning) ofTask(dir *safedir.Dir, name string) string {
 	if p.named == MaxNamed {
 		return ""
 	}
-	data, err := dir.ReadFile(name, samedir.MaxBuildInfo)
+	data, err := dir.ReadFile(name, dotsame.MaxBuildInfo)
 	var b struct {
 		TaskName string `json:"task_name"`
 	}
-	if err != nil || json.Unmarshal(data, &b) != nil || b.TaskName == "" || samedir.InfoName(b.TaskName) != name {
+	if err != nil || json.Unmarshal(data, &b) != nil || b.TaskName == "" || dotsame.InfoName(b.TaskName) != name {
 		return ""
 	}
 	return fmt.Sprintf(": it is of task %q", b.TaskName)

@@ -8,14 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 
+	"cachekey/internal/dotsame"
 	"cachekey/internal/nix"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // GCRoots holds, for each environment, a directory of links to what it names in
 // the Nix store. Nix collects nothing that they lead to.
-const GCRoots = samedir.Local + "/gcroots"
+const GCRoots = dotsame.Local + "/gcroots"
 
 // look says whether there is a Nix to ask.
 func (r *realising) look() error {
@@ -34,7 +34,7 @@ func (r *realising) realise(ctx context.Context, paths []string, flags ...string
 // root makes the garbage collector's roots of the environments that are left, and removes
 // those of others.
 func (r *realising) root(ctx context.Context, dir *safedir.Dir) error {
-	local, err := dir.MakeDir(filepath.Base(samedir.Local))
+	local, err := dir.MakeDir(filepath.Base(dotsame.Local))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 // TestRealNix fetches from a binary cache with both supported ends of Nix's
@@ -75,7 +75,7 @@ func realNix(t *testing.T, nix string) {
 	environment := func(id, path string) string {
 		data, err := json.Marshal([]string{"PATH=" + path + "/bin", "system=x86_64-linux"})
 		must(t, err)
-		p := filepath.Join(root, samedir.Environments, id+".json")
+		p := filepath.Join(root, dotsame.Environments, id+".json")
 		must(t, os.MkdirAll(filepath.Dir(p), 0o777))
 		must(t, os.WriteFile(p, data, 0o666))
 		return p

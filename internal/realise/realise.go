@@ -16,9 +16,9 @@ import (
 	"syscall"
 	"time"
 
+	"cachekey/internal/dotsame"
 	"cachekey/internal/nixenv"
 	"cachekey/internal/safedir"
-	"cachekey/internal/samedir"
 )
 
 // Bounds of what restored environments may ask for.
@@ -60,14 +60,14 @@ type environment struct {
 // Run makes every restored environment whole or drops it. An error means that
 // something could not be dropped.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	r := &realising{o: o, same: samedir.Open(o.Root), result: &Result{}}
+	r := &realising{o: o, same: dotsame.Open(o.Root), result: &Result{}}
 	if r.o.nixStore == "" {
 		r.o.nixStore = "nix-store"
 	}
 	if r.o.store == "" {
 		r.o.store = "/nix/store"
 	}
-	dir, err := safedir.Open(filepath.Join(o.Root, samedir.Name))
+	dir, err := safedir.Open(filepath.Join(o.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r.result, nil
 	}
@@ -95,15 +95,15 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 // A realising is one Run.
 type realising struct {
 	o      Options
-	same   *samedir.Dir
+	same   *dotsame.Dir
 	result *Result
 	all    []*environment
 }
 
 // read finds the environment files and judges each by itself.
 func (r *realising) read(dir *safedir.Dir) error {
-	for _, folder := range []string{samedir.Environments, samedir.OldEnvironments} {
-		rel := strings.TrimPrefix(folder, samedir.Name+"/")
+	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
+		rel := strings.TrimPrefix(folder, dotsame.Name+"/")
 		at, err := dir.Reach(rel)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 			return nil // of what is no directory prune knows what to do with it
@@ -234,7 +234,7 @@ func (r *realising) drop() error {
 		if what := r.o.Describe(e.id); what != "" {
 			of = " (" + what + ")"
 		}
-		r.o.Sayf("dropped the environment %q%s: %s", samedir.Name+"/"+e.file, of, e.bad)
+		r.o.Sayf("dropped the environment %q%s: %s", dotsame.Name+"/"+e.file, of, e.bad)
 	}
 	r.all = slices.DeleteFunc(r.all, func(e *environment) bool {
 		if e.bad != "" {

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cachekey/internal/samedir"
+	"cachekey/internal/dotsame"
 )
 
 const (
@@ -73,7 +73,7 @@ func (s *stage) has(path string) {
 func (s *stage) environment(id string, variables ...string) string {
 	data, err := json.Marshal(variables)
 	must(s.t, err)
-	return s.put(samedir.Environments+"/"+id+".json", string(data))
+	return s.put(dotsame.Environments+"/"+id+".json", string(data))
 }
 
 func (s *stage) put(rel, content string) string {
@@ -114,7 +114,7 @@ func TestFetchesAllAtOnceAndRoots(t *testing.T) {
 	s.has(bashPath)
 	a := s.environment("aa", "PATH="+goPath+"/bin:"+bashPath+"/bin", "system=x86_64-linux", "out="+outPath, "NIX_LDFLAGS=-rpath "+outPath+"/lib")
 	b := s.environment("bb", "PATH="+bashPath+"/bin", "CC="+cPath+"/bin/cc", "system=x86_64-linux")
-	s.put(samedir.Seal, "seal")
+	s.put(dotsame.Seal, "seal")
 	if r := s.run(); *r != (Result{Kept: 2, Fetched: 2}) {
 		t.Errorf("got %+v, %q", r, s.said)
 	}
@@ -126,7 +126,7 @@ func TestFetchesAllAtOnceAndRoots(t *testing.T) {
 	if got := s.calls(); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	if !exists(a) || !exists(b) || !exists(filepath.Join(s.root, samedir.Seal)) {
+	if !exists(a) || !exists(b) || !exists(filepath.Join(s.root, dotsame.Seal)) {
 		t.Error("something went")
 	}
 	// When all is there, Nix is not asked again.
@@ -161,7 +161,7 @@ func TestDropsByName(t *testing.T) {
 			s.has(bashPath)
 			bad := s.environment("aa", c.variables...)
 			fine := s.environment("bb", good...)
-			s.put(samedir.Seal, "seal")
+			s.put(dotsame.Seal, "seal")
 			if r := s.run(); r.Kept != 1 || r.Dropped != 1 {
 				t.Errorf("got %+v", r)
 			}
@@ -171,7 +171,7 @@ func TestDropsByName(t *testing.T) {
 			if !s.saidThat(`dropped the environment ".same/cache/environments/aa.json" (go@1.25.4): `) || !s.saidThat(c.said) {
 				t.Errorf("said %q", s.said)
 			}
-			if exists(filepath.Join(s.root, samedir.Seal)) {
+			if exists(filepath.Join(s.root, dotsame.Seal)) {
 				t.Error("the seal vouches for what has gone")
 			}
 		})
@@ -222,7 +222,7 @@ func TestOldFolder(t *testing.T) {
 	s.has(bashPath)
 	sample, err := os.ReadFile("testdata/environment.json")
 	must(t, err)
-	old := s.put(samedir.OldEnvironments+"/cc.json", string(sample))
+	old := s.put(dotsame.OldEnvironments+"/cc.json", string(sample))
 	if r := s.run(); r.Dropped != 1 || exists(old) || !s.saidThat(`".same/cache/environments/environments/cc.json": it is for "aarch64-darwin"`) {
 		t.Errorf("got %+v, %q", r, s.said)
 	}
@@ -244,8 +244,8 @@ func TestHostileFiles(t *testing.T) {
 			s := newStage(t)
 			s.has(bashPath)
 			s.put("precious/env.json", `["PATH=`+bashPath+`/bin","system=x86_64-linux"]`)
-			must(t, os.MkdirAll(filepath.Join(s.root, samedir.Environments), 0o777))
-			p := filepath.Join(s.root, samedir.Environments, "x\ny.json")
+			must(t, os.MkdirAll(filepath.Join(s.root, dotsame.Environments), 0o777))
+			p := filepath.Join(s.root, dotsame.Environments, "x\ny.json")
 			do(s, p)
 			if r := s.run(); r.Dropped != 1 || exists(p) {
 				t.Errorf("got %+v, %q", r, s.said)

@@ -5,8 +5,8 @@ import (
 
 	"github.com/zeebo/blake3"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/digest"
+	"cachekey/internal/message"
 )
 
 // A MACKey authenticates seals.
@@ -22,7 +22,7 @@ func DeriveKey(secret string) (*MACKey, error) {
 		return nil, nil
 	}
 	if len(secret) < MinSecret {
-		return nil, cli.WithHint(fmt.Errorf("%s has %d bytes, at least %d are needed", SecretVariable, len(secret), MinSecret),
+		return nil, message.WithHint(fmt.Errorf("%s has %d bytes, at least %d are needed", SecretVariable, len(secret), MinSecret),
 			"make one with: openssl rand -hex 32")
 	}
 	var k MACKey

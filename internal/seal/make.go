@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 	"cachekey/internal/safedir"
 )
 
@@ -33,7 +33,7 @@ type Sealed struct {
 // seal can't hold is left out with a warning; Verify removes it after a restore.
 func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	if o.Doc.System == "" || o.Doc.Ingredient("locks") == nil {
-		return Sealed{}, cli.WithHint(errors.New("the key's document names no system or no locks"),
+		return Sealed{}, message.WithHint(errors.New("the key's document names no system or no locks"),
 			"make one with: cachekey key --json")
 	}
 	same := filepath.Join(o.Root, ".same")
@@ -42,7 +42,7 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	}
 	dir, err := safedir.Open(same)
 	if err != nil {
-		return Sealed{}, cli.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
+		return Sealed{}, message.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
 	}
 	defer dir.Close()
 
@@ -91,7 +91,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, 
 			t.what = fmt.Sprintf("it has %d bytes, a seal takes %d", t.info.Size, int64(MaxFileSize))
 		}
 		if t.what != "" {
-			o.Warnf("not sealed: %s: %s", cli.Quote(".same/"+t.path), t.what)
+			o.Warnf("not sealed: %s: %s", message.Quote(".same/"+t.path), t.what)
 			return nil
 		}
 		if t.kind == safedir.File {
@@ -102,7 +102,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, 
 			}
 		}
 		if entries++; entries > MaxEntries || made.Bytes > MaxTotalSize {
-			return cli.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),
+			return message.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),
 				"cachekey prune removes what the workspace does not refer to")
 		}
 		w.Add(Entry{Path: t.path, Dir: t.kind == safedir.Directory, Size: t.got.Size, Digest: t.got.Digest})

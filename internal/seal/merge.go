@@ -8,7 +8,7 @@ import (
 	"path"
 	"strings"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/message"
 	"cachekey/internal/safedir"
 )
 
@@ -128,7 +128,7 @@ func (m *merge) remove(dir *safedir.Dir, name, path string) (safedir.Removed, er
 	m.v.Removed += gone.Entries
 	m.v.RemovedBytes += gone.Bytes
 	if err != nil {
-		return gone, fmt.Errorf("%s is not as sealed and can't be removed: %w", cli.Quote(".same/"+path), err)
+		return gone, fmt.Errorf("%s is not as sealed and can't be removed: %w", message.Quote(".same/"+path), err)
 	}
 	return gone, nil
 }

@@ -42,9 +42,9 @@
 package seal
 
 import (
-	"cachekey/internal/cli"
 	"cachekey/internal/digest"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 )
 
 // Schema is the version of the seal's format.
@@ -79,7 +79,7 @@ type Entry struct {
 type Foreign struct{ What, Seal, Here string }
 
 func (f *Foreign) Error() string {
-	return "it was sealed for " + f.What + " " + cli.Quote(f.Seal) + ", not " + cli.Quote(f.Here)
+	return "it was sealed for " + f.What + " " + message.Quote(f.Seal) + ", not " + message.Quote(f.Here)
 }
 
 // belongs says whether a cache sealed with doc may be used for system and locks.

@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"os"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 	"cachekey/internal/safedir"
 )
 
@@ -40,7 +40,7 @@ func (f Finding) String() string {
 	if f.Missing {
 		what = "missing"
 	}
-	return what + " " + cli.Quote(f.Path) + ": " + f.Problem
+	return what + " " + message.Quote(f.Path) + ": " + f.Problem
 }
 
 // The states of a cache after Verify.

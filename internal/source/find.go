@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cachekey/internal/message"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,8 +9,6 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"cachekey/internal/cli"
 )
 
 // A place says where a directory's flake is, and which tree its narHash covers.
@@ -57,7 +56,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 			return place{root: at, git: true}, nil
 		}
 		if git {
-			return place{}, cli.WithHint(fmt.Errorf("no flake.nix in %q or above it up to the git root %q", start, at),
+			return place{}, message.WithHint(fmt.Errorf("no flake.nix in %q or above it up to the git root %q", start, at),
 				"a git repository has a narHash only as a flake: add a flake.nix; cachekey key does without by --nar-hash or --allow-missing")
 		}
 		if at == filepath.Dir(at) {

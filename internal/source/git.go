@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/disk"
+	"cachekey/internal/message"
 )
 
 // An indexEntry is one path of git's index, its conflict stages merged.
@@ -63,7 +63,7 @@ func openRepository(ctx context.Context, root string) (*repository, error) {
 	// Not cut at newlines: the root may have some in its name.
 	index, same := strings.CutPrefix(string(top), root+"\n")
 	if !same {
-		return nil, cli.WithHint(fmt.Errorf("the work tree of the git repository at %q is elsewhere (core.worktree): git rev-parse says %q", root, top),
+		return nil, message.WithHint(fmt.Errorf("the work tree of the git repository at %q is elsewhere (core.worktree): git rev-parse says %q", root, top),
 			"Nix mixes the two there; give the hash with --nar-hash")
 	}
 	index = strings.TrimSuffix(index, "\n")
@@ -169,7 +169,7 @@ func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			return nil, cli.WithHint(errors.New("git is not installed or not on PATH"), "%q is a git work tree, and only git can say what it tracks", r.root)
+			return nil, message.WithHint(errors.New("git is not installed or not on PATH"), "%q is a git work tree, and only git can say what it tracks", r.root)
 		}
 		if said := strings.TrimSpace(stderr.String()); said != "" {
 			return nil, fmt.Errorf("git %s: %s", args[0], said)

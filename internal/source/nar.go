@@ -1,12 +1,11 @@
 package source
 
 import (
+	"cachekey/internal/message"
 	"encoding/binary"
 	"fmt"
 	"runtime"
 	"strings"
-
-	"cachekey/internal/cli"
 )
 
 // The NAR format is that of "The Purely Functional Software Deployment Model"
@@ -62,11 +61,11 @@ func (t *Tree) steps() ([]step, error) {
 	var add func(n *node, depth int) error
 	add = func(n *node, depth int) error {
 		if depth > maxDepth {
-			return cli.WithHint(fmt.Errorf("%q lies %d levels deep, and Nix allows %d", t.abs(n.path), depth, maxDepth),
+			return message.WithHint(fmt.Errorf("%q lies %d levels deep, and Nix allows %d", t.abs(n.path), depth, maxDepth),
 				"older versions of Nix allow more: give their hash with --nar-hash")
 		}
 		if runtime.GOOS == "darwin" && strings.Contains(n.name(), "~nix~case~hack~") {
-			return cli.WithHint(fmt.Errorf("the name %q has a meaning for Nix on macOS (use-case-hack)", t.abs(n.path)),
+			return message.WithHint(fmt.Errorf("the name %q has a meaning for Nix on macOS (use-case-hack)", t.abs(n.path)),
 				"give the hash with --nar-hash")
 		}
 		steps = append(steps, step{node: n})

@@ -18,8 +18,8 @@ import (
 	"slices"
 	"strings"
 
-	"cachekey/internal/cli"
 	"cachekey/internal/disk"
+	"cachekey/internal/message"
 )
 
 // A Tree is the source tree of a flake, or of a directory that is none. It
@@ -108,11 +108,11 @@ func (t *Tree) checkFlake() error {
 	}
 	attr, found, err := selfInput(text)
 	if err != nil {
-		return cli.WithHint(fmt.Errorf("reading the inputs of %q: %w", filepath.Join(t.Flake, "flake.nix"), err),
+		return message.WithHint(fmt.Errorf("reading the inputs of %q: %w", filepath.Join(t.Flake, "flake.nix"), err),
 			"cachekey has to know whether they say inputs.self; give the hash with --nar-hash")
 	}
 	if found {
-		return cli.WithHint(fmt.Errorf("%q sets inputs.self%s: Nix then reads a clean tree from git's objects", filepath.Join(t.Flake, "flake.nix"), attr),
+		return message.WithHint(fmt.Errorf("%q sets inputs.self%s: Nix then reads a clean tree from git's objects", filepath.Join(t.Flake, "flake.nix"), attr),
 			"only Nix can compute that narHash: give it with --nar-hash \"$(nix flake metadata --json | jq -r .locked.narHash)\"")
 	}
 	return nil
@@ -130,7 +130,7 @@ func (t *Tree) readTracked(path string) ([]byte, error) {
 			if ok, _ := exists(abs); !ok {
 				return nil, fmt.Errorf("%q leads to %q, which does not exist in the git repository", t.abs(start), abs)
 			}
-			return nil, cli.WithHint(fmt.Errorf("%q is not tracked by git, so Nix does not see it", abs),
+			return nil, message.WithHint(fmt.Errorf("%q is not tracked by git, so Nix does not see it", abs),
 				"git -C %q add %q", t.Root, path)
 		}
 		switch n.kind {

@@ -9,6 +9,7 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 )
 
 func diffCommand() *cli.Command {
@@ -30,7 +31,7 @@ Examples:
 			asJSON := fs.Bool("json", false, "print the differences for a script")
 			return func(ctx context.Context, o *cli.IO, args []string) error {
 				if len(args) < 1 || len(args) > 2 {
-					return cli.WithHint(cli.Usagef("diff takes one or two documents, not %d", len(args)), "cachekey key --json > OLD writes one")
+					return message.WithHint(message.Usagef("diff takes one or two documents, not %d", len(args)), "cachekey key --json > OLD writes one")
 				}
 				opts, err := options()
 				if err != nil {
@@ -82,7 +83,7 @@ func printDiff(o *cli.IO, d key.Diff) error {
 		fmt.Fprintf(b, "%-10s changed: %s, was %s\n", in.Name, in.New, in.Old)
 		for _, f := range in.Files {
 			mark := map[string]string{"added": "+", "removed": "-", "changed": "~"}[f.Change]
-			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, cli.Name(f.Path))
+			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, message.Name(f.Path))
 		}
 		named += len(in.Files)
 		if in.Name == "tree" && named == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 )
 
 // documentNow gives the document of a checkout's key as it is now, and tells
@@ -51,7 +52,7 @@ func readDocument(o *cli.IO, file, arg string) (*key.Document, error) {
 	defer f.Close()
 	d, err := key.Parse(f)
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("%s: %w", file, err), "cachekey key --json writes such a document")
+		return nil, message.WithHint(fmt.Errorf("%s: %w", file, err), "cachekey key --json writes such a document")
 	}
 	return d, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 )
 
 func explainCommand() *cli.Command {
@@ -68,7 +69,7 @@ func explain(w io.Writer, d *key.Document) error {
 		}
 		row(in.Name, fmt.Sprintf("%s  %s", in.Digest, count(len(in.Files), "file")))
 		for _, f := range in.Files {
-			fmt.Fprintf(b, "  %s %s %s\n", f.Type, f.Digest, cli.Name(f.Path))
+			fmt.Fprintf(b, "  %s %s %s\n", f.Type, f.Digest, message.Name(f.Path))
 		}
 	}
 	return b.Flush()

@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
-	"cachekey/internal/github"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/hits"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
-	"cachekey/internal/samedir"
+	"cachekey/internal/message"
 	"cachekey/internal/seal"
 )
 
@@ -51,7 +51,7 @@ Examples:
 			forGitHub := fs.Bool("github", false, "append to the job's summary, the file $GITHUB_STEP_SUMMARY, and to $GITHUB_OUTPUT")
 			return func(ctx context.Context, o *cli.IO, args []string) error {
 				if len(args) == 0 {
-					return cli.WithHint(cli.Usagef("no log is given"), "same run --ci all | cachekey hits -")
+					return message.WithHint(message.Usagef("no log is given"), "same run --ci all | cachekey hits -")
 				}
 				opts, err := options()
 				if err != nil {
@@ -75,7 +75,7 @@ Examples:
 				}
 				root, noRoot := manifest.Root(opts.Dir)
 				if noRoot == nil {
-					dir := samedir.Open(root)
+					dir := dotsame.Open(root)
 					log.LookUpSaved(func(task string) time.Duration {
 						if info, err := dir.ReadBuildInfo(task); err == nil && info != nil {
 							return info.Duration()
@@ -94,7 +94,7 @@ Examples:
 					if noRoot == nil {
 						r.Restored, r.Now = restored(ctx, o, root, *keyFile, opts)
 					}
-					if err := github.AppendSummary(o.Getenv, r.WriteMarkdown); err != nil {
+					if err := appendSummary(o.Getenv, r.WriteMarkdown); err != nil {
 						return err
 					}
 					if err := outputCounts(o, log); err != nil {
@@ -110,7 +110,7 @@ Examples:
 				for _, w := range r.Wrong {
 					failures = append(failures, errors.New(w))
 				}
-				return cli.Join(failures...)
+				return message.Join(failures...)
 			}
 		},
 	}
@@ -133,7 +133,7 @@ func readLogs(o *cli.IO, dir string, args []string) (*hits.Log, error) {
 			return nil, fmt.Errorf("log %q: %w", arg, err)
 		}
 		if r.Lines() == before {
-			return nil, cli.WithHint(fmt.Errorf("log %q has no line about any task", arg), "it takes what same run --ci prints: \"[task] Starting...\"")
+			return nil, message.WithHint(fmt.Errorf("log %q has no line about any task", arg), "it takes what same run --ci prints: \"[task] Starting...\"")
 		}
 	}
 	return r.Log(), nil
@@ -150,7 +150,7 @@ func readPlan(o *cli.IO, file, arg string) (*hits.Plan, error) {
 	defer f.Close()
 	p, err := hits.ParsePlan(f)
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("%s: %w", file, err), "same plan --json writes one")
+		return nil, message.WithHint(fmt.Errorf("%s: %w", file, err), "same plan --json writes one")
 	}
 	return p, nil
 }
@@ -174,9 +174,9 @@ func outputCounts(o *cli.IO, l *hits.Log) error {
 		return nil
 	}
 	number := func(of ...hits.Status) string { return strconv.Itoa(l.Count(of...)) }
-	return github.AppendOutputs(o.Getenv,
-		github.Output{Name: "skipped", Value: number(hits.Skipped)},
-		github.Output{Name: "ran", Value: number(hits.Ran)},
-		github.Output{Name: "failed", Value: number(hits.Failed, hits.Unfinished)},
+	return appendOutputs(o.Getenv,
+		output{Name: "skipped", Value: number(hits.Skipped)},
+		output{Name: "ran", Value: number(hits.Ran)},
+		output{Name: "failed", Value: number(hits.Failed, hits.Unfinished)},
 	)
 }

@@ -13,14 +13,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cachekey/internal/build"
 	"cachekey/internal/cli"
 	b3 "cachekey/internal/digest"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/engine"
 	"cachekey/internal/hits"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
-	"cachekey/internal/samedir"
 )
 
 // hostileWorkspace has three tasks: two that make files, one of them executable and with a link beside it, and one
@@ -55,8 +55,8 @@ var made = map[string]string{"out/gen/upper": "GENERATED\n", "out/app": "GENERAT
 // after they were sealed, and by whom does not matter: with the secret on this
 // side, no cache makes a build wrong, and what was not touched is still a hit.
 func TestHostileCachesEndInACorrectBuild(t *testing.T) {
-	app, gen := samedir.InfoPath("app"), samedir.InfoPath("gen")
-	blob := func(content string) string { return samedir.BlobPath(b3.Of([]byte(content))) }
+	app, gen := dotsame.InfoPath("app"), dotsame.InfoPath("gen")
+	blob := func(content string) string { return dotsame.BlobPath(b3.Of([]byte(content))) }
 	upper := blob(made["out/gen/upper"])
 	for _, c := range []struct {
 		name   string
@@ -101,10 +101,10 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 		}, "app check gen"},
 		{"a stat cache that lies", func(w *hostile) {
 			must(w.t, os.MkdirAll(w.path(".same/local"), 0o777))
-			w.write(samedir.StatCache, strings.Repeat("lies", 1000))
+			w.write(dotsame.StatCache, strings.Repeat("lies", 1000))
 		}, "app check gen"},
-		{"no seal", func(w *hostile) { must(w.t, os.Remove(w.path(samedir.Seal))) }, ""},
-		{"half a seal", func(w *hostile) { must(w.t, os.Truncate(w.path(samedir.Seal), 1000)) }, ""},
+		{"no seal", func(w *hostile) { must(w.t, os.Remove(w.path(dotsame.Seal))) }, ""},
+		{"half a seal", func(w *hostile) { must(w.t, os.Truncate(w.path(dotsame.Seal), 1000)) }, ""},
 		{"a seal without a MAC", func(w *hostile) { w.secret = ""; w.seal() }, ""},
 		{"a seal of another secret", func(w *hostile) { w.secret = "somebody else's secret"; w.seal() }, ""},
 		{"a seal of other locks", func(w *hostile) {
@@ -124,7 +124,7 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 			first.same("all")
 			first.seal()
 			second := newHostile(t)
-			for _, carried := range []string{samedir.Store, samedir.Seal} {
+			for _, carried := range []string{dotsame.Store, dotsame.Seal} {
 				copyTree(t, first.path(carried), second.path(carried))
 			}
 			c.tamper(second)
@@ -204,11 +204,11 @@ func (w *hostile) edit(rel, old, new string) {
 	if !strings.Contains(text, old) {
 		w.t.Fatalf("%s has no %q in it", rel, old)
 	}
-	if _, err := samedir.ParseBuildInfo([]byte(strings.ReplaceAll(text, old, new))); err == nil {
+	if _, err := dotsame.ParseBuildInfo([]byte(strings.ReplaceAll(text, old, new))); err == nil {
 		w.t.Fatal("the outputs' hash did not change")
 	}
 	// As an attacker would: with the hash that the new outputs have.
-	info, err := samedir.ParseBuildInfo([]byte(text))
+	info, err := dotsame.ParseBuildInfo([]byte(text))
 	must(w.t, err)
 	for i := range info.Outputs {
 		if o := &info.Outputs[i]; o.Digest.String() == old {
@@ -217,7 +217,7 @@ func (w *hostile) edit(rel, old, new string) {
 			o.Size = 5
 		}
 	}
-	info.OutputHash = samedir.OutputHash(info.Outputs).String()
+	info.OutputHash = dotsame.OutputHash(info.Outputs).String()
 	var data bytes.Buffer
 	err = info.Encode(&data)
 	must(w.t, err)
@@ -254,8 +254,8 @@ func (w *hostile) same(names ...string) *hits.Log {
 	system, err := key.System(runtime.GOOS, runtime.GOARCH)
 	must(w.t, err)
 	var out bytes.Buffer
-	r := &build.Runner{Workspace: workspace, System: system, LookupEnv: os.LookupEnv, Warnf: w.t.Logf,
-		Resolver: &nixenv.Resolver{Root: w.root, System: system}, Report: &build.Lines{To: &out}}
+	r := &engine.Runner{Workspace: workspace, System: system, LookupEnv: os.LookupEnv, Warnf: w.t.Logf,
+		Resolver: &nixenv.Resolver{Root: w.root, System: system}, Report: &engine.Lines{To: &out}}
 	_, err = r.Run(context.Background(), tasks)
 	w.t.Log(out.String())
 	must(w.t, err)

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
-	"cachekey/internal/github"
 )
 
 func keyCommand() *cli.Command {
@@ -49,10 +48,10 @@ Examples:
 					return err
 				}
 				if *forGitHub {
-					if err := github.AppendOutputs(o.Getenv,
-						github.Output{Name: "key", Value: d.Key},
-						github.Output{Name: "restore-keys", Value: strings.Join(d.RestoreKeys, "\n")},
-						github.Output{Name: "paths", Value: strings.Join(d.Paths, "\n")},
+					if err := appendOutputs(o.Getenv,
+						output{Name: "key", Value: d.Key},
+						output{Name: "restore-keys", Value: strings.Join(d.RestoreKeys, "\n")},
+						output{Name: "paths", Value: strings.Join(d.Paths, "\n")},
 					); err != nil {
 						return err
 					}

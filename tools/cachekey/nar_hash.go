@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/message"
 	"cachekey/internal/source"
 )
 
@@ -34,7 +35,7 @@ Example:
 				case 1:
 					directory = inDirectory(directory, args[0])
 				default:
-					return cli.Usagef("nar-hash takes one directory, not %d", len(args))
+					return message.Usagef("nar-hash takes one directory, not %d", len(args))
 				}
 				hashing := newProgress(o, "hashing the tree")
 				defer hashing.stop()

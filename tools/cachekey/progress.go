@@ -8,7 +8,7 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
-	"cachekey/internal/size"
+	"cachekey/internal/message"
 )
 
 // A progress tells people on a terminal what takes so long, and how far it is.
@@ -22,7 +22,7 @@ type progress struct {
 func newProgress(o *cli.IO, what string) *progress {
 	p := &progress{}
 	p.stop = o.Status(func(since time.Duration) string {
-		return what + p.howFar() + ", " + cli.Elapsed(since)
+		return what + p.howFar() + ", " + message.Elapsed(since)
 	})
 	return p
 }
@@ -39,10 +39,10 @@ func (p *progress) read(files, bytes int64) {
 }
 
 func (p *progress) howFar() string {
-	done := size.Bytes(p.done.Load())
+	done := byteSize(p.done.Load())
 	switch {
 	case p.total.Load() > 0:
-		return fmt.Sprintf(": %s of %s", done, size.Bytes(p.total.Load()))
+		return fmt.Sprintf(": %s of %s", done, byteSize(p.total.Load()))
 	case p.files.Load() > 0:
 		return fmt.Sprintf(": %s, %s", count(int(p.files.Load()), "file"), done)
 	}

@@ -9,7 +9,6 @@ import (
 	"cachekey/internal/cli"
 	"cachekey/internal/manifest"
 	"cachekey/internal/prune"
-	"cachekey/internal/size"
 )
 
 func pruneCommand() *cli.Command {
@@ -33,7 +32,7 @@ Examples:
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			var dir string
 			directoryFlag(fs, &dir)
-			most := size.Bytes(0)
+			most := byteSize(0)
 			fs.Var(&most, "max-size", "drop outputs until no more than `SIZE` is carried (default: no limit)")
 			dry := fs.Bool("dry-run", false, "only say what would go")
 			asJSON := fs.Bool("json", false, "print the sums for a script")
@@ -85,7 +84,7 @@ type pruned struct {
 }
 
 func (p *pruned) say(g prune.Gone) {
-	p.o.Sayf("%s %s: %s (%s)", p.verb, g.What, g.Why, size.Bytes(g.Bytes))
+	p.o.Sayf("%s %s: %s (%s)", p.verb, g.What, g.Why, byteSize(g.Bytes))
 }
 
 func (p *pruned) sum(r *prune.Result, most int64) {
@@ -93,15 +92,15 @@ func (p *pruned) sum(r *prune.Result, most int64) {
 		p.o.Sayf("%s %d more", p.verb, r.Unnamed)
 	}
 	if r.Blobs.Entries > 0 {
-		p.o.Sayf("%s %s that no task names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), size.Bytes(r.Blobs.Bytes))
+		p.o.Sayf("%s %s that no task names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), byteSize(r.Blobs.Bytes))
 	}
 	freed := "freed"
 	if p.verb != "removed" {
 		freed = "would free"
 	}
-	kept := fmt.Sprintf("%s, %s", count(int(r.Kept.Entries), "file"), size.Bytes(r.Kept.Bytes))
-	p.o.Sayf("%s %s; kept %s", freed, size.Bytes(r.Gone.Bytes), kept)
+	kept := fmt.Sprintf("%s, %s", count(int(r.Kept.Entries), "file"), byteSize(r.Kept.Bytes))
+	p.o.Sayf("%s %s; kept %s", freed, byteSize(r.Gone.Bytes), kept)
 	if most >= 0 && r.Kept.Bytes > most {
-		p.o.Warnf("what is kept is more than %s: build infos, environments and resolutions are not dropped for their size", size.Bytes(most))
+		p.o.Warnf("what is kept is more than %s: build infos, environments and resolutions are not dropped for their size", byteSize(most))
 	}
 }

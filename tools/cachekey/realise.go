@@ -14,6 +14,7 @@ import (
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 	"cachekey/internal/nixenv"
 	"cachekey/internal/realise"
 )
@@ -38,7 +39,7 @@ Run it after verify: what it asks Nix for is what the cache says.`,
 			asJSON := fs.Bool("json", false, "print the numbers for a script")
 			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				if *timeout <= 0 {
-					return cli.Usagef("--timeout %v leaves Nix no time", *timeout)
+					return message.Usagef("--timeout %v leaves Nix no time", *timeout)
 				}
 				own, err := key.System(runtime.GOOS, runtime.GOARCH)
 				if err != nil && *system == "" {

@@ -8,8 +8,8 @@ import (
 	"cachekey/internal/cli"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 	"cachekey/internal/seal"
-	"cachekey/internal/size"
 )
 
 func sealCommand() *cli.Command {
@@ -45,7 +45,7 @@ Examples:
 				if err != nil {
 					return err
 				}
-				o.Sayf("sealed %s, %s, under %s", count(int(made.Files), "file"), size.Bytes(made.Bytes), doc.Key)
+				o.Sayf("sealed %s, %s, under %s", count(int(made.Files), "file"), byteSize(made.Bytes), doc.Key)
 				return nil
 			}
 		},
@@ -64,7 +64,7 @@ func sealing(o *cli.IO, options func() (key.Options, error)) (p place, err error
 		return p, err
 	}
 	if p.secret, err = seal.DeriveKey(o.Getenv(seal.SecretVariable)); err != nil {
-		return p, cli.UsageError{Err: err}
+		return p, message.UsageError{Err: err}
 	}
 	p.root, err = manifest.Root(p.options.Dir)
 	return p, err

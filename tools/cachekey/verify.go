@@ -8,10 +8,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
-	"cachekey/internal/github"
 	"cachekey/internal/key"
+	"cachekey/internal/message"
 	"cachekey/internal/seal"
-	"cachekey/internal/size"
 )
 
 func verifyCommand() *cli.Command {
@@ -46,11 +45,11 @@ tree as it was when the key was computed. If not, the exit code is 1.
 				var given *key.Segments
 				if fs.Changed("key") {
 					if given, err = key.ParseKey(*want); err != nil {
-						return cli.UsageError{Err: err}
+						return message.UsageError{Err: err}
 					}
 				}
 				if *forGitHub { // nothing is removed if nobody can be told
-					if err := github.AppendOutputs(o.Getenv); err != nil {
+					if err := appendOutputs(o.Getenv); err != nil {
 						return err
 					}
 				}
@@ -60,10 +59,10 @@ tree as it was when the key was computed. If not, the exit code is 1.
 				}
 				sayVerdict(o, v)
 				if *forGitHub {
-					failed = cli.Join(failed, outputVerdict(o, v))
+					failed = message.Join(failed, outputVerdict(o, v))
 				}
 				if *asJSON {
-					failed = cli.Join(failed, printJSON(o.Out, v))
+					failed = message.Join(failed, printJSON(o.Out, v))
 				}
 				if failed == nil && *strict && v.Flawed() {
 					return cli.ErrFailed
@@ -80,7 +79,7 @@ func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*sea
 	doc, err := compute(ctx, o, at.options)
 	if err != nil {
 		v, cleared := seal.Empty(at.root, "it can't be said which checkout this is")
-		return v, cli.Join(err, cleared)
+		return v, message.Join(err, cleared)
 	}
 	locks, tree := doc.Ingredient("locks").Digest, doc.Ingredient("tree").Digest
 	if given != nil {
@@ -88,7 +87,7 @@ func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*sea
 	}
 	if given != nil && given.Tree != tree {
 		v, cleared := seal.Empty(at.root, "the tree is not the one of --key")
-		return v, cli.Join(cli.WithHint(
+		return v, message.Join(message.WithHint(
 			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
 			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)
 	}
@@ -101,10 +100,10 @@ func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*sea
 }
 
 func sayVerdict(o *cli.IO, v *seal.Verdict) {
-	kept := fmt.Sprintf("%s, %s", count(int(v.Kept), "file"), size.Bytes(v.KeptBytes))
+	kept := fmt.Sprintf("%s, %s", count(int(v.Kept), "file"), byteSize(v.KeptBytes))
 	switch {
 	case v.Reason != "":
-		o.Warnf("the restored cache was dropped, %s and %s: %s", entries(v.Removed), size.Bytes(v.RemovedBytes), v.Reason)
+		o.Warnf("the restored cache was dropped, %s and %s: %s", entries(v.Removed), byteSize(v.RemovedBytes), v.Reason)
 	case v.Flawed():
 		o.Warnf("%d not as sealed, now gone; %d missing; kept %s", v.Removed, v.Missing, kept)
 	case v.State == seal.None:
@@ -116,11 +115,11 @@ func sayVerdict(o *cli.IO, v *seal.Verdict) {
 
 func outputVerdict(o *cli.IO, v *seal.Verdict) error {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return github.AppendOutputs(o.Getenv,
-		github.Output{Name: "state", Value: v.State},
-		github.Output{Name: "kept", Value: number(v.Kept)},
-		github.Output{Name: "removed", Value: number(v.Removed)},
-		github.Output{Name: "missing", Value: number(v.Missing)},
+	return appendOutputs(o.Getenv,
+		output{Name: "state", Value: v.State},
+		output{Name: "kept", Value: number(v.Kept)},
+		output{Name: "removed", Value: number(v.Removed)},
+		output{Name: "missing", Value: number(v.Missing)},
 	)
 }
 

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"cachekey/internal/build"
 	"cachekey/internal/cli"
+	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
 )
 
@@ -30,7 +30,7 @@ func cleanCommand() *cli.Command {
 				if err != nil {
 					return err
 				}
-				r := &build.Runner{Workspace: &manifest.Workspace{Root: root}, Report: &build.Lines{To: o.Err}, Warnf: o.Warnf}
+				r := &engine.Runner{Workspace: &manifest.Workspace{Root: root}, Report: &engine.Lines{To: o.Err}, Warnf: o.Warnf}
 				return r.Forget(ctx, *all)
 			}
 		},

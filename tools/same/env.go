@@ -15,10 +15,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 	"cachekey/internal/nixenv"
-	"cachekey/internal/samedir"
 )
 
 const envLong = `Writes one file, <environment id>.json, for each distinct set of tools that a
@@ -118,7 +119,7 @@ func (f envFlags) run(o *cli.IO) error {
 // adopt copies what another same env wrote.
 func (f envFlags) adopt() error {
 	if *f.out != "" || *f.file != "" || len(*f.packages) > 0 {
-		return cli.Usagef("--from goes with no flag but --directory")
+		return message.Usagef("--from goes with no flag but --directory")
 	}
 	root, err := manifest.Root(*f.dir)
 	if err != nil {
@@ -133,7 +134,7 @@ func (f envFlags) given(o *cli.IO) (map[string]string, error) {
 	packages := map[string]string{}
 	if *f.file != "" {
 		if err := readPackages(o, *f.file, packages); err != nil {
-			return nil, cli.WithHint(fmt.Errorf("%s: %w", *f.file, err),
+			return nil, message.WithHint(fmt.Errorf("%s: %w", *f.file, err),
 				`a JSON object is wanted: {"go": "/nix/store/…-go-1.25.4"}`)
 		}
 	}
@@ -141,15 +142,15 @@ func (f envFlags) given(o *cli.IO) (map[string]string, error) {
 		// A spec may have an = of its own.
 		name, path, ok := strings.Cut(p, "=/")
 		if !ok || name == "" {
-			return nil, cli.Usagef("--package %q is not NAME=STOREPATH", p)
+			return nil, message.Usagef("--package %q is not NAME=STOREPATH", p)
 		}
 		if before, twice := packages[name]; twice && before != "/"+path {
-			return nil, cli.Usagef("the package %q is given twice", name)
+			return nil, message.Usagef("the package %q is given twice", name)
 		}
 		packages[name] = "/" + path
 	}
 	if len(packages) == 0 {
-		return nil, cli.WithHint(cli.Usagef("no package is given"), "same help env shows how")
+		return nil, message.WithHint(message.Usagef("no package is given"), "same help env shows how")
 	}
 	return packages, nil
 }
@@ -188,15 +189,15 @@ func checkNames(w *manifest.Workspace, packages map[string]string) error {
 		case specs[name]:
 		case len(of) == 0:
 			err := fmt.Errorf("no manifest of %s declares the tool %q", w.Root, name)
-			if near := cli.Nearest(name, known); near != "" {
-				return cli.WithHint(err, "did you mean %q?", near)
+			if near := message.Nearest(name, known); near != "" {
+				return message.WithHint(err, "did you mean %q?", near)
 			}
 			if len(known) == 0 {
-				return cli.WithHint(err, "none declares any tool")
+				return message.WithHint(err, "none declares any tool")
 			}
-			return cli.WithHint(err, "the tools are %s", strings.Join(known, ", "))
+			return message.WithHint(err, "the tools are %s", strings.Join(known, ", "))
 		case len(of) > 1:
-			return cli.WithHint(fmt.Errorf("the tool %q is several: %s", name, strings.Join(of, ", ")),
+			return message.WithHint(fmt.Errorf("the tool %q is several: %s", name, strings.Join(of, ", ")),
 				"name the spec instead: --package %s=…", of[0])
 		}
 	}
@@ -244,7 +245,7 @@ func join(tools map[string]string) string {
 // write puts an environment where it was asked for.
 func (f envFlags) write(w *manifest.Workspace, file string, data []byte) error {
 	if *f.out == "" {
-		return samedir.Open(w.Root).WriteFile(file, data)
+		return dotsame.Open(w.Root).WriteFile(file, data)
 	}
 	to := filepath.Join(*f.out, filepath.Base(file))
 	tmp, err := os.CreateTemp(*f.out, ".tmp-")

@@ -7,15 +7,15 @@ import (
 	"sync"
 	"time"
 
-	"cachekey/internal/build"
-	"cachekey/internal/cli"
+	"cachekey/internal/engine"
+	"cachekey/internal/message"
 )
 
 // A live keeps what a terminal shows below the lines of a run: how many tasks
 // are done and which are running, for how long.
 type live struct {
-	build.Reporter // of the lines
-	tasks          int
+	engine.Reporter // of the lines
+	tasks           int
 
 	mu      sync.Mutex
 	done    int
@@ -27,7 +27,7 @@ type runningTask struct {
 	since time.Time
 }
 
-func (l *live) Started(task string) build.Output {
+func (l *live) Started(task string) engine.Output {
 	l.mu.Lock()
 	l.running = append(l.running, runningTask{task, time.Now()})
 	l.mu.Unlock()
@@ -66,7 +66,7 @@ func (l *live) status(time.Duration) string {
 	}
 	names := make([]string, len(l.running))
 	for i, r := range l.running {
-		names[i] = r.name + " " + cli.Elapsed(time.Since(r.since))
+		names[i] = r.name + " " + message.Elapsed(time.Since(r.since))
 	}
 	return text + "; running: " + strings.Join(names, ", ")
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"cachekey/internal/build"
 	"cachekey/internal/cli"
+	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
 )
 
@@ -63,7 +63,7 @@ func planCommand() *cli.Command {
 // maxReasons is how many reasons people are told for one task.
 const maxReasons = 10
 
-func printPlan(w io.Writer, plan *build.Plan) {
+func printPlan(w io.Writer, plan *engine.Plan) {
 	for _, t := range plan.Tasks {
 		fmt.Fprintf(w, "%-8s %s\n", t.State, t.Task)
 		for i, reason := range t.Reasons {

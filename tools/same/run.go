@@ -7,8 +7,9 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"cachekey/internal/build"
 	"cachekey/internal/cli"
+	"cachekey/internal/engine"
+	"cachekey/internal/message"
 )
 
 const runLong = `A task is skipped, and its targets are put back in place, if its inputs are
@@ -43,14 +44,14 @@ func runCommand() *cli.Command {
 			passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME` too; it never makes a task run again (repeatable)")
 			return func(ctx context.Context, o *cli.IO, args []string) error {
 				if fs.Changed("jobs") && *jobs < 1 {
-					return cli.Usagef("--jobs %d: at least one task has to run at once", *jobs)
+					return message.Usagef("--jobs %d: at least one task has to run at once", *jobs)
 				}
 				r, tasks, err := open(*dir, o, args)
 				if err != nil {
 					return err
 				}
 				r.NoCache, r.Jobs, r.KeepGoing, r.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
-				r.Report = &build.Lines{
+				r.Report = &engine.Lines{
 					To:     o.Out,
 					GitHub: o.Getenv("GITHUB_ACTIONS") == "true",
 					Colour: !*ci && o.Colour(o.Out),
@@ -61,7 +62,7 @@ func runCommand() *cli.Command {
 					r.Report = live
 				}
 				_, err = r.Run(ctx, tasks)
-				if errors.Is(err, build.ErrTasksFailed) {
+				if errors.Is(err, engine.ErrTasksFailed) {
 					return cli.ErrFailed
 				}
 				return err

@@ -4,16 +4,17 @@ import (
 	"os"
 	"runtime"
 
-	"cachekey/internal/build"
 	"cachekey/internal/cli"
+	"cachekey/internal/engine"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 	"cachekey/internal/nixenv"
 )
 
 // open reads the workspace that dir lies in, and finds the tasks that names
 // select.
-func open(dir string, o *cli.IO, names []string) (*build.Runner, []*manifest.Task, error) {
+func open(dir string, o *cli.IO, names []string) (*engine.Runner, []*manifest.Task, error) {
 	w, err := manifest.Load(dir)
 	if err != nil {
 		return nil, nil, err
@@ -22,7 +23,7 @@ func open(dir string, o *cli.IO, names []string) (*build.Runner, []*manifest.Tas
 		o.Warnf("%s", warning)
 	}
 	if len(names) == 0 {
-		return nil, nil, cli.WithHint(cli.Usagef("no task is named"), "%s", known(w))
+		return nil, nil, message.WithHint(message.Usagef("no task is named"), "%s", known(w))
 	}
 	tasks, err := w.Select(names...)
 	if err != nil {
@@ -32,7 +33,7 @@ func open(dir string, o *cli.IO, names []string) (*build.Runner, []*manifest.Tas
 	if err != nil {
 		return nil, nil, err
 	}
-	return &build.Runner{
+	return &engine.Runner{
 		Workspace: w,
 		Resolver:  resolver(w, system, o),
 		System:    system,

@@ -1,0 +1,173 @@
+package dotsame
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"cachekey/internal/digest"
+)
+
+// MaxBuildInfo is the greatest size of a build info, in bytes: enough for some
+// 500,000 inputs. maxObjects bounds what a hostile one unfolds to in memory.
+const (
+	MaxBuildInfo = 64 << 20
+	maxObjects   = 1 << 20
+)
+
+// ParseBuildInfo reads the build info of any task, all of it, and refuses what
+// Encode would not write: the file comes out of a cache that others can write.
+// A build info of the existing same is Foreign and has no outputs.
+func ParseBuildInfo(data []byte) (*BuildInfo, error) {
+	return parse(data, true)
+}
+
+// parseHead is ParseBuildInfo without the inputs, which are most of the bytes
+// and which only `same plan` looks at.
+func parseHead(data []byte) (*BuildInfo, error) {
+	return parse(data, false)
+}
+
+func parse(data []byte, all bool) (*BuildInfo, error) {
+	if len(data) > MaxBuildInfo {
+		return nil, fmt.Errorf("build info of %d bytes is larger than %d", len(data), MaxBuildInfo)
+	}
+	if bytes.Count(data, []byte("{")) > maxObjects {
+		return nil, fmt.Errorf("build info has more than %d objects", maxObjects)
+	}
+	var b BuildInfo
+	head := data
+	if i := bytes.LastIndex(data, inputsMark); !all && i >= 0 && bytes.HasSuffix(data, tail) {
+		head = append(bytes.Clone(data[:i]), '\n', '}', '\n')
+	}
+	if err := json.Unmarshal(head, &b); err != nil {
+		return nil, fmt.Errorf("not a build info: %w", err)
+	}
+	return &b, b.check()
+}
+
+// What Encode writes around the inputs. No JSON string has a bare newline in
+// it, so nothing inside the document looks like the mark.
+var (
+	inputsMark = []byte(",\n\"inputs\": [")
+	tail       = []byte("]\n}\n")
+)
+
+// Encode writes b as ParseBuildInfo reads it: one input a line, at the end. The
+// inputs, which may be hundreds of thousands, are never in memory as text.
+func (b *BuildInfo) Encode(w io.Writer) error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	head := *b
+	head.Inputs = nil
+	doc, err := json.MarshalIndent(head, "", " ")
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriter(w)
+	size, _ := to.Write(bytes.TrimSuffix(doc, []byte("\n}"))) // to keeps its first error for Flush
+	before := inputsMark
+	for _, in := range b.Inputs {
+		line, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		size += len(before) + len("\n") + len(line)
+		to.Write(before)
+		to.WriteByte('\n')
+		to.Write(line)
+		before = []byte{','}
+	}
+	end := []byte("\n}\n")
+	if len(b.Inputs) > 0 {
+		end = tail
+	}
+	to.Write(end)
+	if size += len(end); size > MaxBuildInfo {
+		return fmt.Errorf("build info of %d bytes is larger than %d", size, MaxBuildInfo)
+	}
+	return to.Flush()
+}
+
+func (b *BuildInfo) check() error {
+	switch {
+	case b.TaskName == "":
+		return errors.New("build info has no task_name")
+	case b.Foreign():
+		b.Outputs, b.Recipe, b.Depends, b.Inputs, b.DurationMS = nil, nil, nil, nil, 0
+		return nil
+	case b.DurationMS < 0 || b.Duration() < 0 || b.Duration() > 1000*24*time.Hour:
+		return fmt.Errorf("duration_ms %d is out of range", b.DurationMS)
+	}
+	if _, err := digest.Parse(b.InputHash); err != nil {
+		return fmt.Errorf("input_hash: %w", err)
+	}
+	if err := checkOutputs(b.Outputs); err != nil {
+		return err
+	}
+	if want := OutputHash(b.Outputs).String(); b.OutputHash != want {
+		return fmt.Errorf("output_hash %.70q is not that of the outputs", b.OutputHash)
+	}
+	return nil
+}
+
+// checkOutputs refuses outputs that could be restored to anywhere but where
+// they were made: they are in order, each once, and nothing lies below a file
+// or a link.
+func checkOutputs(outputs []Output) error {
+	last, closed := "", make(map[string]bool) // closed: what nothing may lie below
+	for _, o := range outputs {
+		if err := CheckPath(o.Path); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+		if o.Path <= last {
+			return fmt.Errorf("output %q is out of order", o.Path)
+		}
+		for up := path.Dir(o.Path); up != "."; up = path.Dir(up) {
+			if closed[up] {
+				return fmt.Errorf("output %q lies below %q, which is no directory", o.Path, up)
+			}
+		}
+		if err := o.check(); err != nil {
+			return fmt.Errorf("output %q: %w", o.Path, err)
+		}
+		if o.Type != TypeDir {
+			closed[o.Path] = true
+		}
+		last = o.Path
+	}
+	return nil
+}
+
+func (o *Output) check() error {
+	switch {
+	case o.Mode > 0o777:
+		return fmt.Errorf("mode %04o is not between 0000 and 0777", uint32(o.Mode))
+	case o.Type != TypeFile && (o.Size != 0 || !o.Digest.IsZero()):
+		return fmt.Errorf("type %q has no size and no digest", o.Type)
+	case o.Type != TypeLink && o.Link != "":
+		return fmt.Errorf("type %q has no link", o.Type)
+	}
+	switch o.Type {
+	case TypeFile:
+		if o.Size < 0 || o.Digest.IsZero() {
+			return errors.New("a file has a size and a digest")
+		}
+	case TypeDir:
+	case TypeLink:
+		if o.Link == "" || len(o.Link) > 4095 || strings.Contains(o.Link, "\x00") || !utf8.ValidString(o.Link) || o.Mode != 0 {
+			return fmt.Errorf("link %.100q can't be made", o.Link)
+		}
+	default:
+		return fmt.Errorf("type %.20q is none of file, dir, link", o.Type)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/manifest"
+	"cachekey/internal/safedir"
+)
+
+// A cache that somebody made to look right: the input hash is the one of this
+// very checkout, and every digest fits. All that it may do is to make a task run.
+func TestForgedBuildInfo(t *testing.T) {
+	evil := digest.Of([]byte("evil"))
+	file := func(p string) dotsame.Output {
+		return dotsame.Output{Path: p, Type: dotsame.TypeFile, Mode: 0o755, Size: 4, Digest: evil}
+	}
+	dir := dotsame.Output{Path: "out", Type: dotsame.TypeDir, Mode: 0o755}
+	link := dotsame.Output{Path: "out", Type: dotsame.TypeLink, Link: "/tmp"}
+	for name, outputs := range map[string][]dotsame.Output{
+		"another place":          {dir, file("src/a")},
+		"the manifest":           {dir, file("same.yaml")},
+		"no target at all":       {},
+		"a name that begins so":  {dir, file("outer")},
+		"below a link, by parts": {link},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			put := func(p, text string) {
+				t.Helper()
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(root, p)), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(root, p), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			manifestText := `{"version": "1", "tasks": {"t": {"input": ["src"], "target": ["out"], "cmd": ["sh", "-c", "mkdir out; echo good >out/x; echo ran >>../ran"], "workingDir": "."}}}`
+			manifestText = strings.ReplaceAll(manifestText, "../ran", filepath.Join(t.TempDir(), "ran"))
+			put("same.yaml", manifestText)
+			put("src/a", "source")
+			run := func() string {
+				var out, warnings strings.Builder
+				ws, err := manifest.Load(root)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: &out},
+					Warnf: func(f string, args ...any) { fmt.Fprintf(&warnings, f+"\n", args...) }}
+				if _, err := r.Run(context.Background(), ws.Tasks); err != nil {
+					t.Fatal(err)
+				}
+				return out.String() + warnings.String()
+			}
+			run()
+			d := dotsame.Open(root)
+			info, err := d.ReadInputs("t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			info.Outputs, info.OutputHash = outputs, dotsame.OutputHash(outputs).String()
+			if err := d.WriteBuildInfo(info); err != nil {
+				t.Fatal(err)
+			}
+			put(dotsame.BlobPath(evil), "evil")
+			said := run()
+			if link := name == "below a link, by parts"; !link && (!strings.Contains(said, "can't be used") || !strings.Contains(said, "1 ran")) {
+				t.Errorf("%s", said)
+			}
+			for p, want := range map[string]string{"src/a": "source", "same.yaml": manifestText} {
+				if got, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(got) != want {
+					t.Errorf("%s is now %q %v", p, got, err)
+				}
+			}
+			if _, err := os.Lstat("/tmp/x"); err == nil {
+				t.Error("something was written behind the link")
+			}
+		})
+	}
+}
+
+// However often a directory becomes a link while outputs come back, nothing is
+// written to or removed from where it leads.
+func TestDirectorySwappedForALink(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "1"), []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"version": "1", "tasks": {"t": {"target": ["out"], "cmd": ["sh", "-c", "test ! -e ran || exit 1; touch ran; mkdir -p out/d; for i in $(seq 500); do echo $i >out/d/$i; done"]}}}`
+	if err := os.WriteFile(filepath.Join(root, "same.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func() {
+		ws, err := manifest.Load(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: func(string, ...any) {}}
+		_, _ = r.Run(context.Background(), ws.Tasks) // it may fail; that is not the question
+	}
+	run()
+	dir, kept := filepath.Join(root, "out/d"), filepath.Join(root, "out/e")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if os.Rename(dir, kept) == nil {
+				_ = os.Symlink(outside, dir)
+			}
+			if os.Remove(dir) == nil {
+				_ = os.Rename(kept, dir)
+			}
+		}
+	}()
+	for range 5 {
+		_ = os.RemoveAll(dir)
+		run()
+	}
+	close(stop)
+	<-stopped
+	there, err := os.ReadDir(outside)
+	if err != nil || len(there) != 1 || there[0].Name() != "1" {
+		t.Errorf("there is now %v: %v", there, err)
+	}
+	if data, err := os.ReadFile(filepath.Join(outside, "1")); err != nil || string(data) != "precious" {
+		t.Errorf("what was there is now %q: %v", data, err)
+	}
+}
+
+// An output that somebody replaces when it has been looked at holds nobody up.
+func TestKeepAPipe(t *testing.T) {
+	root := t.TempDir()
+	dir, err := safedir.OpenRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	r := &Runner{dir: dotsame.Open(root), root: dir}
+	if err := syscall.Mkfifo(filepath.Join(root, "out"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.keep(dotsame.Output{Path: "out", Type: dotsame.TypeFile, Digest: digest.Of(nil)}); err == nil || !strings.Contains(err.Error(), "named pipe") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What a run has left may be anything that once was JSON, too.
+func FuzzLeftovers(f *testing.F) {
+	seed, err := json.Marshal([]dotsame.Output{{Path: "out/x", Type: dotsame.TypeFile}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`[{"path":"../a","type":"file"},{"path":"src/a","type":"file","mode":"0644"}]`))
+	root := f.TempDir()
+	for _, p := range []string{"src/a", "same.yaml"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, p)), 0o755); err != nil {
+			f.Fatal(err)
+		}
+		text := `{"version": "1", "tasks": {"t": {"input": ["src"], "target": ["out"], "cmd": ["true"]}}}`
+		if err := os.WriteFile(filepath.Join(root, p), []byte(text), 0o644); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ws, err := manifest.Load(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: t.Logf, dir: dotsame.Open(root)}
+		if err := os.MkdirAll(filepath.Join(root, "out"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.open(); err != nil {
+			t.Fatal(err)
+		}
+		defer r.files.Close()
+		if err := r.dir.WriteFile(leftoverPath(ws.Tasks[0]), data); err != nil {
+			t.Fatal(err)
+		}
+		in, err := r.inputsOf(context.Background(), ws.Tasks[0], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.sweep(context.Background(), ws.Tasks[0], in)
+		if _, err := os.Stat(filepath.Join(root, "src/a")); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestStoreEntries(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "same")
+	if err := os.WriteFile(own, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := "/usr/bin:/nix/store/b/bin::/nix/storeroom/bin:" + filepath.Dir(own) + ":/nix/store/a/bin:/nix/store/same/bin"
+	got := strings.Join(storeEntries(path, "/nix/store/same/bin/same"), " ")
+	if want := "/nix/store/b/bin /nix/store/a/bin"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	profile := filepath.Join(t.TempDir(), "profile")
+	if err := os.Symlink(filepath.Dir(own), profile); err != nil {
+		t.Fatal(err)
+	}
+	if !isIn(own, profile) || isIn(own, t.TempDir()) {
+		t.Error("same's own directory is not known behind a link")
+	}
+}

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cachekey/internal/manifest"
+)
+
+// TestAgainstModel makes random workspaces and edits them at random. After
+// every edit the tasks that ran are those that the model says, and all targets
+// hold what a run from nothing would make.
+func TestAgainstModel(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, seed)
+			for step := range 20 {
+				what := "from nothing"
+				if step > 0 {
+					what = w.edit()
+				}
+				w.step(fmt.Sprintf("step %d, %s", step, what))
+				if t.Failed() {
+					t.Fatalf("the model: %s", w.model.manifest(w.log))
+				}
+			}
+		})
+	}
+}
+
+// A world is a model and a real workspace that is kept like it.
+type world struct {
+	t     *testing.T
+	model *model
+	rand  *rand.Rand
+	root  string
+	log   string // where tasks say that they ran; outside the workspace
+	moves int
+
+	noCache  bool
+	selected []int
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	r := rand.New(rand.NewPCG(seed, 1))
+	w := &world{t: t, rand: r, model: newModel(r), root: filepath.Join(t.TempDir(), "w"), log: filepath.Join(t.TempDir(), "log")}
+	for p, f := range w.model.files {
+		w.write(p, f)
+	}
+	return w
+}
+
+func (w *world) write(p string, f modelFile) {
+	name := filepath.Join(w.root, p)
+	mode := fs.FileMode(0o644)
+	if f.exec {
+		mode = 0o755
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(f.content), mode); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.Chmod(name, mode); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// edit changes model and workspace alike, and says how.
+func (w *world) edit() string {
+	w.noCache, w.selected = w.rand.IntN(15) == 0, nil
+	if w.rand.IntN(5) == 0 {
+		w.selected = []int{w.rand.IntN(len(w.model.tasks))}
+	}
+	paths := slices.Sorted(maps.Keys(w.model.files))
+	p := paths[w.rand.IntN(len(paths))]
+	f := w.model.files[p]
+	name := filepath.Join(w.root, p)
+	switch w.rand.IntN(11) {
+	case 0, 1: // same size, and the time put back
+		st, err := os.Stat(name)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		f.content = w.model.text()
+		w.set(p, f)
+		if err := os.Chtimes(name, time.Now(), st.ModTime()); err != nil {
+			w.t.Fatal(err)
+		}
+		return "edited " + p + " in secret"
+	case 2:
+		f.exec = !f.exec
+		w.set(p, f)
+		return "chmod " + p
+	case 3:
+		p = strings.Replace(p, "f", fmt.Sprintf("n%d", w.rand.IntN(3)), 1)
+		w.set(p, f)
+		return "added " + p
+	case 4:
+		if strings.Contains(p, "f0") {
+			return "nothing" // every pattern has to match something
+		}
+		delete(w.model.files, p)
+		if err := os.Remove(name); err != nil {
+			w.t.Fatal(err)
+		}
+		return "removed " + p
+	case 5:
+		task := w.model.tasks[w.rand.IntN(len(w.model.tasks))]
+		task.salt++
+		return "changed the command of " + task.name
+	case 6:
+		if err := os.RemoveAll(filepath.Join(w.root, "out")); err != nil {
+			w.t.Fatal(err)
+		}
+		return "removed the outputs"
+	case 7:
+		for out := range w.model.outputs {
+			w.write(out, modelFile{content: "tampered\n"})
+			return "tampered with " + out
+		}
+		return "nothing"
+	case 9:
+		for _, task := range w.model.tasks {
+			if task.kind == "dir" {
+				w.write(task.target()+"/stray", modelFile{content: "stray\n"})
+				return "put a stray file beside the outputs of " + task.name
+			}
+		}
+		return "nothing"
+	case 8:
+		w.move()
+		return "moved to another place, with only what is carried"
+	}
+	return "nothing"
+}
+
+func (w *world) set(p string, f modelFile) {
+	w.model.files[p] = f
+	w.write(p, f)
+}
+
+func (w *world) move() {
+	old := w.root
+	w.moves++
+	w.root = filepath.Join(filepath.Dir(old), fmt.Sprint("moved", w.moves), "w")
+	for p, f := range w.model.files {
+		w.write(p, f)
+	}
+	if err := os.CopyFS(filepath.Join(w.root, ".same/store"), os.DirFS(filepath.Join(old, ".same/store"))); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// step runs the tasks and compares.
+func (w *world) step(what string) {
+	w.t.Helper()
+	w.write("same.yaml", modelFile{content: w.model.manifest(w.log)})
+	names, selected := []string{manifest.All}, w.selected
+	if len(selected) == 0 {
+		for i := range w.model.tasks {
+			selected = append(selected, i)
+		}
+	} else {
+		names = []string{w.model.tasks[selected[0]].name}
+	}
+	want := w.model.run(selected, w.log, w.noCache)
+	planned := w.plan(names)
+	_ = os.Remove(w.log)
+	warnings := w.run(names)
+	data, _ := os.ReadFile(w.log)
+	ran := strings.Fields(string(data))
+	slices.Sort(ran)
+	if !slices.Equal(ran, want) {
+		w.t.Errorf("%s: %v ran, the model says %v; warnings: %s", what, ran, want, warnings)
+	}
+	for _, task := range planned.Tasks {
+		has := slices.Contains(ran, task.Task)
+		if task.State == Cached && has && !w.noCache || task.State == Runs && !has {
+			w.t.Errorf("%s: %s was planned as %s %v, and ran: %v", what, task.Task, task.State, task.Reasons, has)
+		}
+	}
+	w.compareOutputs(what)
+	w.noExtra(what)
+}
+
+// compareOutputs compares all targets with what a run from nothing makes.
+func (w *world) compareOutputs(what string) {
+	w.t.Helper()
+	for p, f := range w.model.outputs {
+		data, err := os.ReadFile(filepath.Join(w.root, p))
+		st, _ := os.Stat(filepath.Join(w.root, p))
+		if err != nil || string(data) != f.content || st.Mode()&0o100 != 0 != f.exec {
+			w.t.Errorf("%s: %s is %q %v, from nothing it would be %q", what, p, data, err, f.content)
+		}
+	}
+}
+
+// noExtra looks for what should not be at the targets.
+func (w *world) noExtra(what string) {
+	for _, t := range w.model.tasks {
+		if t.kind != "dir" {
+			continue
+		}
+		left, _ := filepath.Glob(filepath.Join(w.root, t.target(), "*"))
+		for _, name := range left {
+			p, _ := filepath.Rel(w.root, name)
+			if _, ok := w.model.outputs[p]; !ok && len(w.selected) == 0 {
+				w.t.Errorf("%s: %s is none of %s's outputs", what, p, t.name)
+			}
+		}
+	}
+}
+
+func (w *world) runner(warn func(string, ...any)) (*Runner, *manifest.Workspace) {
+	ws, err := manifest.Load(w.root)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &Runner{
+		Workspace: ws, System: "x86_64-linux", NoCache: w.noCache,
+		LookupEnv: os.LookupEnv, Report: &Lines{To: &strings.Builder{}}, Warnf: warn,
+	}, ws
+}
+
+func (w *world) run(names []string) string {
+	var warnings strings.Builder
+	r, ws := w.runner(func(format string, args ...any) { fmt.Fprintf(&warnings, format+"\n", args...) })
+	tasks, err := ws.Select(names...)
+	if err == nil {
+		_, err = r.Run(context.Background(), tasks)
+	}
+	if err != nil {
+		w.t.Errorf("%v\n%s", err, r.Report.(*Lines).To)
+	}
+	return warnings.String()
+}
+
+func (w *world) plan(names []string) *Plan {
+	r, ws := w.runner(w.t.Logf)
+	tasks, err := ws.Select(names...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	plan, err := r.Plan(context.Background(), tasks)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return plan
+}
