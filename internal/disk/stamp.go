@@ -1,5 +1,10 @@
-// Package disk asks the file system about files: never through a symbolic link
-// at the end of a path, and on through every signal.
+// Package disk is the file layer below everything else: stamps of files, open
+// directories, bounded reads and atomic writes. It never follows a symbolic link
+// at the end of a path, and continues after every interrupted system call.
+//
+// A [Dir] reads and removes untrusted directories, which a cache restored: every
+// entry is reached by one name below an open directory (openat and its
+// siblings), so whatever a directory contains, no operation leaves it.
 package disk
 
 import (
@@ -58,10 +63,10 @@ func Fstat(fd int) (Stamp, error) {
 	return newStamp(&st), err
 }
 
-// Open opens path, from the open directory dir on, for reading: not if it is a
+// OpenAt opens path, from the open directory dir on, for reading: not if it is a
 // symbolic link (ELOOP), and without waiting for whoever has a pipe's other end.
 // Its error is a bare errno.
-func Open(dir int, path string, flags int) (fd int, err error) {
+func OpenAt(dir int, path string, flags int) (fd int, err error) {
 	return Retry(func() (int, error) {
 		return unix.Openat(dir, path, flags|unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	})

@@ -76,7 +76,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/file", "/fifo"} {
-		fd, err := Open(unix.AT_FDCWD, dir+path, 0)
+		fd, err := OpenAt(unix.AT_FDCWD, dir+path, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: %+v, %v; listed %+v, %v", path, opened, err, listed, err2)
 		}
 	}
-	if _, err := Open(unix.AT_FDCWD, dir+"/link", 0); err != unix.ELOOP {
+	if _, err := OpenAt(unix.AT_FDCWD, dir+"/link", 0); err != unix.ELOOP {
 		t.Errorf("a link: %v", err)
 	}
 }

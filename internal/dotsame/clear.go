@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"cachekey/internal/safedir"
+	"cachekey/internal/disk"
 )
 
 // Clear removes .same/store and, if all is true, .same/cache and the stat cache
@@ -15,7 +15,7 @@ func (d *Dir) Clear(all bool) error {
 	if err := d.Unseal(); err != nil {
 		return err
 	}
-	same, err := safedir.OpenRoot(d.Path(Name))
+	same, err := disk.OpenRoot(d.Path(Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {

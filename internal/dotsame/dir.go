@@ -12,7 +12,7 @@ import (
 	"sync"
 	"syscall"
 
-	"cachekey/internal/safedir"
+	"cachekey/internal/disk"
 )
 
 // A Dir is the .same of one workspace. Its methods may be called at once.
@@ -92,7 +92,7 @@ func (d *Dir) Temp() (*os.File, error) {
 // ClearTemp removes what killed runs left, and nothing that a link called
 // .same/local leads to. The caller holds the lock of runs.
 func (d *Dir) ClearTemp() error {
-	same, err := safedir.OpenRoot(d.Path(Name))
+	same, err := disk.OpenRoot(d.Path(Name))
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"syscall"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/safedir"
 )
 
 // clean empties t's targets before it runs, as if it had never run here: a file
@@ -49,7 +49,7 @@ func (r *Runner) dispose(in *inputs, outputs, made []dotsame.Output) (aside []do
 			continue
 		}
 		r.files.ChangedPath(o.Path)
-		err := r.at(o.Path, func(dir *safedir.Dir, name string) error {
+		err := r.at(o.Path, func(dir *disk.Dir, name string) error {
 			switch {
 			case o.Type == dotsame.TypeDir:
 				_ = dir.RemoveEmpty(name) // unless something stays in it
@@ -74,7 +74,7 @@ func (r *Runner) dispose(in *inputs, outputs, made []dotsame.Output) (aside []do
 func (r *Runner) writable(outputs []dotsame.Output) {
 	for _, o := range outputs {
 		if o.Type == dotsame.TypeDir && o.Mode&0o300 != 0o300 {
-			_ = r.at(o.Path, func(dir *safedir.Dir, name string) error { // what then can't be done says so
+			_ = r.at(o.Path, func(dir *disk.Dir, name string) error { // what then can't be done says so
 				return dir.Chmod(name, o.Mode.Perm()|0o700)
 			})
 		}
@@ -86,12 +86,12 @@ func (r *Runner) stored(o dotsame.Output) bool {
 }
 
 // putAside moves name in dir, which is o, to where nothing makes or reads it.
-func (r *Runner) putAside(dir *safedir.Dir, name string, o dotsame.Output) error {
+func (r *Runner) putAside(dir *disk.Dir, name string, o dotsame.Output) error {
 	to := r.asidePath(o)
 	if err := os.MkdirAll(path.Dir(to), 0o755); err != nil {
 		return err
 	}
-	aside, err := safedir.OpenRoot(path.Dir(to))
+	aside, err := disk.OpenRoot(path.Dir(to))
 	if err != nil {
 		return err
 	}
@@ -112,13 +112,13 @@ func (r *Runner) putAside(dir *safedir.Dir, name string, o dotsame.Output) error
 	return dir.RemoveFile(name)
 }
 
-func copyAside(dir *safedir.Dir, name string, aside *safedir.Dir, as string, perm fs.FileMode) error {
+func copyAside(dir *disk.Dir, name string, aside *disk.Dir, as string, perm fs.FileMode) error {
 	from, err := dir.OpenFile(name)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	return aside.Write(as, safedir.Lasting, func(f *os.File) error {
+	return aside.Write(as, disk.Lasting, func(f *os.File) error {
 		if _, err := io.Copy(f, from); err != nil {
 			return err
 		}

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/safedir"
 )
 
 // A cache that somebody made to look right: the input hash is the one of this
@@ -143,7 +143,7 @@ func TestDirectorySwappedForALink(t *testing.T) {
 // An output that somebody replaces when it has been looked at holds nobody up.
 func TestKeepAPipe(t *testing.T) {
 	root := t.TempDir()
-	dir, err := safedir.OpenRoot(root)
+	dir, err := disk.OpenRoot(root)
 	if err != nil {
 		t.Fatal(err)
 	}

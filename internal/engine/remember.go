@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/safedir"
 )
 
 // remember keeps what t made and what it made it of. Nothing that goes wrong
@@ -65,7 +65,7 @@ func (r *Runner) keep(o dotsame.Output) error {
 	if r.dir.HasBlob(o.Digest, o.Size) {
 		return nil
 	}
-	return r.at(o.Path, func(dir *safedir.Dir, name string) error {
+	return r.at(o.Path, func(dir *disk.Dir, name string) error {
 		f, err := dir.OpenFile(name)
 		if err != nil {
 			return fmt.Errorf("it is not what it was: %v", err) // not %w: .same can be written

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"syscall"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/safedir"
 )
 
 // bringBack makes t's targets what info says that they were: what is missing
@@ -120,7 +120,7 @@ func (r *Runner) stageLink(o dotsame.Output) (string, error) {
 // at has do work on p, by its name in the directory that holds it. That is
 // opened name by name from the workspace root: a link on the way, even one that
 // somebody puts there meanwhile, would take what do does to another place.
-func (r *Runner) at(p string, do func(dir *safedir.Dir, name string) error) error {
+func (r *Runner) at(p string, do func(dir *disk.Dir, name string) error) error {
 	dir, err := r.root.Reach(path.Dir(p))
 	if err != nil {
 		return err
@@ -130,16 +130,16 @@ func (r *Runner) at(p string, do func(dir *safedir.Dir, name string) error) erro
 }
 
 // place puts a staged output where it belongs, or makes a directory there.
-func (r *Runner) place(trail *safedir.Trail, staged string, o dotsame.Output) error {
+func (r *Runner) place(trail *disk.Trail, staged string, o dotsame.Output) error {
 	dir, err := trail.ReachMaking(path.Dir(o.Path))
 	if err != nil {
 		return err
 	}
 	name := path.Base(o.Path)
 	st, err := dir.Lstat(name)
-	if err == nil && (st.Kind == safedir.Directory) != (o.Type == dotsame.TypeDir) {
+	if err == nil && (st.Kind == disk.Directory) != (o.Type == dotsame.TypeDir) {
 		// Only an empty directory goes: what is in another nobody may know.
-		if st.Kind == safedir.Directory {
+		if st.Kind == disk.Directory {
 			err = dir.RemoveEmpty(name)
 		} else {
 			err = dir.RemoveFile(name)
@@ -164,14 +164,14 @@ func (r *Runner) place(trail *safedir.Trail, staged string, o dotsame.Output) er
 
 // placeAcross is for a target on another file system than .same, where nothing
 // can be moved to.
-func (r *Runner) placeAcross(dir *safedir.Dir, name string, o dotsame.Output) error {
+func (r *Runner) placeAcross(dir *disk.Dir, name string, o dotsame.Output) error {
 	if o.Type == dotsame.TypeLink {
 		if err := dir.RemoveFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return dir.Symlink(o.Link, name)
 	}
-	return dir.Write(name, safedir.Fleeting, func(f *os.File) error {
+	return dir.Write(name, disk.Fleeting, func(f *os.File) error {
 		if err := r.dir.GetBlob(f, o.Digest); err != nil {
 			return err
 		}

@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
-	"cachekey/internal/safedir"
 )
 
 // A Resolver knows what tools are and gives the environment that has them.
@@ -48,7 +48,7 @@ type Runner struct {
 	Warnf     func(format string, args ...any)
 
 	dir      *dotsame.Dir
-	root     *safedir.Dir // the workspace's
+	root     *disk.Dir // the workspace's
 	files    *files.Index
 	makers   map[string]string // target → the task that makes it
 	held     *os.File          // the lock of runs, which every task has open; nil if there is none
@@ -88,7 +88,7 @@ func (r *Runner) open() (err error) {
 		return parts('p', storeEntries(path, r.Own)...)
 	})
 	r.aside = path.Join(dotsame.Local, "aside", time.Now().UTC().Format("20060102T150405.000"))
-	if r.root, err = safedir.OpenRoot(r.Workspace.Root); err != nil {
+	if r.root, err = disk.OpenRoot(r.Workspace.Root); err != nil {
 		return err
 	}
 	if r.files, err = files.New(r.Workspace.Root, r.dir.Path(dotsame.Local)); err != nil {

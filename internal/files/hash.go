@@ -130,7 +130,7 @@ func (x *Index) hash(dir int, e *entry, buf []byte) error {
 		e.digest = digest.Of(buf[:n])
 		return nil
 	}
-	fd, err := disk.Open(dir, e.name, 0)
+	fd, err := disk.OpenAt(dir, e.name, 0)
 	if err != nil {
 		return vanished(e, err)
 	}

@@ -33,7 +33,7 @@ func (f *dirFD) open() (int, error) {
 	}
 	at := f.root
 	for name := range strings.SplitSeq(f.path, "/") {
-		next, err := disk.Open(at, name, unix.O_DIRECTORY)
+		next, err := disk.OpenAt(at, name, unix.O_DIRECTORY)
 		if at != f.root {
 			unix.Close(at)
 		}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
-	"cachekey/internal/safedir"
 )
 
 // blobs knows which blobs the workspace's tasks name.
@@ -30,7 +30,7 @@ func newBlobs() *blobs { return &blobs{of: map[digest.Digest]*blob{}} }
 
 // use notes the blobs of a task, and when it was last used: when it ran, or
 // later when the runner skipped it.
-func (b *blobs) use(task string, info *dotsame.BuildInfo, file safedir.Info) {
+func (b *blobs) use(task string, info *dotsame.BuildInfo, file disk.Info) {
 	ds := info.Blobs()
 	for _, d := range ds {
 		if b.of[d] == nil {

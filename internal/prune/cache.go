@@ -4,10 +4,10 @@ import (
 	"path"
 	"strings"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
-	"cachekey/internal/safedir"
 )
 
 // toolFiles gives what is remembered of a set of tools (alias → spec): its
@@ -32,11 +32,11 @@ var cacheDirs = map[string]bool{
 }
 
 // cache prunes an entry at any depth of .same/cache.
-func (p *pruning) cache(dir *safedir.Dir, it safedir.Item, path string) error {
+func (p *pruning) cache(dir *disk.Dir, it disk.Item, path string) error {
 	switch {
-	case it.Kind == safedir.Directory && cacheDirs[path]:
+	case it.Kind == disk.Directory && cacheDirs[path]:
 		return p.in(dir, path, p.cache)
-	case it.Kind != safedir.File:
+	case it.Kind != disk.File:
 		return p.remove(dir, it.Name, path, "it is "+it.Kind.String())
 	case !p.keep[path]:
 		return p.remove(dir, it.Name, path, "no task of this workspace asks for these tools")
@@ -51,22 +51,22 @@ func (p *pruning) cache(dir *safedir.Dir, it safedir.Item, path string) error {
 
 // local prunes an entry of .same/local: temporary files, and what keeps Nix from
 // collecting environments that no task has.
-func (p *pruning) local(dir *safedir.Dir, it safedir.Item, path string) error {
+func (p *pruning) local(dir *disk.Dir, it disk.Item, path string) error {
 	switch {
-	case path == relative(dotsame.Temp) && it.Kind == safedir.Directory:
-		return p.in(dir, path, func(tmp *safedir.Dir, it safedir.Item, path string) error {
+	case path == relative(dotsame.Temp) && it.Kind == disk.Directory:
+		return p.in(dir, path, func(tmp *disk.Dir, it disk.Item, path string) error {
 			return p.remove(tmp, it.Name, path, "it is a temporary file")
 		})
 	case path == relative(dotsame.Temp) || strings.HasSuffix(it.Name, ".tmp"):
 		return p.remove(dir, it.Name, path, "it is a temporary file")
-	case it.Kind == safedir.Directory && (it.Name == "environments" || it.Name == "gcroots"):
+	case it.Kind == disk.Directory && (it.Name == "environments" || it.Name == "gcroots"):
 		return p.in(dir, path, p.root)
 	}
 	return nil
 }
 
 // root prunes a garbage collector's root, named after its environment.
-func (p *pruning) root(dir *safedir.Dir, it safedir.Item, path string) error {
+func (p *pruning) root(dir *disk.Dir, it disk.Item, path string) error {
 	id := it.Name
 	if i := strings.IndexAny(id, ".-"); i >= 0 {
 		id = id[:i]

@@ -20,10 +20,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
-	"cachekey/internal/safedir"
 )
 
 // Options say what to prune.
@@ -44,22 +44,22 @@ const MaxNamed = 1000
 type Gone struct {
 	What string // quoted, for a log: a path, or the outputs of a task
 	Why  string
-	safedir.Removed
+	disk.Removed
 }
 
 // A Result says what came of it.
 type Result struct {
-	Gone    safedir.Removed
-	Blobs   safedir.Removed // of Gone, blobs that no task names
-	Unnamed int             // how many things went beyond MaxNamed
-	Kept    safedir.Removed // what is still there, and carried
+	Gone    disk.Removed
+	Blobs   disk.Removed // of Gone, blobs that no task names
+	Unnamed int          // how many things went beyond MaxNamed
+	Kept    disk.Removed // what is still there, and carried
 }
 
 // Run prunes the workspace. Nothing else may run in it meanwhile: the lock of
 // runs must be free.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	p := &pruning{ctx: ctx, o: o, same: dotsame.Open(o.Workspace.Root), result: &Result{}}
-	dir, err := safedir.Open(filepath.Join(o.Workspace.Root, dotsame.Name))
+	dir, err := disk.Open(filepath.Join(o.Workspace.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
 	}
@@ -101,9 +101,9 @@ type pruning struct {
 
 // lock takes the lock of runs, which lies in .same/local. If that is a link or a
 // file it goes first, lest the lock be made elsewhere.
-func (p *pruning) lock(dir *safedir.Dir) (unlock func(), err error) {
+func (p *pruning) lock(dir *disk.Dir) (unlock func(), err error) {
 	info, err := dir.Lstat("local")
-	if err == nil && info.Kind != safedir.Directory {
+	if err == nil && info.Kind != disk.Directory {
 		err = p.remove(dir, "local", "local", "it is "+info.Kind.String())
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -133,13 +133,13 @@ func (p *pruning) refer() {
 func relative(path string) string { return strings.TrimPrefix(path, dotsame.Name+"/") }
 
 // top prunes one entry of .same.
-func (p *pruning) top(dir *safedir.Dir, it safedir.Item) error {
+func (p *pruning) top(dir *disk.Dir, it disk.Item) error {
 	switch {
-	case it.Name == "store" && it.Kind == safedir.Directory:
+	case it.Name == "store" && it.Kind == disk.Directory:
 		return p.in(dir, it.Name, p.store)
-	case it.Name == "cache" && it.Kind == safedir.Directory:
+	case it.Name == "cache" && it.Kind == disk.Directory:
 		return p.in(dir, it.Name, p.cache)
-	case it.Name == "local" && it.Kind == safedir.Directory:
+	case it.Name == "local" && it.Kind == disk.Directory:
 		return p.in(dir, it.Name, p.local)
 	case it.Name == "store" || it.Name == "cache" || it.Name == "local":
 		return p.remove(dir, it.Name, it.Name, "it is "+it.Kind.String())
@@ -153,7 +153,7 @@ func (p *pruning) top(dir *safedir.Dir, it safedir.Item) error {
 }
 
 // in opens a directory and has prune look at each of its entries.
-func (p *pruning) in(parent *safedir.Dir, path string, prune func(dir *safedir.Dir, it safedir.Item, path string) error) error {
+func (p *pruning) in(parent *disk.Dir, path string, prune func(dir *disk.Dir, it disk.Item, path string) error) error {
 	dir, err := parent.OpenDir(filepath.Base(path))
 	if err != nil {
 		return p.remove(parent, filepath.Base(path), path, "it can't be read")
@@ -174,7 +174,7 @@ func (p *pruning) in(parent *safedir.Dir, path string, prune func(dir *safedir.D
 }
 
 // remove removes name in dir and tells of it.
-func (p *pruning) remove(dir *safedir.Dir, name, path, why string) error {
+func (p *pruning) remove(dir *disk.Dir, name, path, why string) error {
 	gone, err := p.drop(dir, name, path)
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (p *pruning) tell(g Gone) {
 
 // drop removes name in dir; in a dry run it only counts. What is carried goes
 // only after the seal, which would miss it.
-func (p *pruning) drop(dir *safedir.Dir, name, path string) (gone safedir.Removed, err error) {
+func (p *pruning) drop(dir *disk.Dir, name, path string) (gone disk.Removed, err error) {
 	if p.o.DryRun {
 		gone, err = dir.Measure(name)
 	} else {
@@ -210,6 +210,6 @@ func (p *pruning) drop(dir *safedir.Dir, name, path string) (gone safedir.Remove
 }
 
 // kept counts a file that stays.
-func (p *pruning) kept(info safedir.Info) {
-	p.result.Kept.Add(safedir.Removed{Entries: 1, Bytes: info.Size})
+func (p *pruning) kept(info disk.Info) {
+	p.result.Kept.Add(disk.Removed{Entries: 1, Bytes: info.Size})
 }

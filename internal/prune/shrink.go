@@ -6,19 +6,19 @@ import (
 	"strings"
 	"time"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
-	"cachekey/internal/safedir"
 )
 
 // shrink prunes the blobs, now that all build infos have been read, and then drops outputs
 // until what is carried fits.
-func (p *pruning) shrink(dir *safedir.Dir) error {
+func (p *pruning) shrink(dir *disk.Dir) error {
 	store, err := openDir(dir, "store")
 	if store == nil || err != nil {
 		return err
 	}
 	defer store.Close()
-	if info, err := store.Lstat("blobs"); err != nil || info.Kind != safedir.Directory {
+	if info, err := store.Lstat("blobs"); err != nil || info.Kind != disk.Directory {
 		return nil // what was no directory has gone
 	}
 	if err := p.in(store, relative(dotsame.Blobs), p.pruneBlobs); err != nil {
@@ -39,7 +39,7 @@ func (p *pruning) shrink(dir *safedir.Dir) error {
 }
 
 // dropOutputs removes the blobs that only this task names.
-func (p *pruning) dropOutputs(store *safedir.Dir, t taskUse) error {
+func (p *pruning) dropOutputs(store *disk.Dir, t taskUse) error {
 	info, err := p.same.ReadBuildInfo(t.task)
 	if err != nil || info == nil {
 		return err
@@ -49,7 +49,7 @@ func (p *pruning) dropOutputs(store *safedir.Dir, t taskUse) error {
 		return err
 	}
 	defer blobs.Close()
-	var sum safedir.Removed
+	var sum disk.Removed
 	for _, d := range p.blobs.release(info) {
 		file := dotsame.BlobPath(d)
 		sub, err := openDir(blobs, path.Base(path.Dir(file)))
@@ -76,9 +76,9 @@ func (p *pruning) dropOutputs(store *safedir.Dir, t taskUse) error {
 }
 
 // openDir opens a directory in dir; nil if it is not there or is none.
-func openDir(dir *safedir.Dir, name string) (*safedir.Dir, error) {
+func openDir(dir *disk.Dir, name string) (*disk.Dir, error) {
 	info, err := dir.Lstat(name)
-	if err != nil || info.Kind != safedir.Directory {
+	if err != nil || info.Kind != disk.Directory {
 		return nil, nil
 	}
 	return dir.OpenDir(name)

@@ -6,19 +6,19 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
-	"cachekey/internal/safedir"
 )
 
 // store prunes an entry of .same/store, but for the blobs: which of them stay
 // is known when all build infos have been read.
-func (p *pruning) store(dir *safedir.Dir, it safedir.Item, path string) error {
-	if path == relative(dotsame.Blobs) && it.Kind == safedir.Directory {
+func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
+	if path == relative(dotsame.Blobs) && it.Kind == disk.Directory {
 		return nil
 	}
 	task, ok := p.tasks[path]
 	switch {
-	case it.Kind != safedir.File:
+	case it.Kind != disk.File:
 		return p.remove(dir, it.Name, path, "it is "+it.Kind.String())
 	case !ok:
 		return p.remove(dir, it.Name, path, "no task of this workspace has it"+p.ofTask(dir, it.Name))
@@ -37,7 +37,7 @@ func (p *pruning) store(dir *safedir.Dir, it safedir.Item, path string) error {
 }
 
 // ofTask says of which task a build info is that no task has any more.
-func (p *pruning) ofTask(dir *safedir.Dir, name string) string {
+func (p *pruning) ofTask(dir *disk.Dir, name string) string {
 	if p.named == MaxNamed {
 		return ""
 	}
@@ -52,14 +52,14 @@ func (p *pruning) ofTask(dir *safedir.Dir, name string) string {
 }
 
 // pruneBlobs prunes .same/store/blobs.
-func (p *pruning) pruneBlobs(dir *safedir.Dir, it safedir.Item, path string) error {
-	if it.Kind != safedir.Directory || len(it.Name) != 2 {
+func (p *pruning) pruneBlobs(dir *disk.Dir, it disk.Item, path string) error {
+	if it.Kind != disk.Directory || len(it.Name) != 2 {
 		return p.remove(dir, it.Name, path, "it is no directory of blobs")
 	}
 	left := 0
-	err := p.in(dir, path, func(sub *safedir.Dir, file safedir.Item, path string) error {
+	err := p.in(dir, path, func(sub *disk.Dir, file disk.Item, path string) error {
 		d, err := digest.Parse(file.Name)
-		if err != nil || file.Kind != safedir.File || !strings.HasPrefix(file.Name, it.Name) {
+		if err != nil || file.Kind != disk.File || !strings.HasPrefix(file.Name, it.Name) {
 			return p.remove(sub, file.Name, path, "it is no blob")
 		}
 		if !p.blobs.used(d) {

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/nix"
-	"cachekey/internal/safedir"
 )
 
 // GCRoots holds, for each environment, a directory of links to what it names in
@@ -33,7 +33,7 @@ func (r *realising) realise(ctx context.Context, paths []string, flags ...string
 
 // root makes the garbage collector's roots of the environments that are left, and removes
 // those of others.
-func (r *realising) root(ctx context.Context, dir *safedir.Dir) error {
+func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 	local, err := dir.MakeDir(filepath.Base(dotsame.Local))
 	if err != nil {
 		return err

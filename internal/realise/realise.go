@@ -16,9 +16,9 @@ import (
 	"syscall"
 	"time"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/nixenv"
-	"cachekey/internal/safedir"
 )
 
 // Bounds of what restored environments may ask for.
@@ -52,7 +52,7 @@ type Result struct {
 // An environment is one environment file.
 type environment struct {
 	id, file string // file is relative to .same
-	dir      *safedir.Dir
+	dir      *disk.Dir
 	paths    []string // what it names in the Nix store
 	bad      string   // why it is dropped
 }
@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if r.o.store == "" {
 		r.o.store = "/nix/store"
 	}
-	dir, err := safedir.Open(filepath.Join(o.Root, dotsame.Name))
+	dir, err := disk.Open(filepath.Join(o.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r.result, nil
 	}
@@ -101,7 +101,7 @@ type realising struct {
 }
 
 // read finds the environment files and judges each by itself.
-func (r *realising) read(dir *safedir.Dir) error {
+func (r *realising) read(dir *disk.Dir) error {
 	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
 		rel := strings.TrimPrefix(folder, dotsame.Name+"/")
 		at, err := dir.Reach(rel)
@@ -133,8 +133,8 @@ func (r *realising) read(dir *safedir.Dir) error {
 	return nil
 }
 
-func (r *realising) judge(e *environment, it safedir.Item) {
-	if it.Kind != safedir.File {
+func (r *realising) judge(e *environment, it disk.Item) {
+	if it.Kind != disk.File {
 		e.bad = "it is " + it.Kind.String()
 		return
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"cachekey/internal/digest"
-	"cachekey/internal/safedir"
+	"cachekey/internal/disk"
 )
 
 // FuzzReader: what is read as a seal is, byte for byte, what would be written
@@ -66,7 +66,7 @@ func FuzzReader(f *testing.F) {
 			if !strings.HasPrefix(e.Path+"/", "store/") && !strings.HasPrefix(e.Path+"/", "cache/") || filepath.Clean(e.Path) != e.Path {
 				t.Fatalf("path %q leads elsewhere", e.Path)
 			}
-			if n := len(entries); n > 0 && safedir.Compare(entries[n-1].Path, e.Path) >= 0 {
+			if n := len(entries); n > 0 && disk.Compare(entries[n-1].Path, e.Path) >= 0 {
 				t.Fatalf("%q comes after %q", e.Path, entries[n-1].Path)
 			}
 			entries = append(entries, e)

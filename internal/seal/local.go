@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"cachekey/internal/safedir"
+	"cachekey/internal/disk"
 )
 
 // The files of .same/local that matter here.
@@ -18,7 +18,7 @@ const (
 )
 
 // clearLocal removes what .same/local holds but the lock, and what was put aside.
-func clearLocal(dir *safedir.Dir) error {
+func clearLocal(dir *disk.Dir) error {
 	info, err := dir.Lstat("local")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -26,7 +26,7 @@ func clearLocal(dir *safedir.Dir) error {
 	if err != nil {
 		return err
 	}
-	if info.Kind != safedir.Directory {
+	if info.Kind != disk.Directory {
 		_, err := dir.Remove("local")
 		return err
 	}
@@ -40,7 +40,7 @@ func clearLocal(dir *safedir.Dir) error {
 		if err != nil {
 			return err
 		}
-		if it.Name == lockName && it.Kind == safedir.File || it.Name == asideName && it.Kind == safedir.Directory {
+		if it.Name == lockName && it.Kind == disk.File || it.Name == asideName && it.Kind == disk.Directory {
 			continue
 		}
 		if _, err := local.Remove(it.Name); err != nil {
@@ -51,13 +51,13 @@ func clearLocal(dir *safedir.Dir) error {
 }
 
 // remember keeps v for Restored.
-func remember(dir *safedir.Dir, v *Verdict) error {
+func remember(dir *disk.Dir, v *Verdict) error {
 	local, err := dir.MakeDir("local")
 	if err != nil {
 		return err
 	}
 	defer local.Close()
-	return local.Write(restoredName, safedir.Fleeting, func(f *os.File) error {
+	return local.Write(restoredName, disk.Fleeting, func(f *os.File) error {
 		return json.NewEncoder(f).Encode(v)
 	})
 }
@@ -65,7 +65,7 @@ func remember(dir *safedir.Dir, v *Verdict) error {
 // Restored gives what the last Verify in the workspace at root found, also after a run
 // has removed the seal. It is nil if there was none.
 func Restored(root string) (*Verdict, error) {
-	parent, err := safedir.OpenRoot(root)
+	parent, err := disk.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}

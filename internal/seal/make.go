@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
-	"cachekey/internal/safedir"
 )
 
 // MakeOptions say what Make seals.
@@ -40,14 +40,14 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	if err := os.Mkdir(same, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Sealed{}, err
 	}
-	dir, err := safedir.Open(same)
+	dir, err := disk.Open(same)
 	if err != nil {
 		return Sealed{}, message.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
 	}
 	defer dir.Close()
 
 	var made Sealed
-	err = dir.Write("seal.json", safedir.Lasting, func(f *os.File) error {
+	err = dir.Write("seal.json", disk.Lasting, func(f *os.File) error {
 		w, err := NewWriter(f, o.Doc, o.Key)
 		if err != nil {
 			return err
@@ -60,22 +60,22 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	return made, err
 }
 
-func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, made *Sealed) error {
+func sealTrees(ctx context.Context, dir *disk.Dir, w *Writer, o MakeOptions, made *Sealed) error {
 	entries := 0
 	produce := func(p *pipeline) error {
-		visit := func(e safedir.Entry) (bool, error) {
+		visit := func(e disk.Entry) (bool, error) {
 			t := task{path: e.Path, kind: e.Kind}
 			switch {
 			case !fits(e.Path):
 				t.what = "its name does not fit into a seal"
-			case e.Kind == safedir.File:
+			case e.Kind == disk.File:
 				t.dir, t.name = e.Dir, e.Name
-			case e.Kind != safedir.Directory:
+			case e.Kind != disk.Directory:
 				t.what = "it is " + e.Kind.String()
 			}
-			return e.Kind == safedir.Directory && t.what == "", p.add(t)
+			return e.Kind == disk.Directory && t.what == "", p.add(t)
 		}
-		return walkRoots(dir, visit, func(e safedir.Entry, err error) error { return err })
+		return walkRoots(dir, visit, func(e disk.Entry, err error) error { return err })
 	}
 	consume := func(t *task) error {
 		if t.err != nil {
@@ -83,7 +83,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, 
 		}
 		switch {
 		case t.what != "":
-		case t.kind == safedir.File && t.info.Kind != safedir.File:
+		case t.kind == disk.File && t.info.Kind != disk.File:
 			t.what = "it is " + t.info.Kind.String()
 		case t.info.SetID:
 			t.what = "it is a set-id file"
@@ -94,7 +94,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, 
 			o.Warnf("not sealed: %s: %s", message.Quote(".same/"+t.path), t.what)
 			return nil
 		}
-		if t.kind == safedir.File {
+		if t.kind == disk.File {
 			made.Files++
 			made.Bytes += t.got.Size
 			if o.Progress != nil {
@@ -105,7 +105,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, 
 			return message.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),
 				"cachekey prune removes what the workspace does not refer to")
 		}
-		w.Add(Entry{Path: t.path, Dir: t.kind == safedir.Directory, Size: t.got.Size, Digest: t.got.Digest})
+		w.Add(Entry{Path: t.path, Dir: t.kind == disk.Directory, Size: t.got.Size, Digest: t.got.Digest})
 		return nil
 	}
 	return run(ctx, produce, consume)
@@ -113,7 +113,7 @@ func sealTrees(ctx context.Context, dir *safedir.Dir, w *Writer, o MakeOptions, 
 
 // walkRoots visits the sealed directories themselves and everything below them.
 // What is not there is not visited.
-func walkRoots(dir *safedir.Dir, visit func(safedir.Entry) (bool, error), unreadable func(safedir.Entry, error) error) error {
+func walkRoots(dir *disk.Dir, visit func(disk.Entry) (bool, error), unreadable func(disk.Entry, error) error) error {
 	for _, root := range roots {
 		info, err := dir.Lstat(root)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +122,7 @@ func walkRoots(dir *safedir.Dir, visit func(safedir.Entry) (bool, error), unread
 		if err != nil {
 			return err
 		}
-		e := safedir.Entry{Dir: dir, Name: root, Path: root, Kind: info.Kind}
+		e := disk.Entry{Dir: dir, Name: root, Path: root, Kind: info.Kind}
 		into, err := visit(e)
 		if err != nil {
 			return err

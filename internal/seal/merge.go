@@ -8,8 +8,8 @@ import (
 	"path"
 	"strings"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
-	"cachekey/internal/safedir"
 )
 
 // maxLinks is how many hard links are removed one by one.
@@ -20,7 +20,7 @@ type merge struct {
 	seal *Reader
 	next Entry // the seal's next, if more
 	more bool
-	dir  *safedir.Dir
+	dir  *disk.Dir
 	o    VerifyOptions
 	v    *Verdict
 	// links are the paths of hard links. They go at the end: if one went before
@@ -45,8 +45,8 @@ func (m *merge) produce(p *pipeline) error {
 	if err := m.advance(); err != nil {
 		return err
 	}
-	visit := func(e safedir.Entry) (bool, error) {
-		for m.more && safedir.Compare(m.next.Path, e.Path) < 0 {
+	visit := func(e disk.Entry) (bool, error) {
+		for m.more && disk.Compare(m.next.Path, e.Path) < 0 {
 			if err := p.add(task{want: m.next}); err != nil {
 				return false, err
 			}
@@ -58,9 +58,9 @@ func (m *merge) produce(p *pipeline) error {
 		switch {
 		case !m.more || m.next.Path != e.Path:
 			t.what = "it is not in the seal"
-		case m.next.Dir && e.Kind != safedir.Directory:
+		case m.next.Dir && e.Kind != disk.Directory:
 			t.what = "it is " + e.Kind.String() + ", sealed as a directory"
-		case !m.next.Dir && e.Kind != safedir.File:
+		case !m.next.Dir && e.Kind != disk.File:
 			t.what = "it is " + e.Kind.String() + ", sealed as a file"
 		}
 		if m.more && m.next.Path == e.Path {
@@ -69,9 +69,9 @@ func (m *merge) produce(p *pipeline) error {
 				return false, err
 			}
 		}
-		return t.what == "" && e.Kind == safedir.Directory, p.add(t)
+		return t.what == "" && e.Kind == disk.Directory, p.add(t)
 	}
-	unreadable := func(e safedir.Entry, err error) error {
+	unreadable := func(e disk.Entry, err error) error {
 		return p.add(task{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind, what: "it can't be read: " + reason(err)})
 	}
 	if err := walkRoots(m.dir, visit, unreadable); err != nil {
@@ -95,11 +95,11 @@ func (m *merge) consume(t *task) error {
 		return nil
 	}
 	problem := t.what
-	if problem == "" && t.kind == safedir.File {
+	if problem == "" && t.kind == disk.File {
 		problem = differs(t)
 	}
 	if problem == "" {
-		if t.kind == safedir.File {
+		if t.kind == disk.File {
 			m.v.Kept++
 			m.v.KeptBytes += t.got.Size
 			if m.o.Progress != nil {
@@ -123,7 +123,7 @@ func (m *merge) consume(t *task) error {
 	return nil
 }
 
-func (m *merge) remove(dir *safedir.Dir, name, path string) (safedir.Removed, error) {
+func (m *merge) remove(dir *disk.Dir, name, path string) (disk.Removed, error) {
 	gone, err := dir.Remove(name)
 	m.v.Removed += gone.Entries
 	m.v.RemovedBytes += gone.Bytes
@@ -158,7 +158,7 @@ func differs(t *task) string {
 	switch {
 	case t.err != nil:
 		return "it can't be read: " + reason(t.err)
-	case t.info.Kind != safedir.File:
+	case t.info.Kind != disk.File:
 		return "it is " + t.info.Kind.String() + ", sealed as a file"
 	case t.info.SetID:
 		return "it is a set-id file"

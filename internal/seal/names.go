@@ -5,7 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"cachekey/internal/safedir"
+	"cachekey/internal/disk"
 )
 
 // fits says whether a seal can hold path, which is below one of roots: one
@@ -28,7 +28,7 @@ func fits(path string) bool {
 		depth++
 		start = i + 1
 	}
-	return depth <= safedir.MaxDepth && printable(path)
+	return depth <= disk.MaxDepth && printable(path)
 }
 
 func below(path string) bool {

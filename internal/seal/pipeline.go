@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cachekey/internal/digest"
-	"cachekey/internal/safedir"
+	"cachekey/internal/disk"
 )
 
 // readBytes is the size of a worker's buffer: most blobs fit, and are read in one call.
@@ -18,15 +18,15 @@ const readBytes = 256 << 10 // 256 KiB
 // A task is one step of a pipeline: a file to digest, or nothing to do but to
 // keep its place among the others.
 type task struct {
-	dir  *safedir.Dir // held until the task is done
+	dir  *disk.Dir // held until the task is done
 	name string
 	path string
-	kind safedir.Kind
+	kind disk.Kind
 	want Entry  // what the seal says; zero in Make
 	what string // why it is to be removed, if that is known already
 
 	got  Entry
-	info safedir.Info
+	info disk.Info
 	err  error
 }
 
@@ -147,7 +147,7 @@ type digester struct {
 // digest opens and reads t's file. In Verify it reads no more than the seal says
 // that there is, and nothing where the size alone tells.
 func (d *digester) digest(ctx context.Context, t *task) {
-	if t.dir == nil || t.what != "" || t.kind != safedir.File {
+	if t.dir == nil || t.what != "" || t.kind != disk.File {
 		return
 	}
 	fd, info, err := t.dir.Open(t.name)
@@ -157,7 +157,7 @@ func (d *digester) digest(ctx context.Context, t *task) {
 	}
 	defer unix.Close(fd)
 	t.info = info
-	if info.Kind != safedir.File || info.Size > MaxFileSize || (t.want.Path != "" && t.want.Size != info.Size) {
+	if info.Kind != disk.File || info.Size > MaxFileSize || (t.want.Path != "" && t.want.Size != info.Size) {
 		return
 	}
 	t.got = Entry{Path: t.path, Size: info.Size}

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/key"
-	"cachekey/internal/safedir"
 )
 
 // A Reader reads a seal, entry by entry. Nothing that it gives may be relied on
@@ -109,7 +109,7 @@ func (s *Reader) Check() error {
 
 // follows checks e against all that came before.
 func (s *Reader) follows(e Entry) error {
-	if s.entries > 0 && safedir.Compare(s.last, e.Path) >= 0 {
+	if s.entries > 0 && disk.Compare(s.last, e.Path) >= 0 {
 		return fmt.Errorf("%q comes after %q", e.Path, s.last)
 	}
 	up := strings.LastIndexByte(e.Path, '/')

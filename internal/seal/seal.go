@@ -38,7 +38,7 @@
 // Seal and disk are read side by side, both sorted, like two lists that are
 // merged; files are digested on all cores. Memory does not grow with the number
 // of entries or their size, and nothing outside .same/cache and .same/store is
-// reached, whatever links say (package safedir).
+// reached, whatever links say (package disk).
 package seal
 
 import (

@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"os"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
-	"cachekey/internal/safedir"
 )
 
 // VerifyOptions say what Verify checks and against what.
@@ -110,8 +110,8 @@ func Empty(root, reason string) (*Verdict, error) {
 }
 
 // openSame opens .same. If it is not a directory it is removed; it is nil if there is none.
-func openSame(root string, v *Verdict) (*safedir.Dir, error) {
-	parent, err := safedir.OpenRoot(root)
+func openSame(root string, v *Verdict) (*disk.Dir, error) {
+	parent, err := disk.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func openSame(root string, v *Verdict) (*safedir.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Kind == safedir.Directory {
+	if info.Kind == disk.Directory {
 		return parent.OpenDir(".same")
 	}
 	v.Reason = ".same is " + info.Kind.String()
@@ -132,7 +132,7 @@ func openSame(root string, v *Verdict) (*safedir.Dir, error) {
 	return nil, err
 }
 
-func empty(dir *safedir.Dir, v *Verdict, reason string) error {
+func empty(dir *disk.Dir, v *Verdict, reason string) error {
 	*v = Verdict{State: None, Removed: v.Removed, RemovedBytes: v.RemovedBytes}
 	var failed error
 	for _, name := range append([]string{"seal.json"}, roots...) {
@@ -153,7 +153,7 @@ type refusal struct{ error }
 const noSeal = "there is no seal"
 
 // check goes through seal and disk side by side.
-func check(ctx context.Context, dir *safedir.Dir, o VerifyOptions, v *Verdict) error {
+func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) error {
 	f, err := openSeal(dir)
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func check(ctx context.Context, dir *safedir.Dir, o VerifyOptions, v *Verdict) e
 }
 
 // openSeal opens .same/seal.json, which must be a regular file.
-func openSeal(dir *safedir.Dir) (*os.File, error) {
+func openSeal(dir *disk.Dir) (*os.File, error) {
 	fd, info, err := dir.Open("seal.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refusal{errors.New(noSeal)}
@@ -211,7 +211,7 @@ func openSeal(dir *safedir.Dir) (*os.File, error) {
 		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
 	}
 	f := os.NewFile(uintptr(fd), "seal.json")
-	if info.Kind != safedir.File {
+	if info.Kind != disk.File {
 		f.Close()
 		return nil, refusal{errors.New("the seal is " + info.Kind.String())}
 	}

@@ -37,7 +37,7 @@ func NewWriter(w io.Writer, doc *key.Document, k *MACKey) (*Writer, error) {
 	return s, nil
 }
 
-// Add writes one entry. Entries come in the order that safedir.Compare defines.
+// Add writes one entry. Entries come in the order that disk.Compare defines.
 func (s *Writer) Add(e Entry) {
 	if len(s.line) > 0 {
 		s.put(append(s.line, ",\n"...))

@@ -25,7 +25,7 @@ func (t *Tree) openRoot() (root int, err error) {
 // open opens the file of n, below the open directory root. Whether it is still
 // the one that was listed is asked once, with same, when it has been read.
 func (t *Tree) open(root int, n *node) (fd int, err error) {
-	fd, err = disk.Open(root, n.path, 0)
+	fd, err = disk.OpenAt(root, n.path, 0)
 	if err == unix.ELOOP {
 		return -1, &ChangedError{t.abs(n.path)}
 	}

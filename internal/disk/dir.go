@@ -1,9 +1,4 @@
-// Package safedir reads and removes directories that nobody vouches for: what a
-// cache restored. It reaches everything by one name below an open directory
-// (openat and its kin) and never through a symbolic link, so nothing that it is
-// given, however it is named or nested, leads out of the directory it began in.
-// Its memory does not grow with the number of entries.
-package safedir
+package disk
 
 import (
 	"io/fs"
@@ -11,8 +6,6 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
-
-	"cachekey/internal/disk"
 )
 
 // A Dir is an open directory. It is closed when everyone who holds it has let go.
@@ -31,7 +24,7 @@ const (
 // Open opens the directory path. Its last component is not followed if it is a
 // symbolic link: the error is then ELOOP or ENOTDIR, as the system has it.
 func Open(path string) (*Dir, error) {
-	fd, err := disk.Retry(func() (int, error) { return unix.Open(path, openDir, 0) })
+	fd, err := Retry(func() (int, error) { return unix.Open(path, openDir, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -41,7 +34,7 @@ func Open(path string) (*Dir, error) {
 // OpenRoot opens the directory path, wherever it leads: for a path that comes
 // from who runs us, and not out of a cache.
 func OpenRoot(path string) (*Dir, error) {
-	fd, err := disk.Retry(func() (int, error) { return unix.Open(path, openDir&^unix.O_NOFOLLOW, 0) })
+	fd, err := Retry(func() (int, error) { return unix.Open(path, openDir&^unix.O_NOFOLLOW, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -53,7 +46,7 @@ func (d *Dir) OpenDir(name string) (*Dir, error) {
 	if err := component(name); err != nil {
 		return nil, err
 	}
-	fd, err := disk.Retry(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
+	fd, err := Retry(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
 	if err != nil {
 		return nil, d.wrong("open", name, err)
 	}
@@ -89,7 +82,7 @@ func (d *Dir) Open(name string) (fd int, info Info, err error) {
 	if err := component(name); err != nil {
 		return -1, Info{}, err
 	}
-	fd, err = disk.Retry(func() (int, error) { return unix.Openat(d.fd, name, openFile, 0) })
+	fd, err = Retry(func() (int, error) { return unix.Openat(d.fd, name, openFile, 0) })
 	if err != nil {
 		return -1, Info{}, d.wrong("open", name, err)
 	}

@@ -1,4 +1,4 @@
-package safedir
+package disk
 
 import (
 	"crypto/rand"
@@ -7,8 +7,6 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"cachekey/internal/disk"
 )
 
 // Durability says what a crash of the machine may undo.
@@ -53,7 +51,7 @@ func (d *Dir) create(name string) (*os.File, error) {
 	if err := component(name); err != nil {
 		return nil, err
 	}
-	fd, err := disk.Retry(func() (int, error) {
+	fd, err := Retry(func() (int, error) {
 		return unix.Openat(d.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package safedir
+package disk
 
 import (
 	"io/fs"
