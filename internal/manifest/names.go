@@ -16,10 +16,14 @@ func (d *document) wrong(n *yaml.Node, err error, format string, args ...any) {
 	d.mistake(n, message.Hint(err), format, args...)
 }
 
-// checkTaskName refuses what would be ambiguous on the command line
-// ("all", "project:task", "-n"), in lists ("a,b") or in a log ("[task] Skipped").
+// nameCure says which names validName accepts.
+const nameCure = "use letters, digits and _ . - / +, with a letter, a digit or _ first"
+
+// checkTaskName refuses a name that would be ambiguous on the command line
+// ("all", "project:task", "-n"), in lists ("a,b") or in a log ("[task] Skipped"),
+// or that a shell would not take literally: completion offers names to shells.
 func (d *document) checkTaskName(f field) {
-	cure := "use letters, digits and _ . - / +"
+	const cure = nameCure
 	switch name := f.name; {
 	case name == "":
 		d.mistake(f.key, cure, "a task has no name")
@@ -29,7 +33,7 @@ func (d *document) checkTaskName(f field) {
 		d.mistake(f.key, cure, "the task name %q has a colon in it, which divides project and task", name)
 	case strings.HasPrefix(name, "-"):
 		d.mistake(f.key, cure, "the task name %q begins like a flag", name)
-	case strings.ContainsAny(name, "[],\"'`\\") || strings.TrimSpace(name) != name || strings.ContainsFunc(name, unprintable):
+	case !validName.MatchString(name):
 		d.mistake(f.key, cure, "%q cannot be a task's name", name)
 	}
 }
@@ -74,9 +78,9 @@ func quoted(words []string) string {
 
 // checkProjectName notes a project name that could not stand before a colon.
 func (d *document) checkProjectName(p item) bool {
-	if projectName.MatchString(p.text) {
+	if validName.MatchString(p.text) {
 		return true
 	}
-	d.mistake(p.node, "use letters, digits, _ and -", "%q cannot be a project's name", p.text)
+	d.mistake(p.node, nameCure, "%q cannot be a project's name", p.text)
 	return false
 }

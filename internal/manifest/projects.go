@@ -105,12 +105,12 @@ func (l *loader) project(p string, t *taskFile, first map[string]Position) *task
 
 func suggestProject(dir string) string {
 	name := strings.Map(func(r rune) rune {
-		if projectName.MatchString(string(r)) {
+		if validName.MatchString("x" + string(r)) {
 			return r
 		}
 		return '-'
 	}, path.Base(dir))
-	return strings.Trim(name, "-")
+	return strings.Trim(name, ".+-")
 }
 
 // relative names file from the first manifest's directory.

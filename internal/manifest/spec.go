@@ -21,7 +21,7 @@ var (
 	flakeRef     = regexp.MustCompile(`^[A-Za-z0-9_.+~:/?=&%@,-]+$`)
 	attrPath     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_'-]*(\.[A-Za-z0-9_][A-Za-z0-9_'-]*)*$`)
 	toolAlias    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
-	projectName  = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	validName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+/-]*$`) // of a task or a project
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
