@@ -15,7 +15,7 @@ import (
 	"cachekey/internal/disk"
 )
 
-// The stat cache is one file, read at once:
+// The stat cache is one file:
 //
 //	"same stat cache 1\n"
 //	for each directory, in bytewise order:
@@ -24,22 +24,23 @@ import (
 //	        name, dev, ino, size, mtime, ctime, mode, digest (32 bytes)
 //	BLAKE3 of all that (32 bytes)
 //
-// Strings have their length in front; numbers are 64 bits, little-endian,
-// lengths and counts 32. Only settled entries are in it.
+// Strings are preceded by their length. Numbers have 64 bits, lengths and
+// counts 32, all little-endian. Only settled entries are saved.
 const cacheMagic = "same stat cache 1\n"
 
-// MaxCache is the greatest size of a stat cache, in bytes: some four million files.
+// MaxCache is the maximum size of a stat cache in bytes: enough for about four
+// million files.
 const MaxCache = 512 << 20
 
 const entryFixed = 6*8 + digest.Size
 
-// A cache is what a stat cache says of each directory, not unfolded yet.
+// A cache maps the path of each directory to its encoded entries.
 type cache map[string]string
 
 var errBadCache = errors.New("stat cache is damaged")
 
-// Load takes over what a former run knew: the whole of a stat cache. Of a
-// damaged one nothing is taken.
+// Load reads the stat cache that an earlier run saved. If it is damaged, Load
+// returns an error and uses nothing of it.
 func (x *Index) Load(data []byte) error {
 	c, err := parseCache(data)
 	if err == nil {
@@ -87,7 +88,7 @@ func cutString(s string) (head, rest string, ok bool) {
 	return s[4 : 4+n], s[4+n:], true
 }
 
-// entries unfolds what is known of a directory.
+// entries decodes the entries of a directory.
 func (c cache) entries(dir string) []entry {
 	s, ok := c[dir]
 	if !ok {
@@ -111,11 +112,11 @@ func (c cache) entries(dir string) []entry {
 	return entries
 }
 
-// Dirty says whether there is more to save than was loaded.
+// Dirty reports whether there is anything to save that was not loaded.
 func (x *Index) Dirty() bool { return x.dirty.Load() }
 
-// Save writes the stat cache. Directories that this run did not look at keep
-// what is known of them.
+// Save writes the stat cache. Directories that this run did not read keep their
+// loaded entries.
 func (x *Index) Save(to io.Writer) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -125,7 +126,7 @@ func (x *Index) Save(to io.Writer) error {
 	}
 	for p, d := range x.dirs {
 		d.mu.Lock()
-		known[p] = fold(d.entries)
+		known[p] = encode(d.entries)
 		d.mu.Unlock()
 	}
 	h, buffered := blake3.New(), bufio.NewWriterSize(to, 64<<10)
@@ -141,10 +142,12 @@ func (x *Index) Save(to io.Writer) error {
 		_, _ = io.WriteString(w, known[p])
 	}
 	_, _ = buffered.Write(h.Sum(nil))
-	return buffered.Flush() // has the first error of all the writes
+	return buffered.Flush() // returns the first error of any write
 }
 
-func fold(entries []entry) string {
+// encode returns the settled entries as the stat cache has them, or "" if there
+// are none.
+func encode(entries []entry) string {
 	n := 0
 	buf := []byte{0, 0, 0, 0}
 	for i := range entries {

@@ -23,8 +23,8 @@ func digests(t testing.TB, tr *Index) map[string]digest.Digest {
 	return found
 }
 
-// settle waits for the file system's clock to go on, so that all that has been
-// written by now was written before.
+// settle waits until the file system's clock has advanced beyond all earlier
+// writes.
 func settle(t testing.TB) {
 	t.Helper()
 	probe, first := filepath.Join(t.TempDir(), "probe"), time.Time{}
@@ -74,19 +74,19 @@ func TestNothingIsReadTwice(t *testing.T) {
 		}
 	}
 	if again.Dirty() {
-		t.Error("something was read again")
+		t.Error("a file was read again")
 	}
 	if !bytes.Equal(save(t, again), cache) {
 		t.Error("the stat cache changed")
 	}
 }
 
-// What is in the cache is believed as long as the stamp is the same: so each
-// change has to show in it. The digests are replaced by wrong ones, to see
-// whether they are used.
+// A cached digest is used for as long as the stamp stays the same, so every change
+// must change the stamp. The digests are replaced by wrong ones to see whether
+// they are used.
 func TestEveryChangeIsSeen(t *testing.T) {
 	changes := map[string]func(t *testing.T, name string, before os.FileInfo) error{
-		"same size, time put back": func(t *testing.T, name string, before os.FileInfo) error {
+		"same size, time restored": func(t *testing.T, name string, before os.FileInfo) error {
 			if err := os.WriteFile(name, []byte("X"), 0o644); err != nil {
 				return err
 			}
@@ -133,22 +133,22 @@ func TestEveryChangeIsSeen(t *testing.T) {
 				content = []byte("X")
 			}
 			if after["f"] != digest.Of(content) {
-				t.Error("the change was not seen")
+				t.Error("the change was not noticed")
 			}
 			if after["g"] == before["g"] {
-				t.Error("g was read again: nothing was put to the test")
+				t.Error("g was read again: this tests nothing")
 			}
 		})
 	}
 }
 
-// ctime alone shows any change where it can't be put back; a file system that
-// keeps none has only the rest.
+// ctime alone would show any change, but not every file system keeps it: the other
+// fields count too.
 func TestEveryFieldCounts(t *testing.T) {
 	old := entry{stamp: disk.Stamp{Dev: 1, Ino: 1, Size: 1, Mode: 1, Mtime: 1, Ctime: 1}, digest: digest.Of(nil), settled: true}
 	same := entry{stamp: old.stamp}
-	if same.recall(&old); same.digest != old.digest {
-		t.Error("the same stamp is not believed")
+	if same.reuse(&old); same.digest != old.digest {
+		t.Error("the digest is not reused for the same stamp")
 	}
 	fields := reflect.TypeFor[disk.Stamp]()
 	for i := range fields.NumField() {
@@ -159,14 +159,14 @@ func TestEveryFieldCounts(t *testing.T) {
 		default:
 			field.SetUint(2)
 		}
-		if e.recall(&old); !e.digest.IsZero() {
-			t.Errorf("another %s is not seen", fields.Field(i).Name)
+		if e.reuse(&old); !e.digest.IsZero() {
+			t.Errorf("a change of %s is not noticed", fields.Field(i).Name)
 		}
 	}
 }
 
-// A file that was written in the tick in which it was hashed may be written
-// once more in it without a trace. So what is hashed then is never believed again.
+// A file that was hashed in the tick in which it was written may be written again
+// in the same tick, which leaves its stamp unchanged. So its digest is not reused.
 func TestRacyEntriesAreReadAgain(t *testing.T) {
 	root := world(t, "f")
 	tr := openTree(t, root)
@@ -174,7 +174,7 @@ func TestRacyEntriesAreReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for tick, believed := range map[int64]bool{0: false, -1: false, 1: true} {
+	for tick, reused := range map[int64]bool{0: false, -1: false, 1: true} {
 		tr.clock.now = st.ModTime().UnixNano() + tick
 		tr.epoch.Add(1)
 		d := tr.dir("")
@@ -186,11 +186,11 @@ func TestRacyEntriesAreReadAgain(t *testing.T) {
 		d.entries[0].digest[0] ^= 1
 		saved := save(t, tr)
 		tr.epoch.Add(1)
-		if got := digests(t, tr)["f"]; (got != right) != believed {
-			t.Errorf("clock %+d ns after the file's: believed is %v, want %v", tick, got != right, believed)
+		if got := digests(t, tr)["f"]; (got != right) != reused {
+			t.Errorf("clock %+d ns after the file's: reused is %v, want %v", tick, got != right, reused)
 		}
-		if in := strings.Contains(string(saved), "\x01\x00\x00\x00f"); in != believed {
-			t.Errorf("clock %+d ns after the file's: in the stat cache is %v, want %v", tick, in, believed)
+		if in := strings.Contains(string(saved), "\x01\x00\x00\x00f"); in != reused {
+			t.Errorf("clock %+d ns after the file's: in the stat cache is %v, want %v", tick, in, reused)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestClockOfAnotherFileSystem(t *testing.T) {
 	}{{1, 9 * time.Second, true}, {1, 10 * time.Second, false}, {2, 9 * time.Second, false}, {2, 6 * time.Second, true}} {
 		for _, st := range []disk.Stamp{{Dev: test.dev, Ctime: int64(test.time)}, {Dev: test.dev, Mtime: int64(test.time)}} {
 			if got := c.settled(st); got != test.settled {
-				t.Errorf("%+v: %v", st, got)
+				t.Errorf("%+v: got settled %v, want %v", st, got, test.settled)
 			}
 		}
 	}
@@ -222,7 +222,7 @@ func TestPartOfATreeKeepsTheRest(t *testing.T) {
 	}
 	match(t, part, []string{"a"}, nil)
 	if !bytes.Equal(save(t, part), cache) {
-		t.Error("what was not looked at is forgotten")
+		t.Error("the entries of a directory that was not read are lost")
 	}
 }
 
@@ -254,7 +254,7 @@ func FuzzParseCache(f *testing.F) {
 	f.Add([]byte(cacheMagic))
 	f.Add([]byte(cacheMagic + "\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		sum := digest.Of(body) // else nothing gets beyond it
+		sum := digest.Of(body) // valid, so that parsing continues
 		c, err := parseCache(append(bytes.Clone(body), sum[:]...))
 		if err != nil {
 			return

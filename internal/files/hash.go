@@ -3,9 +3,11 @@ package files
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zeebo/blake3"
 	"golang.org/x/sys/unix"
@@ -14,14 +16,14 @@ import (
 	"cachekey/internal/disk"
 )
 
-// Kinds of files in what a task's patterns match.
+// The kinds of files that a pattern can match.
 const (
 	File = 'f'
 	Exec = 'x' // a file that its owner may execute
 	Link = 'l'
 )
 
-// kind gives File, Exec, Link, 'd' for a directory or 0 for anything else.
+// kind returns File, Exec, Link, 'd' for a directory or 0 for anything else.
 func (e *entry) kind() byte {
 	switch e.stamp.Type() {
 	case unix.S_IFREG:
@@ -37,8 +39,8 @@ func (e *entry) kind() byte {
 	return 0
 }
 
-// hashAll makes sure of the digests of these entries of d. An entry that has
-// gone since it was seen loses its stamp. d.mu is held.
+// hashAll computes the missing digests of these entries of d, concurrently. An
+// entry whose file was removed in the meantime loses its stamp. The caller holds d.mu.
 func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	missing := wanted[:0:0]
 	for _, e := range wanted {
@@ -57,7 +59,7 @@ func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("opening %s: %w", d.shown(), err)
+		return fmt.Errorf("opening %s: %w", d, err)
 	}
 	x.dirty.Store(true)
 	var next atomic.Int64
@@ -90,7 +92,8 @@ func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	return nil
 }
 
-// spawn runs f in a goroutine if one may be had.
+// spawn runs f in a new goroutine and returns true, or returns false if there are
+// enough already.
 func (x *Index) spawn(wg *sync.WaitGroup, f func()) bool {
 	select {
 	case x.slots <- struct{}{}:
@@ -108,11 +111,11 @@ const readSize = 128 << 10
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
-// hash reads a file or link and sets its entry's digest. The stamp that is kept
-// is of before the reading, of the very file that is read, and so is the clock
-// that settles it: a write that comes after makes another stamp. (With the
-// listing's, a directory that is swapped for another and back in between
-// would leave one file's digest under the other's stamp.)
+// hash reads a file or link and sets its entry's digest and stamp. The stamp is
+// taken from the open file before it is read, and the clock was read before that,
+// so that a later write changes the stamp. (With the listing's stamp, swapping the
+// directory for another and back would store one file's digest under the stamp of
+// another.)
 func (x *Index) hash(dir int, e *entry, buf []byte) error {
 	if e.kind() == Link {
 		var err error
@@ -146,8 +149,8 @@ func (x *Index) hash(dir int, e *entry, buf []byte) error {
 	return err
 }
 
-// vanished turns the error about something that was there a moment ago: others
-// may remove files at any time, a task its target, an editor what it has renamed.
+// vanished returns err unless it says that the file of e no longer exists: then it
+// clears e. Files may be removed at any time, by another task or by an editor.
 func vanished(e *entry, err error) error {
 	if errors.Is(err, unix.ENOENT) {
 		e.vanish()
@@ -158,7 +161,7 @@ func vanished(e *entry, err error) error {
 
 func (e *entry) vanish() { e.stamp, e.seen = disk.Stamp{}, 0 }
 
-// hashFile hashes what the file has, most likely size bytes.
+// hashFile hashes the rest of an open file, which probably has size bytes.
 func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
 	var h *blake3.Hasher
 	var count int64
@@ -169,7 +172,7 @@ func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
 			return d, err
 		}
 		count += int64(n)
-		end := n == 0 || count == size && filled+n < len(buf) // less than asked for, and all that there should be
+		end := n == 0 || count == size && filled+n < len(buf) // a short read that reached size
 		filled += n
 		switch {
 		case end && h == nil:
@@ -185,5 +188,61 @@ func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
 			_, _ = h.Write(buf)
 			filled = 0
 		}
+	}
+}
+
+// A clock reads the time with which a file system stamps its files: the machine's
+// own clock is finer, and the clock of a file server differs.
+type clock struct {
+	f   *os.File // nil if it could not be created
+	mu  sync.Mutex
+	now int64  // nanoseconds: every later write is stamped with this time or a later one
+	dev uint64 // the file system that now is from
+}
+
+// foreignMargin is how much older a file's times must be on a file system whose
+// clock was not read. FAT, the coarsest, has ticks of two seconds.
+const foreignMargin = int64(3 * time.Second)
+
+func newClock(dir string) *clock {
+	c := new(clock)
+	if f, err := os.CreateTemp(dir, "clock"); err == nil {
+		os.Remove(f.Name())
+		c.f = f
+	}
+	return c
+}
+
+func (c *clock) read() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.dev = time.Now().UnixNano()-foreignMargin, ^uint64(0)
+	if c.f == nil {
+		return
+	}
+	if _, err := c.f.WriteAt([]byte{0}, 0); err != nil {
+		return
+	}
+	var st unix.Stat_t
+	if unix.Fstat(int(c.f.Fd()), &st) == nil {
+		c.now, c.dev = st.Mtim.Nano(), uint64(st.Dev)
+	}
+}
+
+// settled reports whether every later write to a file with this stamp will change
+// the stamp. The clock must have been read before the file was.
+func (c *clock) settled(st disk.Stamp) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now
+	if c.dev != st.Dev && c.dev != ^uint64(0) {
+		now -= foreignMargin
+	}
+	return max(st.Mtime, st.Ctime) < now
+}
+
+func (c *clock) close() {
+	if c.f != nil {
+		c.f.Close()
 	}
 }

@@ -1,15 +1,14 @@
-// Package files knows the files of a workspace: which of them a task's patterns
-// match and what they hold. A directory is listed once and a file is hashed
-// once, however many tasks share them, until something may have changed them.
+// Package files matches the files of a workspace against a task's patterns and
+// hashes them. A directory is listed once and a file is hashed once, however many
+// tasks share them, until something may have changed them.
 //
-// What is hashed is remembered from run to run in a stat cache, as git
-// remembers it in its index. A file need not be read again if its device,
-// inode, size, mode, mtime and ctime are those that it had when it was hashed,
-// and if both times were by then older than the file system's own clock: a
-// write in the same tick as the hashing would change none of them. ctime can't
-// be put back, so a same-size edit with its mtime restored is seen too.
+// Digests are kept from run to run in a stat cache, like git's index. A file is
+// not read again if its device, inode, size, mode, mtime and ctime are the same
+// as when it was hashed, and if both times were older than the file system's
+// clock by then: a later write in the same tick would change none of them.
+// Programs cannot set ctime, so an edit that keeps size and mtime is noticed too.
 //
-// No symbolic link is followed, neither at the end of a path nor within it.
+// Symbolic links are never followed, neither at the end of a path nor within it.
 package files
 
 import (
@@ -29,40 +28,40 @@ import (
 	"cachekey/internal/disk"
 )
 
-// An Index is what is known of one workspace's files. Its methods may be called
-// at once.
+// An Index holds the stamps and digests of one workspace's files. Its methods may
+// be called concurrently.
 type Index struct {
 	root  int // the open root directory
 	clock *clock
-	epoch atomic.Uint32 // what was seen in an earlier one has to be looked at again
+	epoch atomic.Uint32 // entries seen in an earlier epoch must be checked again
 	slots chan struct{} // one for each goroutine beyond the callers' own
 
 	mu    sync.Mutex
 	dirs  map[string]*dir
-	cache cache // what a former run knew
+	cache cache // of an earlier run
 	dirty atomic.Bool
 }
 
-// A dir is what is known of one directory.
+// A dir holds the known entries of one directory.
 type dir struct {
 	path string // relative to the root, slash-separated; "" for the root
 
 	mu      sync.Mutex
-	entries []entry // sorted by name; all of them only if listed
-	listed  uint32  // the epoch in which entries were all of the directory's, or 0
+	entries []entry // sorted by name; complete only if listed
+	listed  uint32  // the epoch in which entries was complete, or 0
 }
 
-// An entry is what is known of one name in a directory.
+// An entry is one name in a directory.
 type entry struct {
 	name    string
 	stamp   disk.Stamp
-	digest  digest.Digest // of a file's content or a link's target; zero until needed
-	seen    uint32        // the epoch of stamp, or 0: a former run's
-	settled bool          // while stamp stays the same, so does digest
+	digest  digest.Digest // of a file's contents or a link's target; zero until needed
+	seen    uint32        // the epoch of stamp, or 0 if it is from an earlier run
+	settled bool          // digest is valid for as long as stamp stays the same
 }
 
-// New makes the index of the workspace at root. local is a directory on the same file system to
-// read its clock in; where none can be had, fewer digests are remembered.
+// New returns the index of the workspace at root. It creates a temporary file in
+// local to read the file system's clock; if it cannot, fewer digests are saved.
 func New(root, local string) (*Index, error) {
 	fd, err := disk.Retry(func() (int, error) {
 		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -81,19 +80,20 @@ func New(root, local string) (*Index, error) {
 	return x, nil
 }
 
-// Close lets go of the root directory.
+// Close closes the root directory.
 func (x *Index) Close() error {
 	x.clock.close()
 	return unix.Close(x.root)
 }
 
-// Changed says that anything may have changed: a task has run.
+// Changed must be called after a task has run: anything may have changed.
 func (x *Index) Changed() {
 	x.clock.read()
 	x.epoch.Add(1)
 }
 
-// ChangedPath says that path has changed, and the directories above it.
+// ChangedPath must be called after a change of p, which also changes the
+// directories above it.
 func (x *Index) ChangedPath(p string) {
 	for p != "." {
 		parent := path.Dir(p)
@@ -123,13 +123,13 @@ func (x *Index) dir(p string) *dir {
 	return d
 }
 
-// find gives the place of name in d's entries. d.mu is held.
+// find returns the position of name in d.entries. The caller holds d.mu.
 func (d *dir) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(d.entries, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
 }
 
-// list makes d.entries all that the directory has, now. d.mu is held. fd is
-// the open directory.
+// list reads the directory into d.entries unless that was done in this epoch.
+// The caller holds d.mu.
 func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	if d.listed >= epoch {
 		return nil
@@ -141,14 +141,14 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	} else if err != nil {
 		return err
 	}
-	if handle == x.root { // it stays open, and may have been listed before
+	if handle == x.root { // may have been listed before: rewind
 		if _, err := unix.Seek(handle, 0, io.SeekStart); err != nil {
 			return err
 		}
 	}
 	names, err := readNames(handle)
 	if err != nil {
-		return fmt.Errorf("listing %s: %w", d.shown(), err)
+		return fmt.Errorf("listing %s: %w", d, err)
 	}
 	slices.Sort(names)
 	fresh := make([]entry, 0, len(names))
@@ -156,7 +156,7 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	for _, name := range names {
 		st, err := disk.LstatAt(handle, name)
 		if errors.Is(err, unix.ENOENT) {
-			continue // removed since it was listed
+			continue // removed after it was listed
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", path.Join(d.path, name), err)
 		}
@@ -165,7 +165,7 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 		}
 		e := entry{name: name, stamp: st, seen: epoch}
 		if len(old) > 0 && old[0].name == name {
-			e.recall(&old[0])
+			e.reuse(&old[0])
 		}
 		fresh = append(fresh, e)
 	}
@@ -173,7 +173,8 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	return nil
 }
 
-// single makes sure of one name and gives its entry, or nil. d.mu is held.
+// single returns the up-to-date entry of one name, or nil if there is none. The
+// caller holds d.mu.
 func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, error) {
 	i, ok := d.find(name)
 	if ok && d.entries[i].seen >= epoch {
@@ -194,7 +195,7 @@ func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, er
 	}
 	e := entry{name: name, stamp: st, seen: epoch}
 	if ok {
-		e.recall(&d.entries[i])
+		e.reuse(&d.entries[i])
 		d.entries[i] = e
 	} else {
 		d.entries = slices.Insert(d.entries, i, e)
@@ -202,16 +203,82 @@ func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, er
 	return &d.entries[i], nil
 }
 
-// recall takes over what an older look at the same name knew, if it still holds.
-func (e *entry) recall(old *entry) {
+// reuse takes the digest of an older entry of the same name if it is still valid.
+func (e *entry) reuse(old *entry) {
 	if old.settled && old.stamp == e.stamp {
 		e.digest, e.settled = old.digest, true
 	}
 }
 
-func (d *dir) shown() string {
+// String names d in an error.
+func (d *dir) String() string {
 	if d.path == "" {
 		return "the workspace root"
 	}
 	return d.path
+}
+
+// A dirFD is a directory of the workspace that is opened when it is first needed.
+// Its path is opened name by name, so that no link in it is followed.
+type dirFD struct {
+	root int
+	path string
+	fd   int
+	done bool
+	err  error
+}
+
+func (x *Index) fd(d *dir) *dirFD { return &dirFD{root: x.root, path: d.path, fd: -1} }
+
+func (f *dirFD) open() (int, error) {
+	if f.done {
+		return f.fd, f.err
+	}
+	f.done = true
+	if f.path == "" {
+		f.fd = f.root
+		return f.fd, nil
+	}
+	at := f.root
+	for name := range strings.SplitSeq(f.path, "/") {
+		next, err := disk.OpenAt(at, name, unix.O_DIRECTORY)
+		if at != f.root {
+			unix.Close(at)
+		}
+		if err != nil {
+			if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
+				err = unix.ENOENT // no longer a directory
+			}
+			f.err = err
+			return -1, err
+		}
+		at = next
+	}
+	f.fd = at
+	return at, nil
+}
+
+func (f *dirFD) close() {
+	if f.fd >= 0 && f.fd != f.root {
+		unix.Close(f.fd)
+	}
+}
+
+var listBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// readNames returns the names in an open directory.
+func readNames(fd int) ([]string, error) {
+	buf := listBuffers.Get().(*[32 << 10]byte)
+	defer listBuffers.Put(buf)
+	var names []string
+	for {
+		n, err := disk.Retry(func() (int, error) { return unix.ReadDirent(fd, buf[:]) })
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
 }

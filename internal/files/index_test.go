@@ -9,8 +9,8 @@ import (
 	"cachekey/internal/digest"
 )
 
-// What is restored is looked at again, without a task having run, whether
-// patterns spell it out or list its directory; so is what is new or gone.
+// After ChangedPath a path is checked again, whether patterns spell it out or list
+// its directory, and whether it was changed, created or removed.
 func TestChangedPath(t *testing.T) {
 	for _, pattern := range []string{"a/d/f", "a/d/new", "a/d", "a/*/*", "**", "new/dir/f"} {
 		root := world(t, "a/d/f", "a/d/gone", "b")
@@ -38,8 +38,8 @@ func TestChangedPath(t *testing.T) {
 	}
 }
 
-// A directory is swapped for another after it was listed, and back once its
-// files were hashed: what was read then is not believed of its own files.
+// A directory is swapped for another after it was listed, and back after its files
+// were hashed: these digests must not be used for its own files.
 func TestSwappedMeanwhile(t *testing.T) {
 	root := world(t, "d/f", "e/f", "d/l -> a", "e/l -> b")
 	settle(t)
@@ -53,13 +53,13 @@ func TestSwappedMeanwhile(t *testing.T) {
 	rename("d", "aside")
 	rename("e", "d")
 	if got := digests(t, tr)["d/f"]; got != digest.Of([]byte("e/f")) {
-		t.Fatalf("what is there now was not read: %v", got)
+		t.Fatalf("the swapped directory was not read: %v", got)
 	}
 	rename("d", "e")
 	rename("aside", "d")
 	tr.Changed()
 	got := digests(t, tr)
 	if got["d/f"] != digest.Of([]byte("d/f")) || got["d/l"] != digest.Of([]byte("a")) {
-		t.Error("the digest of another file is believed")
+		t.Error("the digest of another file is used")
 	}
 }

@@ -8,23 +8,24 @@ import (
 	"sync"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
 )
 
-// A Found is a file or link that a task's patterns match.
+// A Found is a file or link that matches one of a task's patterns.
 type Found struct {
 	Path   string // slash-separated, relative to the workspace root
 	Kind   byte   // File, Exec or Link
 	Digest digest.Digest
 }
 
-// A Match is all that a task's patterns match.
+// A Match is the result of matching a task's patterns.
 type Match struct {
 	Found   []Found           // in bytewise order of Path
 	Empty   []string          // the patterns that match nothing
-	Through map[string]string // pattern → the symbolic link that it goes through, and stops at
+	Through map[string]string // pattern → a symbolic link on its path, which is not followed
 }
 
-// Match lists and hashes what ps matches, as it is now.
+// Match lists and hashes the files that ps matches.
 func (x *Index) Match(ctx context.Context, ps *Patterns) (*Match, error) {
 	w := &walk{x: x, ps: ps, ctx: ctx, epoch: x.epoch.Load(), hit: make([]bool, len(ps.list)), through: make(map[string]string)}
 	w.dir("", ps.start())
@@ -45,7 +46,7 @@ func (x *Index) Match(ctx context.Context, ps *Patterns) (*Match, error) {
 	return m, nil
 }
 
-// A walk is one Match on its way through the workspace.
+// A walk is the state of one call of Match.
 type walk struct {
 	x     *Index
 	ps    *Patterns
@@ -53,14 +54,15 @@ type walk struct {
 	epoch uint32
 	wg    sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	found   []Found
 	hit     []bool
 	through map[string]string
 	err     error
 }
 
-type below struct {
+// A subdir is a directory that a pattern may match files in.
+type subdir struct {
 	path   string
 	states []state
 }
@@ -89,9 +91,9 @@ func (w *walk) fail(err error) {
 	}
 }
 
-// visit collects what matches in one directory, and gives the directories in
-// it that are worth a visit.
-func (w *walk) visit(d *dir, states []state) ([]below, error) {
+// visit records the matches in one directory and returns the subdirectories that
+// may have more.
+func (w *walk) visit(d *dir, states []state) ([]subdir, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fd := w.x.fd(d)
@@ -101,11 +103,11 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 		return nil, err
 	}
 	var (
-		subs    []below
+		subs    []subdir
 		matched []*entry
 		paths   []string
 		hits    []int
-		links   []state // what goes through a link
+		links   []state // that would continue through a link
 		buf     []state
 	)
 	for _, e := range candidates {
@@ -123,7 +125,7 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 			continue
 		}
 		if kind == 'd' {
-			subs = append(subs, below{full, slices.Clone(next)})
+			subs = append(subs, subdir{full, slices.Clone(next)})
 			continue
 		}
 		found := false
@@ -150,7 +152,7 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, e := range matched {
-		if kind := e.kind(); kind != 0 { // else it has gone
+		if kind := e.kind(); kind != 0 { // 0 if it was removed in the meantime
 			w.found = append(w.found, Found{paths[i], kind, e.digest})
 		}
 	}
@@ -160,13 +162,14 @@ func (w *walk) visit(d *dir, states []state) ([]below, error) {
 	return subs, nil
 }
 
-// candidates gives the entries of d that states can go on with.
+// candidates returns the entries of d that may match: only those that the patterns
+// spell out, if there are no others, so that d need not be listed.
 func (w *walk) candidates(d *dir, fd *dirFD, states []state) ([]*entry, error) {
 	var candidates []*entry
 	names, ok := w.ps.literals(states)
 	if !ok {
 		if err := w.x.list(d, fd, w.epoch); err != nil {
-			return nil, fmt.Errorf("listing %s: %w", d.shown(), err)
+			return nil, fmt.Errorf("listing %s: %w", d, err)
 		}
 		candidates = make([]*entry, len(d.entries))
 		for i := range d.entries {
@@ -174,7 +177,7 @@ func (w *walk) candidates(d *dir, fd *dirFD, states []state) ([]*entry, error) {
 		}
 		return candidates, nil
 	}
-	for _, name := range names { // first all of them: each may move the others
+	for _, name := range names { // a loop of its own: single may move entries
 		if _, err := w.x.single(d, fd, name, w.epoch); err != nil {
 			return nil, err
 		}
@@ -187,8 +190,8 @@ func (w *walk) candidates(d *dir, fd *dirFD, states []state) ([]*entry, error) {
 	return candidates, nil
 }
 
-// spelled adds to list the states that name leads on from because their
-// patterns spell it out, and that do not end there.
+// spelled appends to list the states whose patterns spell out name and continue
+// after it.
 func (ps *Patterns) spelled(list, states []state, name string) []state {
 	for _, s := range states {
 		parts := ps.list[s.pattern].parts
@@ -205,4 +208,49 @@ func (w *walk) note(links []state, full string) {
 	for _, s := range links {
 		w.through[w.ps.list[s.pattern].text] = full
 	}
+}
+
+// Replace changes m to what Match would return if the targets held exactly these
+// outputs.
+func (m *Match) Replace(ps *Patterns, targets []string, outputs []dotsame.Output) {
+	m.Found = slices.DeleteFunc(m.Found, func(f Found) bool {
+		return slices.ContainsFunc(targets, func(target string) bool { return f.Path == target || isAbove(target, f.Path) })
+	})
+	for _, o := range outputs {
+		if o.Type == dotsame.TypeDir || len(ps.MatchPath(o.Path)) == 0 {
+			continue
+		}
+		f := Found{Path: o.Path, Kind: File, Digest: o.Digest}
+		switch {
+		case o.Type == dotsame.TypeLink:
+			f.Kind, f.Digest = Link, digest.Of([]byte(o.Link))
+		case o.Mode.Exec():
+			f.Kind = Exec
+		}
+		m.Found = append(m.Found, f)
+	}
+	slices.SortFunc(m.Found, func(a, b Found) int { return strings.Compare(a.Path, b.Path) })
+	m.Empty = ps.empty(m.Found)
+}
+
+// empty returns the patterns that match none of found.
+func (ps *Patterns) empty(found []Found) (texts []string) {
+	hit, left := make([]bool, len(ps.list)), len(ps.list)
+	for _, f := range found {
+		if left == 0 {
+			break
+		}
+		for _, i := range ps.MatchPath(f.Path) {
+			if !hit[i] {
+				hit[i] = true
+				left--
+			}
+		}
+	}
+	for i, p := range ps.list {
+		if !hit[i] {
+			texts = append(texts, p.text)
+		}
+	}
+	return texts
 }

@@ -11,10 +11,12 @@ import (
 	"testing"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"cachekey/internal/dotsame"
 )
 
-// world makes files (and directories, "d/", and links, "l -> target") and gives
-// their root.
+// world creates files (and directories, "d/", and links, "l -> target") and
+// returns their root.
 func world(t testing.TB, paths ...string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -126,7 +128,7 @@ func TestThroughALink(t *testing.T) {
 	tr := openTree(t, world(t, "src/a.go", "link -> src", "dir/sub/link -> ../src"))
 	for _, pattern := range []string{"link/a.go", "link/*.go", "link/**"} {
 		if got := match(t, tr, []string{pattern}, nil).Through[pattern]; got != "link" {
-			t.Errorf("%s goes through %q", pattern, got)
+			t.Errorf("%s goes through %q, want link", pattern, got)
 		}
 	}
 	if through := match(t, tr, []string{"**", "src/**", "*/a.go", "dir/**"}, nil).Through; len(through) > 0 {
@@ -134,8 +136,8 @@ func TestThroughALink(t *testing.T) {
 	}
 }
 
-// A target is removed before its task runs: another task, whose patterns match
-// what was listed before, does not fail because of that.
+// A target is removed before its task runs. Another task whose patterns match the
+// earlier listing must not fail because of that.
 func TestGoneSinceItWasListed(t *testing.T) {
 	for what, gone := range map[string]string{"a directory": "dist", "one above": ".", "a file": "dist/a", "a link": "dist/l"} {
 		t.Run(what, func(t *testing.T) {
@@ -165,8 +167,8 @@ func TestBadPatterns(t *testing.T) {
 	}
 }
 
-// TestMatchAgainstDoublestar compares with doublestar's own matching of whole
-// paths, which knows nothing of directories or walks.
+// TestMatchAgainstDoublestar compares Match with doublestar's matching of whole
+// paths.
 func TestMatchAgainstDoublestar(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	names := []string{"a", "b", "ab", "a.go", "b.go", ".c", "x-1"}
@@ -213,8 +215,8 @@ func TestMatchAgainstDoublestar(t *testing.T) {
 	}
 }
 
-// matchesPath is doublestar's Match, but for a/** and a: it says true there, and
-// false to a*/** and a.
+// matchesPath is doublestar's Match, extended so that every p/** also matches p:
+// doublestar does that for a/** but not for a*/**.
 func matchesPath(pattern, p string) bool {
 	ok, err := doublestar.Match(pattern, p)
 	if short, cut := strings.CutSuffix(pattern, "/**"); cut && !ok {
@@ -232,5 +234,36 @@ func BenchmarkMatch(b *testing.B) {
 	for b.Loop() {
 		tr.Changed()
 		match(b, tr, []string{"**"}, nil)
+	}
+}
+
+// Replace must predict what Match returns once the outputs are at the targets.
+func TestReplace(t *testing.T) {
+	const was, will = "out/old", "out/x"
+	before := world(t, "src/a", was, "out/sub/old", "single", "out2/kept")
+	after := world(t, "src/a", will, "out/sub/run", "out/link -> x", "out/empty/", "single", "out2/kept")
+	if err := os.Chmod(filepath.Join(after, "out/sub/run"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	targets := []string{"out", "single"}
+	var outputs []dotsame.Output
+	for _, target := range targets {
+		found, err := openTree(t, after).Scan(t.Context(), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outputs = append(outputs, found...)
+	}
+	for _, patterns := range [][]string{{"**"}, {"out"}, {"out/*", "src"}, {will}, {will, "out/sub/run"}, {"single", "out2/**"}, {was, "src/a"}} {
+		ps, err := Compile(patterns, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := match(t, openTree(t, before), patterns, nil)
+		got.Replace(ps, targets, outputs)
+		want := match(t, openTree(t, after), patterns, nil)
+		if !slices.Equal(got.Found, want.Found) || !slices.Equal(got.Empty, want.Empty) {
+			t.Errorf("%q: got %v, want %v", patterns, got, want)
+		}
 	}
 }

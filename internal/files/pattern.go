@@ -10,19 +10,19 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// Patterns is what a task says that its inputs are, ready to be matched.
+// Patterns is the compiled list of a task's input patterns.
 //
-// A pattern is a slash-separated path relative to the workspace root, whose
-// names may have the wildcards of doublestar: *, ?, [a-z], {a,b} within a name,
-// and ** for any number of names. What it matches:
+// A pattern is a slash-separated path relative to the workspace root. Its names
+// may have the wildcards of doublestar: *, ?, [a-z], {a,b} within a name, and **
+// for any number of names. A pattern matches
 //
-//   - a file, whatever its name, hidden ones too;
-//   - a symbolic link, as a link: never what it points to. A pattern that goes
-//     through a link to a directory (link/**) matches the link alone;
-//   - with a directory, everything below it;
+//   - files, also hidden ones;
+//   - symbolic links, as links: they are not followed. A pattern that continues
+//     after a link to a directory (link/**) matches only the link;
+//   - if it matches a directory, everything below it;
 //   - nothing that is, or is below, a .git or a .same;
-//   - none of the task's own targets, unless it names them or something below
-//     them: a task whose input is ** does not run again because of its result.
+//   - none of the task's own targets, unless it names one or something below it:
+//     a task whose input is ** does not run again because of its own result.
 type Patterns struct {
 	list []pattern
 	own  map[string]bool // the task's targets
@@ -47,11 +47,11 @@ const (
 	anyDepth          // **: any number of names
 )
 
-// A state is how far a path has gone along a pattern: at is the number of parts
-// that it has passed. At the end everything below matches too.
+// A state says how much of a pattern the names of a path have matched: its first
+// at parts. A state at the end of its pattern matches everything below as well.
 type state struct{ pattern, at int }
 
-// Compile reads patterns, for a task that makes targets.
+// Compile compiles the patterns of a task with these targets.
 func Compile(patterns, targets []string) (*Patterns, error) {
 	ps := &Patterns{own: make(map[string]bool, len(targets))}
 	for _, target := range targets {
@@ -80,7 +80,7 @@ func compile(text string) (pattern, error) {
 		q := part{text: name}
 		switch {
 		case name == "" || name == "." || name == "..":
-			return p, fmt.Errorf("%q does not stay in the workspace", text)
+			return p, fmt.Errorf("%q is not a path inside the workspace", text)
 		case name == "**":
 			q.kind = anyDepth
 		default:
@@ -96,8 +96,8 @@ func compile(text string) (pattern, error) {
 	return p, nil
 }
 
-// unescape gives the one name that a pattern of a name stands for, or, if there
-// may be more, the pattern.
+// unescape returns the only name that a pattern without wildcards matches, or the
+// pattern itself if it has some.
 func unescape(name string) (string, partKind) {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
@@ -112,7 +112,7 @@ func unescape(name string) (string, partKind) {
 	return b.String(), literal
 }
 
-// start gives the states at the workspace root.
+// start returns the states at the workspace root.
 func (ps *Patterns) start() []state {
 	var states []state
 	for i := range ps.list {
@@ -121,8 +121,8 @@ func (ps *Patterns) start() []state {
 	return states
 }
 
-// enter adds s to states, and what it is at the same time: ** may stand for no
-// name at all.
+// enter appends s to states, and the state after it if its next part is **, which
+// may match no name at all.
 func (ps *Patterns) enter(states []state, s state) []state {
 	if slices.Contains(states, s) {
 		return states
@@ -134,8 +134,8 @@ func (ps *Patterns) enter(states []state, s state) []state {
 	return states
 }
 
-// step gives the states after one more name of a path. full is the path with
-// that name.
+// step returns the states after one more name of a path, in buf. full is the path
+// that ends with that name.
 func (ps *Patterns) step(buf, from []state, name, full string) []state {
 	next := buf[:0]
 	if dotsame.Private(name) {
@@ -170,15 +170,16 @@ func (p *part) matches(name string) bool {
 	return doublestar.MatchUnvalidated(p.text, name)
 }
 
-// isAbove says whether dir is a directory above p.
+// isAbove reports whether dir is a directory above p.
 func isAbove(dir, p string) bool {
 	return dir == "" || len(dir) < len(p) && p[len(dir)] == '/' && strings.HasPrefix(p, dir)
 }
 
-// done says whether s is at the end of its pattern.
+// done reports whether s is at the end of its pattern.
 func (ps *Patterns) done(s state) bool { return s.at == len(ps.list[s.pattern].parts) }
 
-// literals gives the names that states can go on with, if there are no others.
+// literals returns the names that can follow states, and whether the patterns
+// spell all of them out.
 func (ps *Patterns) literals(states []state) ([]string, bool) {
 	var names []string
 	for _, s := range states {
@@ -193,7 +194,7 @@ func (ps *Patterns) literals(states []state) ([]string, bool) {
 	return names, true
 }
 
-// MatchPath gives the indexes of the patterns that a file at p matches.
+// MatchPath returns the indexes of the patterns that match a file at p.
 func (ps *Patterns) MatchPath(p string) []int {
 	states, full := ps.start(), ""
 	for name := range strings.SplitSeq(p, "/") {

@@ -13,10 +13,10 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// ErrNotThere says that nothing is where a target should be.
-var ErrNotThere = errors.New("it is not there")
+// ErrNotThere is returned by Scan if the target does not exist.
+var ErrNotThere = errors.New("it does not exist")
 
-// Scan gives what is at target and below it, in bytewise order, hashed.
+// Scan returns what is at target and below it, hashed, in bytewise order of paths.
 func (x *Index) Scan(ctx context.Context, target string) ([]dotsame.Output, error) {
 	s := &scan{x: x, ctx: ctx, epoch: x.epoch.Load()}
 	up := ""
@@ -46,7 +46,7 @@ type scan struct {
 	outputs []dotsame.Output
 }
 
-// parent makes sure that a name above the target is a real directory.
+// parent checks that a name on the path of the target is a real directory.
 func (s *scan) parent(up, name string) error {
 	d := s.x.dir(up)
 	d.mu.Lock()
@@ -60,15 +60,15 @@ func (s *scan) parent(up, name string) error {
 	case e == nil:
 		return ErrNotThere
 	case e.kind() == Link:
-		return fmt.Errorf("it lies behind the symbolic link %s, which is not followed: %w", path.Join(up, name), ErrNotThere)
+		return fmt.Errorf("the symbolic link %s on its path is not followed: %w", path.Join(up, name), ErrNotThere)
 	case e.kind() != 'd':
 		return ErrNotThere
 	}
 	return nil
 }
 
-// visit records the entries of dir, or just the one that is called only, and
-// then what lies below them.
+// visit records the entries of dir, or only the one named only if that is not "",
+// and everything below them.
 func (s *scan) visit(dir, only string) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 		wanted = append(wanted, e)
 	} else {
 		if err := s.x.list(d, fd, s.epoch); err != nil {
-			return nil, fmt.Errorf("listing %s: %w", d.shown(), err)
+			return nil, fmt.Errorf("listing %s: %w", d, err)
 		}
 		for i := range d.entries {
 			wanted = append(wanted, &d.entries[i])
@@ -126,7 +126,7 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 		case File, Exec:
 			o.Type, o.Size, o.Digest = dotsame.TypeFile, e.stamp.Size, e.digest
 		default:
-			return nil, fmt.Errorf("%s is neither a file nor a directory nor a link", o.Path)
+			return nil, fmt.Errorf("%s is not a file, a directory or a link", o.Path)
 		}
 		s.outputs = append(s.outputs, o)
 	}
