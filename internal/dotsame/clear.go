@@ -1,6 +1,7 @@
 package dotsame
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"strings"
@@ -8,10 +9,18 @@ import (
 	"cachekey/internal/disk"
 )
 
-// Clear removes .same/store and, if all is true, .same/cache and the stat cache
-// too, whatever a cache has brought there. The lock of runs stays: somebody may
-// wait for it.
-func (d *Dir) Clear(all bool) error {
+// Clean removes .same/store and, if all is true, .same/cache and the stat cache
+// too, whatever a restored cache has put there. If a run is under way, Clean
+// calls waiting and waits for its end. The lock file stays: others may wait
+// for it.
+func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError)) error {
+	lock, err := d.Lock(ctx, waiting)
+	switch {
+	case err == nil:
+		defer lock.Unlock()
+	case ctx.Err() != nil, errors.Is(err, ErrOwnTask):
+		return err
+	} // otherwise .same can't be locked, or can't be written and the removal fails
 	if err := d.Unseal(); err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 package dotsame
 
 import (
-	"cachekey/internal/message"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,32 +10,64 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
+
+	"cachekey/internal/message"
 )
 
-// A Lock is the lock of runs: who has it is the only one to write below .same.
-// It ends with the process, however that ends, and with all processes that were
-// given its File.
+// A Lock is the run lock: only the process that holds it writes below .same.
+// The kernel releases it when that process has ended, however it ends, and with
+// it every process that was given File.
 type Lock struct{ f *os.File }
 
-// ErrNoLocks says that the file system of .same knows no locks.
+// ErrNoLocks reports that the file system of .same does not support locking.
 var ErrNoLocks = errors.New("it can't be locked")
 
-// A LockedError says that somebody else has the lock.
+// ErrOwnTask reports that the run to wait for is waiting for this process.
+var ErrOwnTask = errors.New("same was started by a task of the run that it would wait for")
+
+var errInterrupted = errors.New("interrupted")
+
+// A LockedError reports that another process holds the lock.
 type LockedError struct {
 	Root   string // of the workspace
-	Holder int    // the process that took the lock; 0 if that is not known
+	Holder int    // the process that took the lock; 0 if unknown
 }
 
 // Error names the workspace.
 func (e *LockedError) Error() string { return fmt.Sprintf("same is running in %q", e.Root) }
 
-// Killed says that the holder has gone, and what still has the lock is something
-// that it started.
+// Killed reports whether the holder has ended, and a process that it started
+// still has the lock.
 func (e *LockedError) Killed() bool {
 	return e.Holder > 0 && errors.Is(syscall.Kill(e.Holder, 0), syscall.ESRCH)
 }
 
-// TryLock takes the lock of runs if it is free; else the error is a LockedError.
+// Lock takes the run lock. While another process holds it, Lock calls waiting
+// once and waits until ctx is done. If that process runs the task that this one
+// belongs to, the error is ErrOwnTask.
+func (d *Dir) Lock(ctx context.Context, waiting func(*LockedError)) (*Lock, error) {
+	for first := true; ; first = false {
+		lock, err := d.TryLock()
+		var locked *LockedError
+		if !errors.As(err, &locked) {
+			return lock, err
+		}
+		if first && isAncestor(locked.Holder) {
+			return nil, message.WithHint(fmt.Errorf("%w (process %d)", ErrOwnTask, locked.Holder), "name the other task under dependsOn")
+		}
+		if first {
+			waiting(locked)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errInterrupted
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// TryLock takes the run lock if it is free; otherwise the error is a LockedError.
 func (d *Dir) TryLock() (*Lock, error) {
 	name := d.Path(RunLock)
 	for {
@@ -61,14 +93,15 @@ func (d *Dir) TryLock() (*Lock, error) {
 			_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 			return &Lock{f}, nil
 		}
-		f.Close() // somebody removed .same between the two: the lock of today is another
+		f.Close() // .same was removed and made anew in between; retry
 	}
 }
 
-// File is for processes that must not outlive the lock unnoticed.
+// File returns the open lock file. A process that inherits it keeps the lock
+// until it ends too.
 func (l *Lock) File() *os.File { return l.f }
 
-// Unlock lets the next one have the lock, whoever else has its File.
+// Unlock releases the lock, even if other processes have inherited its File.
 func (l *Lock) Unlock() {
 	_ = flock(l.f, syscall.LOCK_UN) // closing does the same, unless it was given away
 	l.f.Close()
@@ -95,4 +128,34 @@ func readPID(f *os.File) int {
 	data, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
 	return max(pid, 0)
+}
+
+// isAncestor reports whether process pid is this process's parent, or a parent
+// of that. Without /proc it only knows the parent.
+func isAncestor(pid int) bool {
+	if pid <= 1 {
+		return false
+	}
+	for up := os.Getppid(); up > 1; up = parentOf(up) {
+		if up == pid {
+			return true
+		}
+	}
+	return false
+}
+
+// parentOf returns the parent of a process, or 0. It reads /proc/PID/stat, whose
+// second field, in parentheses, may contain anything: proc(5).
+func parentOf(pid int) int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data[strings.LastIndexByte(string(data), ')')+1:]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
 }

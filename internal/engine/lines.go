@@ -38,15 +38,15 @@ func (l *Lines) say(task, format string, args ...any) {
 	fmt.Fprintf(l.To, "[%s] %s\n", task, fmt.Sprintf(format, args...))
 }
 
-// Waiting says that another run, or what it has left, has to end first.
-func (l *Lines) Waiting(pid int, killed bool) {
+// Waiting prints which process has to end first.
+func (l *Lines) Waiting(locked *dotsame.LockedError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case killed:
-		fmt.Fprintf(l.To, "Waiting for what a killed same run (process %d) has left running in this workspace; fuser %s names it...\n", pid, dotsame.RunLock)
-	case pid > 0:
-		fmt.Fprintf(l.To, "Waiting for another same run in this workspace (process %d)...\n", pid)
+	case locked.Killed():
+		fmt.Fprintf(l.To, "Waiting for what a killed same run (process %d) has left running in this workspace; fuser %s names it...\n", locked.Holder, dotsame.RunLock)
+	case locked.Holder > 0:
+		fmt.Fprintf(l.To, "Waiting for another same run in this workspace (process %d)...\n", locked.Holder)
 	default:
 		fmt.Fprintln(l.To, "Waiting for another same run in this workspace...")
 	}

@@ -3,11 +3,13 @@ package engine
 import (
 	"io"
 	"time"
+
+	"cachekey/internal/dotsame"
 )
 
-// A Reporter tells people what happens. Its methods are called at once.
+// A Reporter prints what happens. Its methods may be called concurrently.
 type Reporter interface {
-	Waiting(pid int, killed bool) // for another run in the same workspace, or for what one that was killed has left
+	Waiting(*dotsame.LockedError) // for another run in the same workspace
 	Started(task string) Output   // the task's output goes there, until it is closed
 	Completed(task string, took time.Duration)
 	Failed(task string, took time.Duration, err error) // also of a task that could not be started

@@ -50,18 +50,6 @@ func (r *Runner) Run(ctx context.Context, tasks []*manifest.Task) (Summary, erro
 	return s.summary, nil
 }
 
-// Forget removes what runs have remembered: the store, or with all the caches
-// too. It waits for a run that is under way.
-func (r *Runner) Forget(ctx context.Context, all bool) error {
-	r.dir = dotsame.Open(r.Workspace.Root)
-	unlock, err := r.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return r.dir.Clear(all)
-}
-
 // A result is what came of one task.
 type result struct {
 	err    error

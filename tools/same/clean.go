@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
 )
@@ -30,8 +31,8 @@ func cleanCommand() *cli.Command {
 				if err != nil {
 					return err
 				}
-				r := &engine.Runner{Workspace: &manifest.Workspace{Root: root}, Report: &engine.Lines{To: o.Err}, Warnf: o.Warnf}
-				return r.Forget(ctx, *all)
+				lines := &engine.Lines{To: o.Err}
+				return dotsame.Open(root).Clean(ctx, *all, lines.Waiting)
 			}
 		},
 	}
