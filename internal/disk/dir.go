@@ -1,56 +1,41 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// A Dir is an open directory. It is closed when everyone who holds it has let go.
+// A Dir is an open directory. It has a count of holders, and closes when the last
+// one has called Close. Its methods may be called concurrently, except those that
+// list it.
 type Dir struct {
 	f     *os.File
 	fd    int
-	path  string // for messages, and for file systems that do not tell types in listings
+	path  string // for messages, and for file systems whose listings have no types
 	holds atomic.Int32
 }
 
-const (
-	openDir  = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	openFile = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-)
+const openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 
-// Open opens the directory path. Its last component is not followed if it is a
-// symbolic link: the error is then ELOOP or ENOTDIR, as the system has it.
-func Open(path string) (*Dir, error) {
-	fd, err := Retry(func() (int, error) { return unix.Open(path, openDir, 0) })
+// Open opens the directory path. If path is a symbolic link, the error is ELOOP
+// or ENOTDIR, depending on the system.
+func Open(path string) (*Dir, error) { return openPath(path, openDir) }
+
+// OpenRoot opens the directory path, which may be a symbolic link to one: for
+// paths that the user names, not for those that a cache contains.
+func OpenRoot(path string) (*Dir, error) { return openPath(path, openDir&^unix.O_NOFOLLOW) }
+
+func openPath(path string, flags int) (*Dir, error) {
+	fd, err := Retry(func() (int, error) { return unix.Open(path, flags, 0) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return newDir(fd, path), nil
-}
-
-// OpenRoot opens the directory path, wherever it leads: for a path that comes
-// from who runs us, and not out of a cache.
-func OpenRoot(path string) (*Dir, error) {
-	fd, err := Retry(func() (int, error) { return unix.Open(path, openDir&^unix.O_NOFOLLOW, 0) })
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	return newDir(fd, path), nil
-}
-
-// OpenDir opens the directory name in d, which is one component.
-func (d *Dir) OpenDir(name string) (*Dir, error) {
-	if err := component(name); err != nil {
-		return nil, err
-	}
-	fd, err := Retry(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
-	if err != nil {
-		return nil, d.wrong("open", name, err)
-	}
-	return newDir(fd, d.path+"/"+name), nil
 }
 
 func newDir(fd int, path string) *Dir {
@@ -59,88 +44,134 @@ func newDir(fd int, path string) *Dir {
 	return d
 }
 
-// Hold keeps d open until one more Close.
+// OpenDir opens the directory name in d.
+func (d *Dir) OpenDir(name string) (*Dir, error) {
+	if err := component(name); err != nil {
+		return nil, err
+	}
+	fd, err := Retry(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
+	if err != nil {
+		return nil, d.error("open", name, err)
+	}
+	return newDir(fd, d.path+"/"+name), nil
+}
+
+// MakeDir opens the directory name in d, and creates it if nothing has that name.
+func (d *Dir) MakeDir(name string) (*Dir, error) {
+	sub, err := d.OpenDir(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return sub, err
+	}
+	if err := unix.Mkdirat(d.fd, name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, d.error("create", name, err)
+	}
+	return d.OpenDir(name)
+}
+
+// Hold keeps d open until one more call of Close. It returns d.
 func (d *Dir) Hold() *Dir {
 	d.holds.Add(1)
 	return d
 }
 
-// Close lets go of d.
+// Close ends one hold on d.
 func (d *Dir) Close() {
 	if d.holds.Add(-1) == 0 {
 		d.f.Close()
 	}
 }
 
-// Path is what d was opened as, for messages.
+// FD returns the descriptor of d, for the functions of this package that take
+// one. It is valid until the last Close.
+func (d *Dir) FD() int { return d.fd }
+
+// Path returns the path that d was opened with, for messages.
 func (d *Dir) Path() string { return d.path }
 
-// Open opens name in d, which is one component, for reading, and says what it
-// is. Neither a pipe without a writer nor a terminal holds it up. The caller
-// closes the descriptor.
-func (d *Dir) Open(name string) (fd int, info Info, err error) {
-	if err := component(name); err != nil {
-		return -1, Info{}, err
-	}
-	fd, err = Retry(func() (int, error) { return unix.Openat(d.fd, name, openFile, 0) })
-	if err != nil {
-		return -1, Info{}, d.wrong("open", name, err)
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return -1, Info{}, d.wrong("stat", name, err)
-	}
-	return fd, newInfo(&st), nil
-}
-
-// ReadFile reads the regular file name in d, if it has no more than limit bytes.
-func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
-	f, err := d.OpenFile(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if st.Size() > limit {
-		return nil, d.wrong("read", name, unix.EFBIG)
-	}
-	data := make([]byte, st.Size())
-	n, err := f.ReadAt(data, 0)
-	if n == len(data) {
-		err = nil
-	}
-	return data[:n], err
-}
-
-// Lstat says what name in d is, without following or opening it.
-func (d *Dir) Lstat(name string) (Info, error) {
-	if err := component(name); err != nil {
-		return Info{}, err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return Info{}, d.wrong("lstat", name, err)
-	}
-	return newInfo(&st), nil
-}
-
-func (d *Dir) wrong(op, name string, err error) error {
+// error wraps the error of a call about name in d.
+func (d *Dir) error(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: d.path + "/" + name, Err: err}
 }
 
-// component refuses what the system would take for more than one step down.
+// component returns an error unless name is a single path component, which can't
+// lead anywhere but one step down.
 func component(name string) error {
-	if name == "" || name == "." || name == ".." {
-		return &fs.PathError{Op: "reach", Path: name, Err: fs.ErrInvalid}
-	}
-	for i := range len(name) {
-		if name[i] == '/' || name[i] == 0 {
-			return &fs.PathError{Op: "reach", Path: name, Err: fs.ErrInvalid}
-		}
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
+		return &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
 	return nil
+}
+
+// Reach opens the directory path below d, slash-separated; "." is d itself. Each
+// component is opened in the one before, so a symbolic link among them is an
+// error, even one that appears meanwhile.
+func (d *Dir) Reach(path string) (*Dir, error) { return d.reach(path, (*Dir).OpenDir) }
+
+// ReachMaking is Reach, and creates the directories that do not exist.
+func (d *Dir) ReachMaking(path string) (*Dir, error) { return d.reach(path, (*Dir).MakeDir) }
+
+func (d *Dir) reach(path string, step func(*Dir, string) (*Dir, error)) (*Dir, error) {
+	at := d.Hold()
+	if path == "." {
+		return at, nil
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		next, err := step(at, name)
+		at.Close()
+		if err != nil {
+			return nil, err
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// A Trail reaches one directory below a root after another, and keeps the last
+// one open: the next is usually the same, or below it. It must not be used
+// concurrently, nor after a directory that it reached was removed or replaced.
+type Trail struct {
+	root, last *Dir
+	path       string // of last, from root
+}
+
+// Trail returns a Trail whose root is d. The caller must close it.
+func (d *Dir) Trail() *Trail { return &Trail{root: d.Hold()} }
+
+// Close closes the directories that t holds open.
+func (t *Trail) Close() {
+	t.closeLast()
+	t.root.Close()
+}
+
+func (t *Trail) closeLast() {
+	if t.last != nil {
+		t.last.Close()
+		t.last = nil
+	}
+}
+
+// Reach opens the directory path like Dir.Reach. It is open until the next call;
+// the caller must not close it.
+func (t *Trail) Reach(path string) (*Dir, error) { return t.reach(path, (*Dir).Reach) }
+
+// ReachMaking is Reach, and creates the directories that do not exist.
+func (t *Trail) ReachMaking(path string) (*Dir, error) { return t.reach(path, (*Dir).ReachMaking) }
+
+func (t *Trail) reach(path string, open func(*Dir, string) (*Dir, error)) (*Dir, error) {
+	from, rest := t.root, path
+	if t.last != nil {
+		if path == t.path {
+			return t.last, nil
+		}
+		if below, ok := strings.CutPrefix(path, t.path+"/"); ok {
+			from, rest = t.last, below
+		}
+	}
+	next, err := open(from, rest)
+	if err != nil {
+		return nil, err
+	}
+	t.closeLast()
+	t.last, t.path = next, path
+	return next, nil
 }

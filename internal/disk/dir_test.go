@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,22 +22,10 @@ func open(t *testing.T, path string) *Dir {
 	return d
 }
 
-func names(t *testing.T, d *Dir) []string {
-	t.Helper()
-	var got []string
-	for it, err := range d.Sorted() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, it.Name)
-	}
-	return got
-}
-
-func TestSortedIsTheSameFromMemoryAndFromRuns(t *testing.T) {
+func TestListIsSortedAndBounded(t *testing.T) {
 	dir := t.TempDir()
 	var want []string
-	for i := range 300 {
+	for i := range 3000 {
 		name := fmt.Sprintf("%x-%d", i*7919%1009, i)
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
 			t.Fatal(err)
@@ -45,24 +34,83 @@ func TestSortedIsTheSameFromMemoryAndFromRuns(t *testing.T) {
 	}
 	slices.Sort(want)
 	d := open(t, dir)
-	if got := names(t, d); !slices.Equal(got, want) {
-		t.Errorf("from memory: got %q", got)
+	for range 2 { // a second listing begins at the first name again
+		items, err := d.List()
+		var got []string
+		for _, it := range items {
+			got = append(got, it.Name)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("List: %v, got %q", err, got)
+		}
 	}
-	defer func(n int) { runBytes = n }(runBytes)
-	runBytes = 200 // some five names a run
-	temp := t.TempDir()
-	t.Setenv("TMPDIR", temp)
-	if got := names(t, d); !slices.Equal(got, want) {
-		t.Errorf("from runs: got %q", got)
+	for i := len(want); i <= MaxNames; i++ {
+		fd, err := unix.Openat(d.FD(), fmt.Sprint(i), unix.O_CREAT|unix.O_WRONLY, 0o666)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(fd)
 	}
-	if left, _ := os.ReadDir(temp); len(left) != 0 {
-		t.Errorf("runs were left in %v", left)
+	var beyond *BoundsError
+	if items, err := d.List(); !errors.As(err, &beyond) || items != nil {
+		t.Errorf("List of %d names: got %d and %v, want a BoundsError", MaxNames+1, len(items), err)
+	}
+	parent := open(t, filepath.Dir(dir))
+	if gone, err := parent.Remove(filepath.Base(dir)); !errors.As(err, &beyond) || gone.Entries != 0 {
+		t.Errorf("Remove of %d names: removed %d, %v, want a BoundsError", MaxNames+1, gone.Entries, err)
+	}
+	if gone, err := parent.RemoveUnbounded(filepath.Base(dir)); err != nil || gone.Entries != MaxNames+2 {
+		t.Errorf("RemoveUnbounded: removed %d, %v", gone.Entries, err)
+	}
+	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+		t.Errorf("RemoveUnbounded left the directory: %v", err)
 	}
 }
 
-func TestWalkGoesInTheOrderOfCompare(t *testing.T) {
+func TestTooManyEntriesInAll(t *testing.T) {
+	defer func(n int) { maxEntries = n }(maxEntries)
+	maxEntries = 10
+	dir := t.TempDir()
+	for _, p := range []string{"a/1", "a/2", "a/3", "b/4", "b/5", "b/6", "b/c/7"} {
+		if err := os.MkdirAll(filepath.Join(dir, "top", p), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := open(t, dir)
+	var beyond *BoundsError
+	walk := func() (refused []string) {
+		err := d.Walk("top", func(e Entry) (bool, error) { return true, nil }, func(e Entry, err error) error {
+			if !errors.As(err, &beyond) {
+				t.Errorf("%s: got %v, want a BoundsError", e.Path, err)
+			}
+			refused = append(refused, e.Path)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return refused
+	}
+	if got := walk(); got != nil {
+		t.Errorf("of 10 names these are refused: %q", got)
+	}
+	maxEntries = 9
+	if got, want := walk(), []string{"top/b/c"}; !slices.Equal(got, want) {
+		t.Errorf("of 10 names, with 9 allowed, %q are refused, want %q", got, want)
+	}
+	maxEntries = 4
+	if _, err := d.Remove("top"); !errors.As(err, &beyond) {
+		t.Errorf("Remove: got %v, want a BoundsError", err)
+	}
+	if _, err := d.RemoveUnbounded("top"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWalkInTheOrderOfCompare(t *testing.T) {
 	dir := t.TempDir()
 	for _, p := range []string{"a/b/c", "a.b", "a-b", "a/b.c", "a0", "ab/x", "a/é", "a/z"} {
+		p = "r/" + p
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(p)), 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +126,7 @@ func TestWalkGoesInTheOrderOfCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Fields("r/a r/a/b r/a/b/c r/a/b.c r/a/z r/a/é r/a-b r/a.b r/a0 r/ab r/ab/x")
+	want := strings.Fields("r r/a r/a/b r/a/b/c r/a/b.c r/a/z r/a/é r/a-b r/a.b r/a0 r/ab r/ab/x")
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -91,7 +139,7 @@ func TestWalkGoesInTheOrderOfCompare(t *testing.T) {
 	}
 }
 
-func TestNothingLeadsOut(t *testing.T) {
+func TestNothingLeavesTheDirectory(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(outside, "precious"), []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
@@ -148,49 +196,47 @@ func TestNothingLeadsOut(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("Remove left %v", left)
 	}
+	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.RemoveUnbounded("link"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := os.Stat(filepath.Join(outside, "precious")); err != nil {
-		t.Errorf("what is outside: %v", err)
+		t.Errorf("a file outside is gone: %v", err)
 	}
 }
 
-// deepen makes a chain of directories deeper than any path that the system takes.
+// deepen makes a chain of directories that is deeper than any path the system
+// accepts, with a file of 5 bytes on each level.
 func deepen(t *testing.T, dir string, levels int) {
 	t.Helper()
-	fd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	at := open(t, dir).Hold()
 	for i := range levels {
-		name := fmt.Sprintf("%0200d", i)
-		if err := unix.Mkdirat(fd, name, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		next, err := unix.Openat(fd, name, unix.O_DIRECTORY, 0)
+		next, err := at.MakeDir(fmt.Sprintf("%0200d", i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		file, err := unix.Openat(next, "file", unix.O_CREAT|unix.O_WRONLY, 0o666)
+		err = next.WriteAtomic("file", NoSync, func(f *os.File) error { _, err := f.WriteString("12345"); return err })
 		if err != nil {
 			t.Fatal(err)
 		}
-		unix.Write(file, []byte("12345"))
-		unix.Close(file)
-		unix.Close(fd)
-		fd = next
+		at.Close()
+		at = next
 	}
-	unix.Close(fd)
+	at.Close()
 }
 
-func TestRemoveTakesAnyTree(t *testing.T) {
-	dir := t.TempDir()
-	deepen(t, dir, 2000)
+func TestRemove(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "dir")
+	for _, p := range []string{"deep", "locked/in"} {
+		if err := os.MkdirAll(filepath.Join(dir, p), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deepen(t, filepath.Join(dir, "deep"), MaxDepth-2)
 	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, ".cachekey-removing-1"), []byte("in the way"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "locked", "in"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "locked", "in", "file"), []byte("123"), 0o666); err != nil {
@@ -201,11 +247,11 @@ func TestRemoveTakesAnyTree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	gone, err := open(t, filepath.Dir(dir)).Remove(filepath.Base(dir))
+	gone, err := open(t, top).Remove("dir")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Removed{Entries: 2003 + 2003, Bytes: 2000*5 + 10 + 3}); gone != want {
+	if want := (Removed{Entries: 2*(MaxDepth-2) + 6, Bytes: (MaxDepth-2)*5 + 3}); gone != want {
 		t.Errorf("got %+v, want %+v", gone, want)
 	}
 	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
@@ -213,7 +259,28 @@ func TestRemoveTakesAnyTree(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhatItIs(t *testing.T) {
+func TestRemoveIsBoundedInDepth(t *testing.T) {
+	for levels, bounded := range map[int]bool{MaxDepth - 1: false, MaxDepth: true, 1000: true} {
+		top := t.TempDir()
+		if err := os.Mkdir(filepath.Join(top, "dir"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		deepen(t, filepath.Join(top, "dir"), levels)
+		d := open(t, top)
+		var beyond *BoundsError
+		if _, err := d.Remove("dir"); errors.As(err, &beyond) != bounded || (err == nil) == bounded {
+			t.Errorf("%d levels: got %v", levels+1, err)
+		}
+		if _, err := d.RemoveUnbounded("dir"); err != nil {
+			t.Errorf("%d levels: RemoveUnbounded: %v", levels+1, err)
+		}
+		if left, _ := os.ReadDir(top); len(left) > 0 {
+			t.Errorf("%d levels: left %v", levels+1, left)
+		}
+	}
+}
+
+func TestOpenReportsTheKind(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o666); err != nil {
 		t.Fatal(err)
@@ -225,23 +292,23 @@ func TestOpenSaysWhatItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := open(t, dir)
-	fd, info, err := d.Open("pipe") // would wait for a writer for ever
-	if err != nil || info.Kind != Pipe {
-		t.Errorf("pipe: %v, %v", info.Kind, err)
+	fd, info, err := d.Open("pipe") // would block until there is a writer
+	if err != nil || info.Kind() != Pipe {
+		t.Errorf("pipe: %v, %v", info.Kind(), err)
 	}
 	unix.Close(fd)
 	fd, info, err = d.Open("file")
-	if err != nil || info.Kind != File || info.Size != 3 || info.Links != 1 || !info.SetID {
+	if err != nil || info.Kind() != File || info.Size != 3 || info.Links != 1 || !info.SetID() {
 		t.Errorf("file: %+v, %v", info, err)
 	}
 	unix.Close(fd)
 }
 
-// The file beside the one that is written has room for its name.
-func TestWriteTheLongestName(t *testing.T) {
+// The temporary file has a name of its own, so that the longest name has room.
+func TestWriteAtomicOfTheLongestName(t *testing.T) {
 	dir := t.TempDir()
 	name := strings.Repeat("n", 255)
-	err := open(t, dir).Write(name, Fleeting, func(f *os.File) error { _, err := f.WriteString("x"); return err })
+	err := open(t, dir).WriteAtomic(name, NoSync, func(f *os.File) error { _, err := f.WriteString("x"); return err })
 	if data, readErr := os.ReadFile(filepath.Join(dir, name)); err != nil || readErr != nil || string(data) != "x" {
 		t.Errorf("%q %v %v", data, err, readErr)
 	}

@@ -2,7 +2,6 @@ package disk
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -22,171 +21,129 @@ func (r *Removed) Add(o Removed) {
 
 func (r *Removed) count(info Info) {
 	r.Entries++
-	if info.Kind == File && info.Links == 1 {
+	if info.Kind() == File && info.Links == 1 {
 		r.Bytes += info.Size
 	}
 }
 
-// Remove removes name in d, which is one component, and everything below it.
-// Links are removed, not followed. A tree of any depth is taken apart with a
-// handful of descriptors: what lies deep is first moved up. What is not there
-// is no error.
+// Remove removes name in d and everything below it. Links are removed, not
+// followed. If nothing has the name, that is not an error. Directories get the
+// permissions that it takes. If one is beyond the bounds, the error wraps a
+// *BoundsError, and that directory still has its contents.
 func (d *Dir) Remove(name string) (Removed, error) {
-	var gone Removed
-	info, err := d.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return gone, nil
-	}
-	if err != nil {
-		return gone, err
-	}
-	if info.Kind != Directory {
-		if err := d.unlink(name, 0); err != nil {
-			return gone, err
-		}
-		gone.count(info)
-		return gone, nil
-	}
-	if d.unlink(name, unix.AT_REMOVEDIR) == nil {
-		gone.count(info)
-		return gone, nil
-	}
-	top, err := d.openOwn(name, info)
-	if err != nil {
-		return gone, err
-	}
-	defer top.Close()
-	if err := top.clear(&gone); err != nil {
-		return gone, err
-	}
-	if err := d.unlink(name, unix.AT_REMOVEDIR); err != nil {
-		return gone, err
-	}
-	gone.count(info)
-	return gone, nil
+	r := &removal{left: maxEntries}
+	err := r.entry(d, name, 0)
+	return r.Removed, err
 }
 
-func (d *Dir) clear(gone *Removed) error {
-	moved := 0
-	// Removing while listing may make the system skip entries: list until
-	// there is nothing left.
-	for left := true; left; {
-		left = false
-		err := d.each(func(it Item) error {
-			left = true
-			return d.dismantle(it.Name, gone, func(from *Dir, name string) error {
-				for {
-					moved++
-					fresh := fmt.Sprintf(".cachekey-removing-%d", moved)
-					if _, err := d.Lstat(fresh); errors.Is(err, fs.ErrNotExist) {
-						return unix.Renameat(from.fd, name, d.fd, fresh)
-					} else if err != nil {
-						return err
-					}
-				}
-			})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// RemoveUnbounded is Remove without bounds. Every level takes a descriptor.
+func (d *Dir) RemoveUnbounded(name string) (Removed, error) {
+	r := &removal{unbounded: true}
+	err := r.entry(d, name, 0)
+	return r.Removed, err
 }
 
-// dismantle removes name in d; of a directory what is not empty below it is moved up first.
-func (d *Dir) dismantle(name string, gone *Removed, up func(*Dir, string) error) error {
+// Measure returns what Remove would remove. It leaves out what it can't read and
+// what is beyond the bounds.
+func (d *Dir) Measure(name string) (all Removed, err error) {
+	err = d.Walk(name, func(e Entry) (bool, error) {
+		if info, err := e.Dir.Lstat(e.Name); err == nil {
+			all.count(info)
+		}
+		return e.Kind == Directory, nil
+	}, func(Entry, error) error { return nil })
+	return all, err
+}
+
+type removal struct {
+	Removed
+	left      int // names until MaxEntries
+	unbounded bool
+}
+
+func (r *removal) entry(d *Dir, name string, depth int) error {
 	info, err := d.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // listed twice
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if info.Kind != Directory {
-		if err := d.unlink(name, 0); err != nil {
+	flags := 0
+	if info.Kind() == Directory {
+		flags = unix.AT_REMOVEDIR
+		if err := r.contents(d, name, info, depth); err != nil {
 			return err
 		}
-		gone.count(info)
-		return nil
 	}
-	if d.unlink(name, unix.AT_REMOVEDIR) == nil {
-		gone.count(info)
-		return nil
+	err = unix.Unlinkat(d.fd, name, flags)
+	if err == unix.EACCES && unix.Fchmod(d.fd, 0o700) == nil { // d itself is read-only
+		err = unix.Unlinkat(d.fd, name, flags)
 	}
-	sub, err := d.openOwn(name, info)
+	if err != nil {
+		return d.error("remove", name, err)
+	}
+	r.count(info)
+	return nil
+}
+
+func (r *removal) contents(d *Dir, name string, info Info, depth int) error {
+	if depth == MaxDepth && !r.unbounded {
+		return d.error("remove", name, errDepth)
+	}
+	if err := d.unlock(name, info); err != nil {
+		return err
+	}
+	sub, err := d.OpenDir(name)
 	if err != nil {
 		return err
 	}
 	defer sub.Close()
-	for left := true; left; {
-		left = false
-		err := sub.each(func(it Item) error {
-			left = true
-			info, err := sub.Lstat(it.Name)
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if info.Kind != Directory {
-				if err := sub.unlink(it.Name, 0); err != nil {
-					return err
-				}
-				gone.count(info)
-				return nil
-			}
-			if sub.unlink(it.Name, unix.AT_REMOVEDIR) == nil {
-				gone.count(info)
-				return nil
-			}
-			// A directory that moves must be writable itself: its ".." changes.
-			if err := sub.allow(it.Name, info); err != nil {
-				return err
-			}
-			if err := up(sub, it.Name); err != nil {
-				return sub.wrong("move", it.Name, err)
-			}
-			return nil
-		})
-		if err != nil {
+	for more := true; more; {
+		items, err := sub.list()
+		more = errors.Is(err, errNames) && r.unbounded
+		if r.left -= len(items); err == nil && r.left < 0 && !r.unbounded {
+			err = sub.error("list", ".", errEntries)
+		}
+		if err != nil && !more {
 			return err
 		}
+		for _, it := range items {
+			if err := r.entry(sub, it.Name, depth+1); err != nil {
+				return err
+			}
+		}
 	}
-	if err := d.unlink(name, unix.AT_REMOVEDIR); err != nil {
-		return err
-	}
-	gone.count(info)
 	return nil
 }
 
-// openOwn opens a directory that is to be removed, even one whose mode forbids it.
-func (d *Dir) openOwn(name string, info Info) (*Dir, error) {
-	if err := d.allow(name, info); err != nil {
-		return nil, err
-	}
-	return d.OpenDir(name)
-}
-
-func (d *Dir) allow(name string, info Info) error {
-	if info.mode&0o700 == 0o700 {
+// unlock gives the owner all permissions of the directory name in d.
+func (d *Dir) unlock(name string, info Info) error {
+	if info.Mode&0o700 == 0o700 {
 		return nil
 	}
 	if err := unix.Fchmodat(d.fd, name, 0o700, 0); err != nil {
-		return d.wrong("chmod", name, err)
+		return d.error("chmod", name, err)
 	}
 	return nil
 }
 
-func (d *Dir) unlink(name string, flags int) error {
-	err := unix.Unlinkat(d.fd, name, flags)
-	if err == unix.EACCES { // d itself may be read-only
-		if unix.Fchmod(d.fd, 0o700) == nil {
-			err = unix.Unlinkat(d.fd, name, flags)
-		}
-	}
+// Expel moves the directory name in d to the name as in to. Unlike Move it gives
+// it the permissions that this takes, and replaces nothing.
+func (d *Dir) Expel(name string, to *Dir, as string) error {
+	info, err := d.Lstat(name)
 	if err != nil {
-		return d.wrong("remove", name, err)
+		return err
 	}
-	return nil
+	if _, err := to.Lstat(as); !errors.Is(err, fs.ErrNotExist) {
+		return to.error("move to", as, fs.ErrExist)
+	}
+	if info.Kind() == Directory { // its ".." changes
+		_ = d.unlock(name, info)
+	}
+	err = d.Move(name, to, as)
+	if errors.Is(err, fs.ErrPermission) && unix.Fchmod(d.fd, 0o700) == nil {
+		err = d.Move(name, to, as)
+	}
+	return err
 }

@@ -23,15 +23,15 @@ func TestStamp(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		path       string
-		kind       uint32
+		kind       Kind
 		executable bool
-	}{{"file", unix.S_IFREG, false}, {"link", unix.S_IFLNK, true}, {"fifo", unix.S_IFIFO, true}, {".", unix.S_IFDIR, true}} {
+	}{{"file", File, false}, {"link", Link, true}, {"fifo", Pipe, true}, {".", Directory, true}} {
 		st, err := Lstat(name(tt.path))
-		if err != nil || st.Type() != tt.kind || st.Executable() != tt.executable {
+		if err != nil || st.Kind() != tt.kind || st.Executable() != tt.executable {
 			t.Errorf("%s: %+v, %v", tt.path, st, err)
 		}
 	}
-	if st, err := Lstat(name("none")); err == nil || st != (Stamp{}) {
+	if st, err := Lstat(name("none")); err == nil || st != (Stamp{}) || st.Kind() != Absent {
 		t.Errorf("of nothing: %+v, %v", st, err)
 	}
 }

@@ -5,77 +5,136 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
-// Durability says what a crash of the machine may undo.
+// Durability is what an atomic write promises for a crash of the machine.
 type Durability bool
 
-// The durabilities.
+// The durabilities. In both cases a reader finds the old file or the new one, whole.
 const (
-	Fleeting Durability = false // the write, as a whole
-	Lasting  Durability = true  // nothing: the file is on disk when Write returns
+	NoSync Durability = false // a crash may undo the write
+	Sync   Durability = true  // the file is on the disk when the write returns
 )
 
-// Write has fill write a new file and then gives it its name in d, so that a
-// reader finds the old file or the new one, whole.
-func (d *Dir) Write(name string, lasting Durability, fill func(*os.File) error) error {
-	temp := ".cachekey-" + rand.Text() + ".tmp" // not of name, which may be as long as names get
-	f, err := d.create(temp)
-	if err != nil {
+// WriteAtomic creates a temporary file in d, calls fill to write it, and renames
+// it to name.
+func (d *Dir) WriteAtomic(name string, sync Durability, fill func(*os.File) error) error {
+	temp := ".cachekey-" + rand.Text() + ".tmp" // without name, which may be as long as names get
+	if err := component(name); err != nil {
 		return err
 	}
-	err = fill(f)
-	if err == nil && lasting == Lasting {
-		err = f.Sync()
+	fd, err := Retry(func() (int, error) {
+		return unix.Openat(d.fd, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
+	})
+	if err != nil {
+		return d.error("create", name, err)
 	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
+	err = finish(os.NewFile(uintptr(fd), d.path+"/"+temp), sync, fill)
 	if err == nil {
 		err = d.Move(temp, d, name)
 	}
 	if err != nil {
-		_, _ = d.Remove(temp)
+		_ = d.RemoveFile(temp)
 		return err
 	}
-	if lasting == Lasting {
+	if sync == Sync {
 		return d.f.Sync()
 	}
 	return nil
 }
 
-// create makes the file name in d, which must not exist in any form.
-func (d *Dir) create(name string) (*os.File, error) {
-	if err := component(name); err != nil {
-		return nil, err
+// Replace calls fill to write temp, a file that the caller has just created in
+// another directory of the same file system, and renames it to path. It creates
+// the directories above path, and closes temp. On an error it removes temp.
+func Replace(temp *os.File, path string, fill func(*os.File) error) error {
+	err := finish(temp, NoSync, fill)
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
 	}
-	fd, err := Retry(func() (int, error) {
-		return unix.Openat(d.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
-	})
-	if err != nil {
-		return nil, d.wrong("create", name, err)
-	}
-	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
-}
-
-// openOrMake is MakeDir where name is mostly there.
-func (d *Dir) openOrMake(name string) (*Dir, error) {
-	sub, err := d.OpenDir(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.MakeDir(name)
+		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+			err = os.Rename(temp.Name(), path)
+		}
 	}
-	return sub, err
+	if err != nil {
+		_ = os.Remove(temp.Name())
+	}
+	return err
 }
 
-// MakeDir opens the directory name in d, which it makes if nothing has that name.
-func (d *Dir) MakeDir(name string) (*Dir, error) {
+func finish(f *os.File, sync Durability, fill func(*os.File) error) error {
+	err := fill(f)
+	if err == nil && sync == Sync {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// Move renames name in d to the name as in to, where it replaces anything but a
+// directory. If they are on different file systems, the error is EXDEV.
+func (d *Dir) Move(name string, to *Dir, as string) error {
+	if err := errors.Join(component(name), component(as)); err != nil {
+		return err
+	}
+	if err := unix.Renameat(d.fd, name, to.fd, as); err != nil {
+		return d.error("move", name, err)
+	}
+	return nil
+}
+
+// Take renames the file path, which the caller has created, to the name as in d.
+func (d *Dir) Take(path, as string) error {
+	if err := component(as); err != nil {
+		return err
+	}
+	if err := unix.Renameat(unix.AT_FDCWD, path, d.fd, as); err != nil {
+		return d.error("move to", as, err)
+	}
+	return nil
+}
+
+// RemoveFile removes name in d, unless it is a directory.
+func (d *Dir) RemoveFile(name string) error {
+	return d.change("remove", name, func() error { return unix.Unlinkat(d.fd, name, 0) })
+}
+
+// RemoveEmpty removes the directory name in d if it is empty.
+func (d *Dir) RemoveEmpty(name string) error {
+	return d.change("remove", name, func() error { return unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR) })
+}
+
+// Mkdir creates the directory name in d with the permissions perm, less the umask's.
+func (d *Dir) Mkdir(name string, perm fs.FileMode) error {
+	return d.change("create", name, func() error { return unix.Mkdirat(d.fd, name, uint32(perm.Perm())) })
+}
+
+// Symlink creates the symbolic link name in d. The target may be anything.
+func (d *Dir) Symlink(target, name string) error {
+	return d.change("link", name, func() error { return unix.Symlinkat(target, d.fd, name) })
+}
+
+func (d *Dir) change(op, name string, call func() error) error {
 	if err := component(name); err != nil {
-		return nil, err
+		return err
 	}
-	if err := unix.Mkdirat(d.fd, name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, d.wrong("make", name, err)
+	if err := call(); err != nil {
+		return d.error(op, name, err)
 	}
-	return d.OpenDir(name)
+	return nil
+}
+
+// Chmod sets the permissions of the directory name in d.
+func (d *Dir) Chmod(name string, perm fs.FileMode) error {
+	sub, err := d.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	return sub.f.Chmod(perm)
 }

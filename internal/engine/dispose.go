@@ -118,7 +118,7 @@ func copyAside(dir *disk.Dir, name string, aside *disk.Dir, as string, perm fs.F
 		return err
 	}
 	defer from.Close()
-	return aside.Write(as, disk.Lasting, func(f *os.File) error {
+	return aside.WriteAtomic(as, disk.Sync, func(f *os.File) error {
 		if _, err := io.Copy(f, from); err != nil {
 			return err
 		}

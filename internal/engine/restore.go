@@ -137,9 +137,9 @@ func (r *Runner) place(trail *disk.Trail, staged string, o dotsame.Output) error
 	}
 	name := path.Base(o.Path)
 	st, err := dir.Lstat(name)
-	if err == nil && (st.Kind == disk.Directory) != (o.Type == dotsame.TypeDir) {
+	if err == nil && (st.Kind() == disk.Directory) != (o.Type == dotsame.TypeDir) {
 		// Only an empty directory goes: what is in another nobody may know.
-		if st.Kind == disk.Directory {
+		if st.Kind() == disk.Directory {
 			err = dir.RemoveEmpty(name)
 		} else {
 			err = dir.RemoveFile(name)
@@ -171,7 +171,7 @@ func (r *Runner) placeAcross(dir *disk.Dir, name string, o dotsame.Output) error
 		}
 		return dir.Symlink(o.Link, name)
 	}
-	return dir.Write(name, disk.Fleeting, func(f *os.File) error {
+	return dir.WriteAtomic(name, disk.NoSync, func(f *os.File) error {
 		if err := r.dir.GetBlob(f, o.Digest); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (b *blobs) use(task string, info *dotsame.BuildInfo, file disk.Info) {
 		}
 		b.of[d].users++
 	}
-	last := time.Unix(0, file.Time)
+	last := time.Unix(0, file.Mtime)
 	if info.Timestamp.After(last) {
 		last = info.Timestamp
 	}

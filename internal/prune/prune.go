@@ -75,10 +75,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		defer unlock()
 	}
 	p.refer()
-	for it, err := range dir.Sorted() {
-		if err != nil {
-			return nil, err
-		}
+	items, err := dir.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
 		if err := p.top(dir, it); err != nil {
 			return nil, err
 		}
@@ -103,8 +104,8 @@ type pruning struct {
 // file it goes first, lest the lock be made elsewhere.
 func (p *pruning) lock(dir *disk.Dir) (unlock func(), err error) {
 	info, err := dir.Lstat("local")
-	if err == nil && info.Kind != disk.Directory {
-		err = p.remove(dir, "local", "local", "it is "+info.Kind.String())
+	if err == nil && info.Kind() != disk.Directory {
+		err = p.remove(dir, "local", "local", "it is "+info.Kind().String())
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -159,10 +160,12 @@ func (p *pruning) in(parent *disk.Dir, path string, prune func(dir *disk.Dir, it
 		return p.remove(parent, filepath.Base(path), path, "it can't be read")
 	}
 	defer dir.Close()
-	for it, err := range dir.Sorted() {
-		if err == nil {
-			err = p.ctx.Err()
-		}
+	items, err := dir.List()
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		err := p.ctx.Err()
 		if err == nil {
 			err = prune(dir, it, path+"/"+it.Name)
 		}

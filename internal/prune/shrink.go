@@ -18,7 +18,7 @@ func (p *pruning) shrink(dir *disk.Dir) error {
 		return err
 	}
 	defer store.Close()
-	if info, err := store.Lstat("blobs"); err != nil || info.Kind != disk.Directory {
+	if info, err := store.Lstat("blobs"); err != nil || info.Kind() != disk.Directory {
 		return nil // what was no directory has gone
 	}
 	if err := p.in(store, relative(dotsame.Blobs), p.pruneBlobs); err != nil {
@@ -78,7 +78,7 @@ func (p *pruning) dropOutputs(store *disk.Dir, t taskUse) error {
 // openDir opens a directory in dir; nil if it is not there or is none.
 func openDir(dir *disk.Dir, name string) (*disk.Dir, error) {
 	info, err := dir.Lstat(name)
-	if err != nil || info.Kind != disk.Directory {
+	if err != nil || info.Kind() != disk.Directory {
 		return nil, nil
 	}
 	return dir.OpenDir(name)

@@ -50,11 +50,15 @@ func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 		slices.Sort(paths)
 		wanted[e.id] = slices.Compact(paths)
 	}
-	for it, err := range roots.Sorted() {
-		if err == nil && wanted[it.Name] == nil {
-			_, err = roots.Remove(it.Name)
+	items, err := roots.List()
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if wanted[it.Name] != nil {
+			continue
 		}
-		if err != nil {
+		if _, err := roots.Remove(it.Name); err != nil {
 			return err
 		}
 	}

@@ -111,11 +111,12 @@ func (r *realising) read(dir *disk.Dir) error {
 		if err != nil {
 			return err
 		}
-		for it, err := range at.Sorted() {
-			if err != nil {
-				at.Close()
-				return err
-			}
+		items, err := at.List()
+		if err != nil {
+			at.Close()
+			return err
+		}
+		for _, it := range items {
 			id, ok := strings.CutSuffix(it.Name, ".json")
 			if !ok {
 				continue // prune knows what to do with it

@@ -26,7 +26,7 @@ func clearLocal(dir *disk.Dir) error {
 	if err != nil {
 		return err
 	}
-	if info.Kind != disk.Directory {
+	if info.Kind() != disk.Directory {
 		_, err := dir.Remove("local")
 		return err
 	}
@@ -36,10 +36,11 @@ func clearLocal(dir *disk.Dir) error {
 		return err
 	}
 	defer local.Close()
-	for it, err := range local.Sorted() {
-		if err != nil {
-			return err
-		}
+	items, err := local.List()
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
 		if it.Name == lockName && it.Kind == disk.File || it.Name == asideName && it.Kind == disk.Directory {
 			continue
 		}
@@ -57,7 +58,7 @@ func remember(dir *disk.Dir, v *Verdict) error {
 		return err
 	}
 	defer local.Close()
-	return local.Write(restoredName, disk.Fleeting, func(f *os.File) error {
+	return local.WriteAtomic(restoredName, disk.NoSync, func(f *os.File) error {
 		return json.NewEncoder(f).Encode(v)
 	})
 }

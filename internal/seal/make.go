@@ -47,7 +47,7 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	defer dir.Close()
 
 	var made Sealed
-	err = dir.Write("seal.json", disk.Lasting, func(f *os.File) error {
+	err = dir.WriteAtomic("seal.json", disk.Sync, func(f *os.File) error {
 		w, err := NewWriter(f, o.Doc, o.Key)
 		if err != nil {
 			return err
@@ -83,9 +83,9 @@ func sealTrees(ctx context.Context, dir *disk.Dir, w *Writer, o MakeOptions, mad
 		}
 		switch {
 		case t.what != "":
-		case t.kind == disk.File && t.info.Kind != disk.File:
-			t.what = "it is " + t.info.Kind.String()
-		case t.info.SetID:
+		case t.kind == disk.File && t.info.Kind() != disk.File:
+			t.what = "it is " + t.info.Kind().String()
+		case t.info.SetID():
 			t.what = "it is a set-id file"
 		case t.info.Size > MaxFileSize:
 			t.what = fmt.Sprintf("it has %d bytes, a seal takes %d", t.info.Size, int64(MaxFileSize))
@@ -111,35 +111,10 @@ func sealTrees(ctx context.Context, dir *disk.Dir, w *Writer, o MakeOptions, mad
 	return run(ctx, produce, consume)
 }
 
-// walkRoots visits the sealed directories themselves and everything below them.
-// What is not there is not visited.
+// walkRoots visits the sealed directories and everything below them.
 func walkRoots(dir *disk.Dir, visit func(disk.Entry) (bool, error), unreadable func(disk.Entry, error) error) error {
 	for _, root := range roots {
-		info, err := dir.Lstat(root)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		e := disk.Entry{Dir: dir, Name: root, Path: root, Kind: info.Kind}
-		into, err := visit(e)
-		if err != nil {
-			return err
-		}
-		if !into {
-			continue
-		}
-		sub, err := dir.OpenDir(root)
-		if err != nil {
-			if err := unreadable(e, err); err != nil {
-				return err
-			}
-			continue
-		}
-		err = sub.Walk(root, visit, unreadable)
-		sub.Close()
-		if err != nil {
+		if err := dir.Walk(root, visit, unreadable); err != nil {
 			return err
 		}
 	}

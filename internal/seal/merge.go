@@ -158,9 +158,9 @@ func differs(t *task) string {
 	switch {
 	case t.err != nil:
 		return "it can't be read: " + reason(t.err)
-	case t.info.Kind != disk.File:
-		return "it is " + t.info.Kind.String() + ", sealed as a file"
-	case t.info.SetID:
+	case t.info.Kind() != disk.File:
+		return "it is " + t.info.Kind().String() + ", sealed as a file"
+	case t.info.SetID():
 		return "it is a set-id file"
 	case t.info.Links > 1:
 		return "it is a hard link: the file has other names"

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"cachekey/internal/disk"
 )
 
 // fits says whether a seal can hold path, which is below one of roots: one
@@ -28,7 +26,7 @@ func fits(path string) bool {
 		depth++
 		start = i + 1
 	}
-	return depth <= disk.MaxDepth && printable(path)
+	return depth <= MaxDepth && printable(path)
 }
 
 func below(path string) bool {

@@ -157,7 +157,7 @@ func (d *digester) digest(ctx context.Context, t *task) {
 	}
 	defer unix.Close(fd)
 	t.info = info
-	if info.Kind != disk.File || info.Size > MaxFileSize || (t.want.Path != "" && t.want.Size != info.Size) {
+	if info.Kind() != disk.File || info.Size > MaxFileSize || (t.want.Path != "" && t.want.Size != info.Size) {
 		return
 	}
 	t.got = Entry{Path: t.path, Size: info.Size}

@@ -43,6 +43,7 @@ package seal
 
 import (
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 )
@@ -55,7 +56,8 @@ const MinSecret = 16
 
 // The limits of a seal, which hold for writing and for reading.
 const (
-	MaxEntries   = 4_000_000
+	MaxEntries   = disk.MaxEntries
+	MaxDepth     = 16        // components of a path
 	MaxFileSize  = 64 << 30  // 64 GiB
 	MaxTotalSize = 256 << 30 // 256 GiB
 	MaxPath      = 1024      // bytes

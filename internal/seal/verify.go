@@ -123,10 +123,10 @@ func openSame(root string, v *Verdict) (*disk.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Kind == disk.Directory {
+	if info.Kind() == disk.Directory {
 		return parent.OpenDir(".same")
 	}
-	v.Reason = ".same is " + info.Kind.String()
+	v.Reason = ".same is " + info.Kind().String()
 	gone, err := parent.Remove(".same")
 	v.Removed, v.RemovedBytes = gone.Entries, gone.Bytes
 	return nil, err
@@ -211,9 +211,9 @@ func openSeal(dir *disk.Dir) (*os.File, error) {
 		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
 	}
 	f := os.NewFile(uintptr(fd), "seal.json")
-	if info.Kind != disk.File {
+	if info.Kind() != disk.File {
 		f.Close()
-		return nil, refusal{errors.New("the seal is " + info.Kind.String())}
+		return nil, refusal{errors.New("the seal is " + info.Kind().String())}
 	}
 	return f, nil
 }
