@@ -2,6 +2,14 @@
 // it looks like, and what of it travels from one CI run to the next.
 package dotsame
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"path"
+	"slices"
+)
+
 // Everything below .same, slash-separated and relative to the workspace root.
 const (
 	Name            = ".same"
@@ -24,3 +32,26 @@ const (
 // Carried lists what travels, in the order in which `cachekey key` prints it as
 // paths. A change of this list is a miss for everyone: caches compare it.
 var Carried = []string{Store, Cache, Seal}
+
+// EnvironmentID names the environment of a set of tools (alias → spec): the
+// SHA-256 of "alias:spec;" for each, sorted by alias.
+func EnvironmentID(tools map[string]string) string {
+	h := sha256.New()
+	for _, alias := range slices.Sorted(maps.Keys(tools)) {
+		h.Write([]byte(alias + ":" + tools[alias] + ";"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// EnvironmentPath returns the path of the environment file for a set of tools,
+// relative to the workspace root.
+func EnvironmentPath(tools map[string]string) string {
+	return path.Join(Environments, EnvironmentID(tools)+".json")
+}
+
+// NixhubPath returns the path of the file that caches what Nixhub answered for
+// one version of a package, relative to the workspace root.
+func NixhubPath(name, version string) string {
+	sum := sha256.Sum256([]byte(name + "@" + version))
+	return path.Join(Nixhub, hex.EncodeToString(sum[:])+".json")
+}

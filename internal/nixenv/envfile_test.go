@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"cachekey/internal/dotsame"
 )
 
 const (
@@ -14,14 +16,15 @@ const (
 	existingSample = "12f5f7b63d6c11121b47caedd429fc0b615612b14c8c97748f4be410d25c0256"
 )
 
-// TestEnvironmentID: the name that the existing same gave to testdata/dot-same's.
+// TestEnvironmentID checks the name that upstream same gave to the file in
+// testdata/dot-same.
 func TestEnvironmentID(t *testing.T) {
-	if got := EnvironmentID(map[string]string{"go": "go@1.25.4"}); got != existingSample {
+	if got := dotsame.EnvironmentID(map[string]string{"go": "go@1.25.4"}); got != existingSample {
 		t.Errorf("got %s", got)
 	}
 	// printf 'go:go@1;lint:golangci-lint@2;' | sha256sum
 	const two = "976bb6ad18eb540fb169961e5929d9174bced4a24781febb0a42da7c094699bf"
-	if got := EnvironmentID(map[string]string{"lint": "golangci-lint@2", "go": "go@1"}); got != two {
+	if got := dotsame.EnvironmentID(map[string]string{"lint": "golangci-lint@2", "go": "go@1"}); got != two {
 		t.Errorf("got %s", got)
 	}
 }
@@ -42,14 +45,14 @@ func TestParseEnvironment(t *testing.T) {
 		{"no name", `["=b",` + path + `]`, "is not a variable"},
 		{"an exported function", `["BASH_FUNC_ls%%=() { evil; }",` + path + `]`, "is not a variable"},
 		{"a line break in a name", `["A\nB=c",` + path + `]`, "is not a variable"},
-		{"a line break", `["A=b\nLD_PRELOAD=x",` + path + `]`, "A has a line break in it"},
-		{"NUL", `["A=b\u0000c",` + path + `]`, "A has a line break in it"},
-		{"twice", `["A=b","A=c",` + path + `]`, "A is there twice"},
+		{"a line break", `["A=b\nLD_PRELOAD=x",` + path + `]`, "A has a line break in its value"},
+		{"NUL", `["A=b\u0000c",` + path + `]`, "A has a line break in its value"},
+		{"twice", `["A=b","A=c",` + path + `]`, "A is set twice"},
 		{"two PATHs", `["PATH=/nix/store/x",` + path + `]`, "not in /nix/store"},
-		{"LD_PRELOAD", `["LD_PRELOAD=/tmp/evil.so",` + path + `]`, "LD_PRELOAD has"},
-		{"LD_LIBRARY_PATH", `["LD_LIBRARY_PATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "LD_LIBRARY_PATH has"},
-		{"DYLD_INSERT_LIBRARIES", `["DYLD_INSERT_LIBRARIES=x",` + path + `]`, "DYLD_INSERT_LIBRARIES has"},
-		{"PYTHONPATH", `["PYTHONPATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "PYTHONPATH has"},
+		{"LD_PRELOAD", `["LD_PRELOAD=/tmp/evil.so",` + path + `]`, "LD_PRELOAD contains"},
+		{"LD_LIBRARY_PATH", `["LD_LIBRARY_PATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "LD_LIBRARY_PATH contains"},
+		{"DYLD_INSERT_LIBRARIES", `["DYLD_INSERT_LIBRARIES=x",` + path + `]`, "DYLD_INSERT_LIBRARIES contains"},
+		{"PYTHONPATH", `["PYTHONPATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "PYTHONPATH contains"},
 		{"MAKEFLAGS", `["MAKEFLAGS=SHELL=/tmp/evil",` + path + `]`, "would run code"},
 		{"BASH_ENV", `["BASH_ENV=` + goStorePath + `",` + path + `]`, "would run code"},
 		{"NODE_OPTIONS", `["NODE_OPTIONS=-r x",` + path + `]`, "would run code"},
@@ -58,7 +61,7 @@ func TestParseEnvironment(t *testing.T) {
 		{"the machine on PATH", `["PATH=/usr/bin"]`, "which is not in /nix/store"},
 		{"out of the store", `["PATH=` + goStorePath + `/../../../tmp"]`, "which is not in /nix/store"},
 		{"not a store path", `["PATH=/nix/store/evil/bin"]`, "which is not in /nix/store"},
-		{"without end", `[` + strings.Repeat(`"A=b",`, maxVariables) + path + `]`, "which no shell has"},
+		{"too many variables", `[` + strings.Repeat(`"A=b",`, maxVariables) + path + `]`, "more than any shell has"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e, err := ParseEnvironment([]byte(tt.file))
@@ -75,9 +78,9 @@ func TestParseEnvironment(t *testing.T) {
 	}
 }
 
-// existing gives a resolver of a workspace with the existing same's .same, a
-// store that has all that its environment names, and no Nix.
-func existing(t *testing.T) (*Resolver, *said) {
+// existing returns a resolver of a workspace with a .same of upstream same, a store
+// that has all paths of its environment, and no Nix.
+func existing(t *testing.T) (*Resolver, *warnings) {
 	r, warned, _ := newResolver(t, nil)
 	copySample(t, r.Root)
 	r.System = "aarch64-darwin"
@@ -97,7 +100,7 @@ func existing(t *testing.T) (*Resolver, *said) {
 
 var goTool = map[string]string{"go": "go@1.25.4"}
 
-// TestExistingEnvironment: what the existing same wrote is used as it is.
+// TestExistingEnvironment checks that a file of upstream same is used.
 func TestExistingEnvironment(t *testing.T) {
 	r, warned := existing(t)
 	env, err := environmentOf(t, r, goTool)
@@ -106,7 +109,7 @@ func TestExistingEnvironment(t *testing.T) {
 	}
 	for _, want := range []string{"AR=ar", "CC=clang", "GOTOOLCHAIN=local", "system=aarch64-darwin"} {
 		if !slices.Contains(env, want) {
-			t.Errorf("no %s in it", want)
+			t.Errorf("%s is missing", want)
 		}
 	}
 	for _, entry := range env {
@@ -122,7 +125,7 @@ func TestExistingEnvironment(t *testing.T) {
 	}
 }
 
-// TestExistingEnvironmentIsOld: and is not used where it is of something else.
+// TestExistingEnvironmentIsOld checks that it is not used for something else.
 func TestExistingEnvironmentIsOld(t *testing.T) {
 	file := ".same/cache/environments/environments/" + existingSample + ".json"
 	for name, change := range map[string]func(t *testing.T, r *Resolver){
@@ -136,7 +139,7 @@ func TestExistingEnvironmentIsOld(t *testing.T) {
 			edit(t, filepath.Join(r.Root, file), "system=aarch64-darwin", "sistem=aarch64-darwin")
 		},
 		"another go than Nixhub says": func(t *testing.T, r *Resolver) {
-			edit(t, filepath.Join(r.Root, NixhubPath("go", "1.25.4")), "52f5kjcmgmvgrz3rij676b3rjmgg5l5g", "52f5kjcmgmvgrz3rij676b3rjmgg5l50")
+			edit(t, filepath.Join(r.Root, dotsame.NixhubPath("go", "1.25.4")), "52f5kjcmgmvgrz3rij676b3rjmgg5l5g", "52f5kjcmgmvgrz3rij676b3rjmgg5l50")
 		},
 		"of another resolution": func(t *testing.T, r *Resolver) {
 			edit(t, filepath.Join(r.Root, file), "AR=ar", "SAME_RESOLUTION="+strings.Repeat("0", 64))
@@ -146,8 +149,8 @@ func TestExistingEnvironmentIsOld(t *testing.T) {
 			r, warned := existing(t)
 			change(t, r)
 			_, err := environmentOf(t, r, goTool)
-			// That Nix was looked for shows that the file was not taken.
-			if err == nil || !strings.Contains(err.Error(), "no Nix to make it with") {
+			// Nix was searched, so the file was not used.
+			if err == nil || !strings.Contains(err.Error(), "Nix is not installed") {
 				t.Errorf("got %v", err)
 			}
 			if warned.String() != "" {
@@ -157,7 +160,7 @@ func TestExistingEnvironmentIsOld(t *testing.T) {
 	}
 }
 
-// TestHostileEnvironment: it is said, and the file is as good as not there.
+// TestHostileEnvironment checks that a hostile file is ignored with a warning.
 func TestHostileEnvironment(t *testing.T) {
 	for name, text := range map[string]string{
 		"code":   `["LD_PRELOAD=/tmp/evil.so","PATH=` + goStorePath + `/bin","system=aarch64-darwin"]`,
@@ -166,24 +169,24 @@ func TestHostileEnvironment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, warned := existing(t)
-			write(t, filepath.Join(r.Root, EnvironmentPath(goTool)), text)
+			write(t, filepath.Join(r.Root, dotsame.EnvironmentPath(goTool)), text)
 			env, err := environmentOf(t, r, goTool)
 			if err != nil || !slices.Contains(env, "CC=clang") {
-				t.Errorf("the good one beside it is not taken: %v", err)
+				t.Errorf("the valid file of upstream same is not used: %v", err)
 			}
-			if !strings.Contains(warned.String(), EnvironmentPath(goTool)+" is put aside: ") {
-				t.Errorf("said %q", warned)
+			if !strings.Contains(warned.String(), "ignoring "+dotsame.EnvironmentPath(goTool)+": ") {
+				t.Errorf("warnings %q", warned)
 			}
 		})
 	}
 	t.Run("a link out of the workspace", func(t *testing.T) {
 		r, warned := existing(t)
-		file := filepath.Join(r.Root, EnvironmentPath(goTool))
+		file := filepath.Join(r.Root, dotsame.EnvironmentPath(goTool))
 		if err := os.Symlink("/dev/zero", file); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := environmentOf(t, r, goTool); err != nil || !strings.Contains(warned.String(), "is put aside") {
-			t.Errorf("got %v, said %q", err, warned)
+		if _, err := environmentOf(t, r, goTool); err != nil || !strings.Contains(warned.String(), "ignoring ") {
+			t.Errorf("got %v, warnings %q", err, warned)
 		}
 	})
 }
@@ -212,8 +215,8 @@ func edit(t *testing.T, file, from, to string) {
 	write(t, file, strings.ReplaceAll(string(data), from, to))
 }
 
-// FuzzParseEnvironment: what is let through holds what the package promises, and
-// reads the same once written again.
+// FuzzParseEnvironment checks that an accepted environment is harmless, and that
+// it is the same after a round trip.
 func FuzzParseEnvironment(f *testing.F) {
 	sample, err := os.ReadFile("testdata/dot-same/cache/environments/environments/" + existingSample + ".json")
 	if err != nil {
@@ -229,16 +232,16 @@ func FuzzParseEnvironment(f *testing.F) {
 		}
 		for _, entry := range e.Variables {
 			name, value, ok := strings.Cut(entry, "=")
-			if !ok || strings.ContainsAny(entry, "\n\x00") || hooks[name] || shellsOwn[name] || name == ofResolution {
-				t.Errorf("let %q through", entry)
+			if !ok || strings.ContainsAny(entry, "\n\x00") || hooks[name] || shellVariables[name] || name == resolutionVariable {
+				t.Errorf("accepted %q", entry)
 			}
 			if strings.HasPrefix(name, "LD_PRELOAD") && strings.Contains(value, "/tmp") {
-				t.Errorf("let %q through", entry)
+				t.Errorf("accepted %q", entry)
 			}
 		}
 		for _, p := range e.Path {
 			if rel, err := filepath.Rel("/nix/store", p); err != nil || !filepath.IsLocal(rel) || rel == "." {
-				t.Errorf("let %q onto PATH", p)
+				t.Errorf("accepted %q on PATH", p)
 			}
 		}
 		again, err := e.encode()
@@ -247,7 +250,7 @@ func FuzzParseEnvironment(f *testing.F) {
 		}
 		second, err := ParseEnvironment(again)
 		if err != nil || !slices.Equal(e.Variables, second.Variables) || second.resolution != e.resolution {
-			t.Errorf("written again it is %s: %v", again, err)
+			t.Errorf("round trip: got %s, %v", again, err)
 		}
 	})
 }
@@ -261,7 +264,7 @@ func FuzzReadLock(f *testing.F) {
 		}
 		if node, err := lock.input(name); err == nil {
 			if ref, locked, err := node.reference(); err == nil && (ref == "" || locked == "") {
-				t.Errorf("%q is nothing", name)
+				t.Errorf("input %q has an empty reference", name)
 			}
 		}
 	})

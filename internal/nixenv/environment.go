@@ -15,17 +15,17 @@ import (
 	"cachekey/internal/message"
 )
 
-// Environment gives the variables ("KEY=VALUE", sorted by KEY) of a shell that
-// has the tools as packages: remembered ones if they are of this resolution and
-// every store path on their PATH exists, else Nix's.
+// Environment returns the variables ("KEY=VALUE", sorted by KEY) of a shell that
+// has the tools as packages. It uses the environment file if that was made for
+// this resolution and every store path on its PATH exists. Otherwise it asks Nix.
 func (r *Resolver) Environment(ctx context.Context, tools map[string]string, resolution Resolution) ([]string, error) {
 	r.init()
-	flight := "environment " + EnvironmentID(tools) + " " + resolution.Digest().String()
+	flight := "environment " + dotsame.EnvironmentID(tools) + " " + resolution.Digest().String()
 	got, err, _ := r.flights.Do(flight, func() (any, error) {
 		if e, ok := r.environments.Load(flight); ok {
 			return e, nil
 		}
-		e, err := r.usable(tools, resolution)
+		e, err := r.cached(tools, resolution)
 		if e == nil && err == nil {
 			e, err = r.realise(ctx, tools, resolution)
 		}
@@ -49,10 +49,10 @@ func describe(tools map[string]string) string {
 	return strings.Join(specs, ", ")
 }
 
-// usable gives the remembered environment, or nil if Nix has to be asked.
-func (r *Resolver) usable(tools map[string]string, resolution Resolution) (*Environment, error) {
-	for _, e := range r.onDisk(tools) {
-		if !r.isOf(e, resolution) {
+// cached returns the environment from its file, or nil if Nix has to be asked.
+func (r *Resolver) cached(tools map[string]string, resolution Resolution) (*Environment, error) {
+	for _, e := range r.readEnvironments(tools) {
+		if !e.matches(resolution) {
 			continue
 		}
 		missing := r.missing(e)
@@ -60,22 +60,22 @@ func (r *Resolver) usable(tools map[string]string, resolution Resolution) (*Envi
 			return e, nil
 		}
 		if resolution.Pinned != "" {
-			return nil, message.WithHint(fmt.Errorf("%s is not there", missing),
-				"cachekey realise fetches it; so does entering the devShell that the flake made of it")
+			return nil, message.WithHint(fmt.Errorf("%s does not exist", missing),
+				"run cachekey realise to fetch it, or enter the devShell of the flake")
 		}
 	}
 	if resolution.Pinned != "" {
-		return nil, message.WithHint(errors.New("it was made by the flake and has gone since this run began"), "run the tasks again")
+		return nil, message.WithHint(errors.New("the file that same env wrote was removed during this run"), "run the tasks again")
 	}
 	return nil, nil
 }
 
-// onDisk gives the environments that are remembered for tools and for this
-// system, the folder of today first.
-func (r *Resolver) onDisk(tools map[string]string) []*Environment {
+// readEnvironments returns the environments that files hold for tools on this
+// system, the current directory before the old one.
+func (r *Resolver) readEnvironments(tools map[string]string) []*Environment {
 	var all []*Environment
 	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
-		file := path.Join(folder, EnvironmentID(tools)+".json")
+		file := path.Join(folder, dotsame.EnvironmentID(tools)+".json")
 		data, err := r.dir.ReadFile(file, MaxEnvironment)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -85,7 +85,7 @@ func (r *Resolver) onDisk(tools map[string]string) []*Environment {
 			e, err = ParseEnvironment(data)
 		}
 		if err != nil {
-			r.warnf("%s is put aside: %v", file, err)
+			r.warnf("ignoring %s: %v", file, err)
 			continue
 		}
 		if e.System == r.System {
@@ -95,10 +95,10 @@ func (r *Resolver) onDisk(tools map[string]string) []*Environment {
 	return all
 }
 
-// isOf says whether e was made of this resolution. A file of the existing same
-// does not say: it is taken if everything in it came from Nixhub and it has on
-// its PATH what Nixhub says.
-func (r *Resolver) isOf(e *Environment, res Resolution) bool {
+// matches reports whether e was made for this resolution. A file of upstream same
+// does not record its resolution: it matches if all tools came from Nixhub and
+// each has an output that Nixhub lists on the PATH.
+func (e *Environment) matches(res Resolution) bool {
 	switch {
 	case res.Pinned != "":
 		return e.pinned() == res.Pinned
@@ -112,7 +112,7 @@ func (r *Resolver) isOf(e *Environment, res Resolution) bool {
 	})
 }
 
-// missing gives the first store path on PATH that does not exist, or "".
+// missing returns the first store path on e's PATH that does not exist, or "".
 func (r *Resolver) missing(e *Environment) string {
 	for _, p := range e.Path {
 		rel := strings.TrimPrefix(p, "/nix/store/")
@@ -124,12 +124,60 @@ func (r *Resolver) missing(e *Environment) string {
 	return ""
 }
 
-// pinned gives the resolution of tools whose environment `same env` wrote.
+// pinned returns the resolution of tools whose environment `same env` wrote.
 func (r *Resolver) pinned(tools map[string]string) (Resolution, bool) {
-	for _, e := range r.onDisk(tools) {
+	for _, e := range r.readEnvironments(tools) {
 		if d := e.pinned(); d != "" {
 			return Resolution{System: r.System, Pinned: d}, true
 		}
 	}
 	return Resolution{}, false
+}
+
+// roots is the directory that has, for each environment, its expression and the
+// links that keep Nix's garbage collector from removing it.
+const roots = dotsame.Local + "/environments"
+
+// realise asks Nix for the environment and writes its file.
+func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Resolution) (*Environment, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("nix took longer than %v", r.Timeout))
+	defer cancel()
+	own, err := r.ownSource(ctx, res)
+	if err != nil {
+		return nil, err
+	}
+	expression := res.expression(own)
+	// Only --expr is evaluated purely: files in the user's home, such as overlays
+	// of nixpkgs, must not change the tools.
+	args := []string{"print-dev-env", "--json", "--expr", expression}
+	id := dotsame.EnvironmentID(tools)
+	file := path.Join(roots, id+".nix")
+	hint := ""
+	if err := r.dir.WriteFile(file, []byte(expression)); err != nil {
+		r.warnf("Nix may collect the environment of %s: %v", describe(tools), err)
+	} else {
+		args = append(args, "--profile", r.dir.Path(path.Join(roots, id)))
+		hint = fmt.Sprintf("run nix print-dev-env --show-trace --file %s for details", file)
+	}
+	out, err := r.nix(ctx, hint, args...)
+	if err != nil {
+		return nil, err
+	}
+	e, err := parseDevEnv(out, r.System)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the output of nix print-dev-env: %w", err)
+	}
+	e.resolution = res.Digest().String()
+	if missing := r.missing(e); missing != "" {
+		return nil, message.WithHint(fmt.Errorf("nix built %s, but it does not exist", missing),
+			"Nix has its store elsewhere, and programs of a relocated store cannot run")
+	}
+	data, err := e.encode()
+	if err == nil {
+		err = r.dir.WriteFile(dotsame.EnvironmentPath(tools), data)
+	}
+	if err != nil {
+		r.warnf("the environment of %s is not cached: %v", describe(tools), err)
+	}
+	return e, nil
 }

@@ -1,8 +1,10 @@
 package nixenv
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -48,7 +50,7 @@ func copySample(t *testing.T, root string) {
 	}
 }
 
-// shape gives the names and types in a JSON value.
+// shape returns the names and types in a JSON value.
 func shape(v any) string {
 	switch v := v.(type) {
 	case map[string]any:
@@ -72,4 +74,17 @@ func sortedNames(m map[string]any) []string {
 		names[name] = ""
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// httpGet is a Resolver.Get.
+func httpGet(ctx context.Context, url string) (int, io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	return res.StatusCode, res.Body, nil
 }

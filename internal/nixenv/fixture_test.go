@@ -2,19 +2,20 @@ package nixenv
 
 import (
 	"bytes"
-	"cachekey/internal/key"
-	"cachekey/internal/message"
-	"cachekey/internal/nixtest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"cachekey/internal/key"
+	"cachekey/internal/message"
+	"cachekey/internal/nixtest"
 )
 
-// A fixture is a workspace with a flake of its own, which has the stand-in for
-// nixpkgs as its input, locked by Nix.
+// A fixture is a workspace with its own flake, whose input is the stand-in for
+// nixpkgs, locked by Nix.
 type fixture struct {
 	root, nixpkgs, system string
 }
@@ -31,12 +32,12 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func (f *fixture) resolver(t *testing.T) (*Resolver, *said) {
-	warned := &said{}
-	return &Resolver{Root: f.root, System: f.system, Nixhub: "http://127.0.0.1:1", nixhubPolicy: hurried, Warnf: warned.warnf}, warned
+func (f *fixture) resolver(t *testing.T) (*Resolver, *warnings) {
+	warned := &warnings{}
+	return &Resolver{Root: f.root, System: f.system, Nixhub: "http://127.0.0.1:1", Get: httpGet, nixhubPolicy: hurried, Warnf: warned.warnf}, warned
 }
 
-// get gives the environment of tools, and fails the test if there is none.
+// get returns the environment of tools.
 func (f *fixture) get(t *testing.T, r *Resolver, tools map[string]string) []string {
 	t.Helper()
 	res, err := r.Resolve(t.Context(), tools)

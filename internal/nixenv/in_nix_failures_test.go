@@ -1,7 +1,6 @@
 package nixenv
 
 import (
-	"cachekey/internal/message"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +8,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"cachekey/internal/dotsame"
+	"cachekey/internal/message"
 )
 
 func (f *fixture) failures(t *testing.T) {
@@ -18,10 +20,10 @@ func (f *fixture) failures(t *testing.T) {
 		err, hint  string
 	}{
 		{"no such package", "nixpkgs#nothing", nil, "-source' has no package 'nothing' for " + f.system, "print-dev-env --show-trace --file .same/local/environments/"},
-		{"a package that does not build", "nixpkgs#broken", nil, "this is why", "says more"},
+		{"a package that does not build", "nixpkgs#broken", nil, "this is why", "for details"},
 		{"a package that takes too long", "nixpkgs#endless", func(r *Resolver) { r.Timeout = 3 * time.Second }, "nix took longer than 3s", ""},
-		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "no Nix to make it with", "install Nix"},
-		{"not Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "true" }, "cannot be used", ""},
+		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "Nix is not installed", "install Nix"},
+		{"not Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "true" }, "parsing the output", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, _ := f.resolver(t)
@@ -38,15 +40,15 @@ func (f *fixture) failures(t *testing.T) {
 				!strings.HasPrefix(err.Error(), "the environment of "+tt.spec+": ") || strings.ContainsAny(err.Error(), "\n…") {
 				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
-			if _, err := os.Stat(filepath.Join(f.root, EnvironmentPath(tools))); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("something was remembered: %v", err)
+			if _, err := os.Stat(filepath.Join(f.root, dotsame.EnvironmentPath(tools))); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("something was cached: %v", err)
 			}
 		})
 	}
 }
 
-// atOnce: one environment that many tasks want is made once.
-func (f *fixture) atOnce(t *testing.T) {
+// concurrent checks that an environment that many tasks need is made once.
+func (f *fixture) concurrent(t *testing.T) {
 	r, _ := f.resolver(t)
 	r.Nix = filepath.Join(t.TempDir(), "nix")
 	log := r.Nix + ".log"
@@ -73,7 +75,7 @@ func (f *fixture) atOnce(t *testing.T) {
 	}
 }
 
-// readOnly: an environment that cannot be remembered is made all the same.
+// readOnly checks that an environment that cannot be cached is made anyway.
 func (f *fixture) readOnly(t *testing.T) {
 	r, warned := f.resolver(t)
 	cache := filepath.Join(f.root, ".same/cache")
@@ -84,7 +86,7 @@ func (f *fixture) readOnly(t *testing.T) {
 	if path := valueOf(f.get(t, r, helloTool), "PATH"); !strings.HasSuffix(path, "-hello/bin") {
 		t.Errorf("PATH is %s", path)
 	}
-	if !strings.Contains(warned.String(), "is not remembered") {
+	if !strings.Contains(warned.String(), "is not cached") {
 		t.Errorf("warned %q", warned)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 	"cachekey/internal/nixtest"
@@ -29,7 +30,7 @@ func TestInNix(t *testing.T) {
 	t.Run("Nixhub", f.nixhub)
 	t.Run("pinned", f.pinned)
 	t.Run("failures", f.failures)
-	t.Run("at once", f.atOnce)
+	t.Run("concurrent", f.concurrent)
 	t.Run("read-only", f.readOnly)
 }
 
@@ -48,35 +49,35 @@ func (f *fixture) environment(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"system": f.system, "OF_SETUP": "from setup", "GOTOOLCHAIN": "local", "IN_NIX_SHELL": "impure",
-		// Not exported, or of the builder, or of another shell, or dangerous.
+		// Not exported, the builder's, another shell's, or dangerous.
 		"NOT_EXPORTED": "", "BASH": "", "HOME": "", "TMPDIR": "", "NIX_BUILD_TOP": "", "NIX_BUILD_CORES": "", "TERM": "", "shellHook": "",
-		"MULTI": "", "LD_PRELOAD": "", "OF_THE_PERSON": "", ofResolution: "",
+		"MULTI": "", "LD_PRELOAD": "", "OF_THE_PERSON": "", resolutionVariable: "",
 	} {
 		if got := valueOf(env, name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	// The file has the very same, sorted, and what it was made of.
+	// The file has the same variables, sorted, and the resolution.
 	var file []string
-	readJSON(t, filepath.Join(f.root, EnvironmentPath(helloTool)), &file)
-	if !slices.IsSorted(file) || len(file) != len(env)+1 || len(valueOf(file, ofResolution)) != 64 {
-		t.Errorf("remembered %q", file)
+	readJSON(t, filepath.Join(f.root, dotsame.EnvironmentPath(helloTool)), &file)
+	if !slices.IsSorted(file) || len(file) != len(env)+1 || len(valueOf(file, resolutionVariable)) != 64 {
+		t.Errorf("file: %q", file)
 	}
-	// And is enough: no Nix.
+	// With the file, Nix is not needed.
 	again, _ := f.resolver(t)
 	again.Nix = "/nowhere/nix"
 	if got := f.get(t, again, helloTool); !slices.Equal(got, env) {
-		t.Errorf("remembered %q, was %q", got, env)
+		t.Errorf("from the file: got %q, want %q", got, env)
 	}
-	// An environment of another system, and one that was tampered with, are made anew.
+	// The environment of another system, or one that was tampered with, is replaced.
 	for _, text := range []string{
-		strings.ReplaceAll(mustRead(t, filepath.Join(f.root, EnvironmentPath(helloTool))), "system="+f.system, "system=mips-plan9"),
+		strings.ReplaceAll(mustRead(t, filepath.Join(f.root, dotsame.EnvironmentPath(helloTool))), "system="+f.system, "system=mips-plan9"),
 		`["LD_PRELOAD=/tmp/evil.so","system=` + f.system + `"]`,
 	} {
-		write(t, filepath.Join(f.root, EnvironmentPath(helloTool)), text)
+		write(t, filepath.Join(f.root, dotsame.EnvironmentPath(helloTool)), text)
 		again, _ = f.resolver(t)
 		if got := f.get(t, again, helloTool); !slices.Equal(got, env) {
-			t.Errorf("made anew it is %q, was %q", got, env)
+			t.Errorf("made again: got %q, want %q", got, env)
 		}
 	}
 	if warned.String() != "" {
@@ -96,19 +97,19 @@ func (f *fixture) ownFlake(t *testing.T) {
 	}
 	locks, err := key.LocksDigest(t.Context(), f.root)
 	if err != nil || res.Tools[0].Locked != "locks:"+locks {
-		t.Errorf("it counts by %s, and the locks are %s, %v", res.Tools[0].Locked, locks, err)
+		t.Errorf("got %s, want the locks %s; %v", res.Tools[0].Locked, locks, err)
 	}
 }
 
-// collectedGarbage: the collector leaves what an environment needs, until
-// .same/local is gone; then the environment is made again.
+// collectedGarbage checks that Nix does not collect the store paths of an
+// environment until .same/local is removed. Then the environment is made again.
 func (f *fixture) collectedGarbage(t *testing.T) {
 	r, _ := f.resolver(t)
 	env := f.get(t, r, helloTool)
 	hello := strings.TrimSuffix(strings.Split(valueOf(env, "PATH"), ":")[1], "/bin")
 	run(t, f.root, "nix", "store", "gc")
 	if _, err := os.Stat(hello); err != nil {
-		t.Fatalf("collected though it is in use: %v", err)
+		t.Fatalf("collected while in use: %v", err)
 	}
 	if err := os.RemoveAll(filepath.Join(f.root, ".same/local")); err != nil {
 		t.Fatal(err)
@@ -119,15 +120,15 @@ func (f *fixture) collectedGarbage(t *testing.T) {
 	}
 	r, _ = f.resolver(t)
 	if got := f.get(t, r, helloTool); !slices.Equal(got, env) {
-		t.Errorf("made again it is %q, was %q", got, env)
+		t.Errorf("made again: got %q, want %q", got, env)
 	}
 	if _, err := os.Stat(hello); err != nil {
 		t.Error(err)
 	}
 }
 
-// newLock: once the lock names another nixpkgs, the tools are others, and the
-// environment of the old ones is not used, though it has the same id.
+// newLock checks that another nixpkgs in the lock changes the tools, and that the
+// old environment, which has the same id, is not used.
 func (f *fixture) newLock(t *testing.T) {
 	r, _ := f.resolver(t)
 	before, err := r.Resolve(t.Context(), helloTool)
@@ -151,8 +152,8 @@ func (f *fixture) newLock(t *testing.T) {
 	}
 }
 
-// nixhub goes the whole way, but for GitHub: a wrapper of nix reads the stand-in's
-// path where the expression has the revision that Nixhub named.
+// nixhub tests everything but the download from GitHub: a wrapper of nix puts the
+// path of the stand-in in place of the revision that Nixhub named.
 func (f *fixture) nixhub(t *testing.T) {
 	hub, warned, asked := newResolver(t, body(strings.ReplaceAll(strings.ReplaceAll(answer, "x86_64-linux", f.system), `"attr_path": "go"`, `"attr_path": "hello"`)))
 	r, _ := f.resolver(t)
@@ -179,7 +180,8 @@ exec nix "$@" --impure
 	}
 }
 
-// pinned: what `same env` wrote is what the tools resolve to, without Nix, lock or network.
+// pinned checks that tools resolve to the packages that `same env` wrote, without
+// Nix, lock or network.
 func (f *fixture) pinned(t *testing.T) {
 	hello := run(t, f.root, "nix", "build", "--no-link", "--print-out-paths", "path:"+f.nixpkgs+"#hello")
 	hello = strings.TrimSpace(hello)
@@ -193,7 +195,7 @@ func (f *fixture) pinned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(f.root, EnvironmentPath(tools)), string(file))
+		write(t, filepath.Join(f.root, dotsame.EnvironmentPath(tools)), string(file))
 		r, warned := f.resolver(t)
 		r.Nix = "/nowhere/nix"
 		res, err := r.Resolve(t.Context(), tools)
@@ -203,7 +205,7 @@ func (f *fixture) pinned(t *testing.T) {
 		digests[res.Digest().String()] = true
 		env, err := r.Environment(t.Context(), tools, res)
 		if packages["hi"] != hello {
-			if err == nil || !strings.Contains(err.Error(), packages["hi"]+" is not there") || !strings.Contains(message.Hint(err), "cachekey realise") {
+			if err == nil || !strings.Contains(err.Error(), packages["hi"]+" does not exist") || !strings.Contains(message.Hint(err), "cachekey realise") {
 				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
 		} else if err != nil || valueOf(env, "PATH") != hello+"/bin" {
@@ -214,7 +216,7 @@ func (f *fixture) pinned(t *testing.T) {
 		}
 	}
 	if len(digests) != 2 {
-		t.Error("another package does not count")
+		t.Error("the digest does not depend on the package")
 	}
 	if _, err := Pin(f.system, map[string]string{"hi": hello + "/bin"}, nil); err == nil || !strings.Contains(err.Error(), "has no bin") {
 		t.Errorf("a package without bin: %v", err)

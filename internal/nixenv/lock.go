@@ -1,7 +1,6 @@
 package nixenv
 
 import (
-	"cachekey/internal/message"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"cachekey/internal/message"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 	maxChain = 64       // steps from an input that follows another
 )
 
-// A lockFile is a flake.lock, as much of it as names its inputs.
+// A lockFile is the part of a flake.lock that describes its inputs.
 // https://nix.dev/manual/nix/latest/command-ref/new-cli/nix3-flake#lock-files
 type lockFile struct {
 	Root    string              `json:"root"`
@@ -33,13 +34,13 @@ type lockNode struct {
 	Flake  *bool               `json:"flake"`
 }
 
-// A lockEdge is the name of a node, or the path of inputs from the root that it follows.
+// A lockEdge is the name of a node, or a path of inputs from the root to follow.
 type lockEdge struct {
 	node    string
 	follows []string
 }
 
-// UnmarshalJSON reads a string or a list of them.
+// UnmarshalJSON parses a string or a list of strings.
 func (e *lockEdge) UnmarshalJSON(data []byte) error {
 	if json.Unmarshal(data, &e.node) == nil {
 		return nil
@@ -47,8 +48,8 @@ func (e *lockEdge) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &e.follows)
 }
 
-// findFlake gives the directory of the nearest flake.nix in dir or above it, up
-// to the git root, as Nix does; "" if there is none.
+// findFlake returns the directory of the nearest flake.nix in or above dir, up to
+// the git root, as Nix does, or "" if there is none.
 func findFlake(dir string) string {
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "flake.nix")); err == nil {
@@ -62,7 +63,7 @@ func findFlake(dir string) string {
 	}
 }
 
-var errNoFlake = message.WithHint(errors.New("the workspace lies in no flake, so there is no flake.lock to look in"),
+var errNoFlake = message.WithHint(errors.New("the workspace is not in a flake, so it has no flake.lock"),
 	"write NAME@VERSION instead, as in go@1.25.4, or add a flake.nix and run nix flake lock")
 
 func readLock(flake string) (*lockFile, error) {
@@ -73,7 +74,7 @@ func readLock(flake string) (*lockFile, error) {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, message.WithHint(fmt.Errorf("there is no %s", name), "run nix flake lock in %s", flake)
+		return nil, message.WithHint(fmt.Errorf("%s does not exist", name), "run nix flake lock in %s", flake)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxLock:
@@ -88,12 +89,12 @@ func readLock(flake string) (*lockFile, error) {
 		return nil, message.WithHint(fmt.Errorf("%s: %w", name, err), "restore it from git, or remove it and run nix flake lock")
 	}
 	if lock.Version < 5 || lock.Version > 7 {
-		return nil, fmt.Errorf("%s has version %d; versions 5 to 7 are known", name, lock.Version)
+		return nil, fmt.Errorf("%s has version %d; supported are 5 to 7", name, lock.Version)
 	}
 	return &lock, nil
 }
 
-// input gives the node that the root's input called name is locked to.
+// input returns the node of the root's input called name.
 func (l *lockFile) input(name string) (lockNode, error) {
 	id, err := l.follow(l.Root, name, maxChain)
 	if err != nil {
@@ -108,10 +109,10 @@ func (l *lockFile) follow(from, name string, left int) (string, error) {
 	case !ok:
 		return "", fmt.Errorf("flake.lock has no input %q", name)
 	case left == 0:
-		return "", fmt.Errorf("the input %q of flake.lock follows others without end", name)
+		return "", fmt.Errorf("the input %q of flake.lock follows itself", name)
 	case edge.node != "":
 		if _, ok := l.Nodes[edge.node]; !ok {
-			return "", fmt.Errorf("flake.lock has no node %q, which the input %q is", edge.node, name)
+			return "", fmt.Errorf("flake.lock has no node %q, to which its input %q refers", edge.node, name)
 		}
 		return edge.node, nil
 	case len(edge.follows) == 0:
@@ -143,8 +144,8 @@ var (
 	forge        = regexp.MustCompile(`^(github|gitlab|sourcehut):[A-Za-z0-9_.~-]+/[A-Za-z0-9_.~-]+/[0-9a-f]{40}(\?.*)?$`)
 )
 
-// reference gives the flake reference of a locked node, as `nix flake metadata`
-// prints it in locked.url, and what stands for it in a hash.
+// reference returns the flake reference of a locked node, as `nix flake metadata`
+// prints it in locked.url, and the string that stands for it in a hash.
 func (n lockNode) reference() (ref, locked string, err error) {
 	text := func(name string) string { s, _ := n.Locked[name].(string); return s }
 	query := url.Values{}
@@ -167,7 +168,7 @@ func (n lockNode) reference() (ref, locked string, err error) {
 	case "github", "gitlab", "sourcehut":
 		ref = kind + ":" + url.PathEscape(text("owner")) + "/" + url.PathEscape(text("repo")) + "/" + text("rev")
 		if !fullRevision.MatchString(text("rev")) {
-			return "", "", fmt.Errorf("its revision %q in flake.lock is none", text("rev"))
+			return "", "", fmt.Errorf("its revision %q in flake.lock is invalid", text("rev"))
 		}
 	case "git":
 		for _, name := range []string{"ref", "rev"} {
@@ -187,10 +188,10 @@ func (n lockNode) reference() (ref, locked string, err error) {
 		ref = "path:" + (&url.URL{Path: text("path")}).EscapedPath()
 		if !filepath.IsAbs(text("path")) {
 			return "", "", message.WithHint(errors.New("its input is a directory of this repository"),
-				"take the package up into packages of the own flake, and write .#NAME")
+				"add the package to the packages of your own flake, and write .#NAME")
 		}
 	default:
-		return "", "", fmt.Errorf("its type %q in flake.lock is not known here", kind)
+		return "", "", fmt.Errorf("its type %q in flake.lock is not supported", kind)
 	}
 	if len(query) > 0 {
 		separator := "?"
@@ -202,8 +203,8 @@ func (n lockNode) reference() (ref, locked string, err error) {
 	return ref, locked, nil
 }
 
-// resolveInput resolves a flake reference other than ".": a name through
-// flake.lock, or one that carries its own revision.
+// resolveInput resolves a flake reference other than ".": the name of an input of
+// flake.lock, or a reference with a revision.
 func (r *Resolver) resolveInput(t *Tool, flake string) error {
 	if forge.MatchString(flake) {
 		t.Flake, t.Locked = flake, flake
@@ -212,7 +213,7 @@ func (r *Resolver) resolveInput(t *Tool, flake string) error {
 	}
 	if strings.ContainsAny(flake, ":/?") {
 		return message.WithHint(fmt.Errorf("the flake %q is not locked", flake),
-			"give it a name in inputs of flake.nix, run nix flake lock, and write NAME#%s", t.Attr)
+			"add it to the inputs of flake.nix, run nix flake lock, and write NAME#%s", t.Attr)
 	}
 	lock, err := r.lock()
 	if err != nil {
@@ -220,7 +221,7 @@ func (r *Resolver) resolveInput(t *Tool, flake string) error {
 	}
 	node, err := lock.input(flake)
 	if err != nil {
-		hint := "add it to inputs of flake.nix, then run nix flake lock"
+		hint := "add it to the inputs of flake.nix, then run nix flake lock"
 		if near := message.Nearest(flake, lock.names()); near != "" && near != flake {
 			hint = fmt.Sprintf("did you mean %s#%s?", near, t.Attr)
 		}
@@ -236,14 +237,15 @@ func (r *Resolver) resolveInput(t *Tool, flake string) error {
 	return nil
 }
 
-// resolveOwn resolves a package of the flake that the workspace lies in. Its
-// locks stand for it: they have every .nix file, though not what those read.
+// resolveOwn resolves a package of the flake that the workspace lies in. The digest
+// of its locks stands for it. That covers every .nix file, but not the files that
+// those read.
 func (r *Resolver) resolveOwn(t *Tool) error {
 	if r.Flake == "" {
 		return errNoFlake
 	}
 	if strings.ContainsAny(r.Flake, "?#%\"\\$\n") {
-		return message.WithHint(fmt.Errorf("no flake in %q can be named to Nix", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
+		return message.WithHint(fmt.Errorf("Nix cannot refer to a flake in %q", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
 	}
 	locks, err := r.locks()
 	if err != nil {

@@ -1,17 +1,18 @@
 package nixenv
 
 import (
-	"cachekey/internal/message"
 	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"cachekey/internal/message"
 )
 
-// locked is a flake.lock as Nix writes it, with an input that follows another's,
-// which follows one of the root again.
+// locked is a flake.lock as Nix writes it. It has an input that follows another's,
+// which follows one of the root.
 const locked = `{"version": 7, "root": "root", "nodes": {
   "root": {"inputs": {"nixpkgs": "nixpkgs_2", "utils": "utils", "unstable": ["utils", "nixpkgs"], "loop": ["loop2"], "loop2": ["loop"],
     "source": "source", "subdir": "subdir", "forge": "forge", "git": "git", "tar": "tar", "rel": "rel", "odd": "odd", "gone": "nowhere"}},
@@ -26,8 +27,8 @@ const locked = `{"version": 7, "root": "root", "nodes": {
   "rel": {"locked": {"type": "path", "path": "./sub", "narHash": "sha256-v"}},
   "odd": {"locked": {"type": "carrier-pigeon", "narHash": "sha256-u"}}}}`
 
-// TestFlakeTools: the references are those that `nix flake metadata --json` gives
-// in locks and url for such nodes.
+// TestFlakeTools checks references against those that `nix flake metadata --json`
+// prints in locks and url for such nodes.
 func TestFlakeTools(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "flake.nix"), "{ outputs = _: { }; }")
@@ -46,8 +47,8 @@ func TestFlakeTools(t *testing.T) {
 		{spec: "github:NixOS/nixpkgs/" + revision + "#go", flake: "github:NixOS/nixpkgs/" + revision, locked: "github:NixOS/nixpkgs/" + revision, shell: "github:NixOS/nixpkgs/" + revision},
 		{spec: ".#lint", flake: root, locked: "locks:abc"},
 		{spec: "nixpkg#go", err: `flake.lock has no input "nixpkg"`, hint: "did you mean nixpkgs#go?"},
-		{spec: "other#go", err: `flake.lock has no input "other"`, hint: "add it to inputs of flake.nix, then run nix flake lock"},
-		{spec: "loop#go", err: "follows others without end"},
+		{spec: "other#go", err: `flake.lock has no input "other"`, hint: "add it to the inputs of flake.nix, then run nix flake lock"},
+		{spec: "loop#go", err: "follows itself"},
 		{spec: "gone#go", err: `no node "nowhere"`},
 		{spec: "source#go", err: "is not a flake"},
 		{spec: "rel#go", err: "is a directory of this repository", hint: ".#NAME"},
@@ -70,11 +71,11 @@ func TestFlakeTools(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := res.Tools[0]; got.Flake != tt.flake || got.Locked != tt.locked {
-				t.Errorf("got %s, %s", got.Flake, got.Locked)
+				t.Errorf("got %s, %s, want %s, %s", got.Flake, got.Locked, tt.flake, tt.locked)
 			}
-			// Made with the lock's nixpkgs, unless the tools bring one along.
+			// The lock's nixpkgs makes the shell, unless the tools bring their own.
 			if want := cmp.Or(tt.shell, nixpkgs); res.shell.Flake != want {
-				t.Errorf("the shell is of %s", res.shell.Flake)
+				t.Errorf("shell: got %s, want %s", res.shell.Flake, want)
 			}
 		})
 	}
@@ -84,10 +85,10 @@ func TestWithoutLock(t *testing.T) {
 	outer := t.TempDir()
 	write(t, filepath.Join(outer, "flake.nix"), "")
 	for _, tt := range []struct{ name, file, text, err, hint string }{
-		{"no flake", ".git/HEAD", "", "lies in no flake", "go@1.25.4"},
+		{"no flake", ".git/HEAD", "", "is not in a flake", "go@1.25.4"},
 		{"no lock", "flake.nix", "", "flake.lock", "run nix flake lock"},
 		{"a broken lock", "flake.lock", "{", "unexpected end of JSON", "restore it from git"},
-		{"a lock of the future", "flake.lock", `{"version": 8}`, "version 8", ""},
+		{"an unknown version", "flake.lock", `{"version": 8}`, "version 8", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			root := filepath.Join(outer, tt.name)
@@ -105,17 +106,17 @@ func TestWithoutLock(t *testing.T) {
 	}
 }
 
-// TestLocksFail: without the digest there is no hash, and so no resolution.
+// TestLocksFail checks that resolving fails without the digest of the locks.
 func TestLocksFail(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "flake.nix"), "")
-	r := &Resolver{Root: root, System: "x86_64-linux", Locks: func(context.Context) (string, error) { return "", errors.New("git is ill") }}
-	if _, err := r.Resolve(t.Context(), map[string]string{"lint": ".#lint"}); err == nil || !strings.Contains(err.Error(), "git is ill") {
+	r := &Resolver{Root: root, System: "x86_64-linux", Locks: func(context.Context) (string, error) { return "", errors.New("git failed") }}
+	if _, err := r.Resolve(t.Context(), map[string]string{"lint": ".#lint"}); err == nil || !strings.Contains(err.Error(), "git failed") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestDigest: what a task's hash has to see, and what it must not.
+// TestDigest checks which changes of a resolution change its digest.
 func TestDigest(t *testing.T) {
 	base := Resolution{System: "x86_64-linux", shell: Tool{Locked: "n"}, Tools: []Tool{
 		{Alias: "a", Spec: "nixpkgs#a", Flake: "path:/here", Attr: "a", Locked: "sha256-1"},
@@ -139,7 +140,7 @@ func TestDigest(t *testing.T) {
 			changed.Tools = append([]Tool(nil), base.Tools...)
 			tt.change(&changed)
 			if got := changed.Digest() == base.Digest(); got != tt.same {
-				t.Errorf("the digest is the same: %v", got)
+				t.Errorf("same digest: got %v, want %v", got, tt.same)
 			}
 		})
 	}

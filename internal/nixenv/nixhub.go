@@ -1,40 +1,43 @@
 package nixenv
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/message"
 )
 
-// maxResponse bounds an answer of Nixhub, in bytes. A real one has some 5 KB.
+// maxResponse is the maximum size of Nixhub's answer in bytes. A real one has some
+// 5 KB.
 const maxResponse = 1 << 20
 
-// A policy says how long to wait for Nixhub, and how often.
+// A policy limits how long and how often Nixhub is asked.
 type policy struct {
-	limit time.Duration // of one request, to the end of its body
+	limit time.Duration // for one request, to the end of its body
 	tries int
-	pause time.Duration // before the second try; doubled for each further one, and spread by half
+	pause time.Duration // before the second try, ± half of it at random; doubled for each further one
 }
 
 var patient = policy{limit: 20 * time.Second, tries: 4, pause: time.Second}
 
-// A nixhubPackage is a version of a package as Nixhub's v2/resolve gives it and
-// as .same/cache/nixhub keeps it; the answer has name, summary and last_updated
-// besides, the file alias and timestamp.
+// A nixhubPackage is a version of a package, as Nixhub's v2/resolve answers and as
+// .same/cache/nixhub stores it. Only the answer has name, summary and last_updated;
+// only the file has alias and timestamp.
 type nixhubPackage struct {
-	Alias     string                   `json:"alias"` // the package's name, for all that
+	Alias     string                   `json:"alias"` // the package's name, in spite of the field's
 	Version   string                   `json:"version"`
 	Systems   map[string]nixhubBinding `json:"systems"`
 	Timestamp time.Time                `json:"timestamp"`
@@ -57,7 +60,7 @@ type flakeRef struct {
 	Rev   string `json:"rev"`
 }
 
-// String gives the reference as Nix takes it.
+// String returns f as a flake reference of Nix.
 func (f flakeRef) String() string { return f.Type + ":" + f.Owner + "/" + f.Repo + "/" + f.Rev }
 
 type output struct {
@@ -69,12 +72,12 @@ type output struct {
 
 var attribute = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_+'-]*(\.[A-Za-z0-9_][A-Za-z0-9_+'-]*)*$`)
 
-// check says whether p can be used on system. Revisions and attributes go into a
-// Nix expression and a restored file may hold anything, so only what Nixhub
-// really gives is let through.
+// check returns an error if p cannot be used on system. Revisions and attributes
+// become part of a Nix expression, and a restored file may hold anything: so only
+// what Nixhub really answers is accepted.
 func (p *nixhubPackage) check(system string) error {
 	if len(p.Systems) == 0 {
-		return errors.New("it names no systems")
+		return errors.New("it lists no systems")
 	}
 	for name, s := range p.Systems {
 		ref := s.FlakeInstallable.Ref
@@ -96,22 +99,25 @@ func (p *nixhubPackage) check(system string) error {
 	return nil
 }
 
-// A wrongSystemError is an answer that is right and of no use here.
+// A wrongSystemError reports a valid answer that lacks this system.
 type wrongSystemError struct {
 	system string
 	others []string
 }
 
-// Error names the systems that there are.
+// Error lists the systems that the answer has.
 func (e *wrongSystemError) Error() string {
-	return fmt.Sprintf("nixpkgs has it for %s, not for %s", strings.Join(e.others, ", "), e.system)
+	return fmt.Sprintf("nixpkgs has it for %s, but not for %s", strings.Join(e.others, ", "), e.system)
 }
 
 var errNotFound = errors.New("not found")
 
-// ask gets a version of a package from Nixhub, however long the policy lets it take.
+// ask gets a version of a package from Nixhub. It retries as the policy allows.
 func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackage, error) {
 	address := strings.TrimSuffix(r.Nixhub, "/") + "/v2/resolve?name=" + url.QueryEscape(name) + "&version=" + url.QueryEscape(version)
+	if r.Get == nil {
+		return nil, fmt.Errorf("%s@%s is not in %s, and this program does not ask Nixhub", name, version, dotsame.Nixhub)
+	}
 	p := r.nixhubPolicy
 	pause := p.pause
 	for try := 1; ; try++ {
@@ -121,8 +127,8 @@ func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackag
 			pkg.Alias, pkg.Version = name, version
 			return pkg, nil
 		case errors.Is(err, errNotFound):
-			return nil, message.WithHint(fmt.Errorf("no %s@%s is known to Nixhub", name, version),
-				"https://www.nixhub.io/packages/%s lists the versions", url.PathEscape(name))
+			return nil, message.WithHint(fmt.Errorf("Nixhub does not know %s@%s", name, version),
+				"see https://www.nixhub.io/packages/%s for the versions", url.PathEscape(name))
 		case errors.As(err, new(*wrongSystemError)):
 			return nil, err
 		case ctx.Err() != nil:
@@ -131,7 +137,7 @@ func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackag
 			return nil, message.WithHint(fmt.Errorf("asking Nixhub, %d times: %w", try, err),
 				"check the network, or name a package of the flake's own lock instead (nixpkgs#%s)", name)
 		}
-		// Spread, so that a hundred CI jobs do not come back in one moment.
+		// At random, so that a hundred CI jobs do not retry at the same moment.
 		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-timer.C:
@@ -143,35 +149,29 @@ func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackag
 }
 
 func (r *Resolver) askOnce(ctx context.Context, address string) (*nixhubPackage, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.nixhubPolicy.limit, fmt.Errorf("no whole answer within %v", r.nixhubPolicy.limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.nixhubPolicy.limit, fmt.Errorf("no complete answer within %v", r.nixhubPolicy.limit))
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	status, body, err := r.Get(ctx, address)
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(context.Cause(ctx), err)
 	}
-	req.Header.Set("User-Agent", "same/"+cli.Version())
-	req.Header.Set("Accept", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, because(ctx, err)
-	}
-	defer res.Body.Close()
+	defer body.Close()
 	switch {
-	case res.StatusCode == http.StatusNotFound:
+	case status == 404:
 		return nil, errNotFound
-	case res.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("it answers %s", res.Status)
+	case status != 200:
+		return nil, fmt.Errorf("HTTP status %d", status)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxResponse+1))
+	data, err := io.ReadAll(io.LimitReader(body, maxResponse+1))
 	if err != nil {
-		return nil, because(ctx, err)
+		return nil, cmp.Or(context.Cause(ctx), err)
 	}
-	if len(body) > maxResponse {
-		return nil, fmt.Errorf("its answer is larger than %d bytes", maxResponse)
+	if len(data) > maxResponse {
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxResponse)
 	}
 	var pkg nixhubPackage
-	if err := json.Unmarshal(body, &pkg); err != nil {
-		return nil, fmt.Errorf("its answer is not what it should be: %w", err)
+	if err := json.Unmarshal(data, &pkg); err != nil {
+		return nil, fmt.Errorf("parsing the answer: %w", err)
 	}
 	if err := pkg.check(r.System); err != nil {
 		return nil, err
@@ -179,10 +179,62 @@ func (r *Resolver) askOnce(ctx context.Context, address string) (*nixhubPackage,
 	return &pkg, nil
 }
 
-// because gives the reason why ctx ended, if it did, instead of what came of it.
-func because(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
+// nixhub returns a version of a package, from the cache or from Nixhub.
+func (r *Resolver) nixhub(ctx context.Context, name, version string) (*nixhubPackage, error) {
+	file := dotsame.NixhubPath(name, version)
+	got, err, _ := r.flights.Do("nixhub "+file, func() (any, error) {
+		pkg, err := r.readNixhub(file, name, version)
+		if err == nil {
+			return pkg, nil
+		}
+		if errors.As(err, new(*wrongSystemError)) {
+			return nil, err
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.warnf("ignoring %s and asking Nixhub again: %v", file, err)
+		}
+		if pkg, err = r.ask(ctx, name, version); err != nil {
+			return nil, err
+		}
+		if err := r.writeNixhub(file, pkg); err != nil {
+			r.warnf("the answer of Nixhub is not cached: %v", err)
+		}
+		return pkg, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return got.(*nixhubPackage), nil
+}
+
+func (r *Resolver) readNixhub(file, name, version string) (*nixhubPackage, error) {
+	data, err := r.dir.ReadFile(file, maxResponse)
+	if err != nil {
+		return nil, err
+	}
+	var pkg nixhubPackage
+	if err := json.Unmarshal(data, &pkg); err != nil {
+		return nil, err
+	}
+	if pkg.Alias != name || pkg.Version != version {
+		return nil, fmt.Errorf("it is for %.100q, not for %s@%s", pkg.Alias+"@"+pkg.Version, name, version)
+	}
+	return &pkg, pkg.check(r.System)
+}
+
+func (r *Resolver) writeNixhub(file string, pkg *nixhubPackage) error {
+	pkg.Timestamp = time.Now()
+	for system, s := range pkg.Systems {
+		if s.Outputs == nil {
+			s.Outputs = []output{}
+			pkg.Systems[system] = s
+		}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	if err := e.Encode(pkg); err != nil {
+		return err
+	}
+	return r.dir.WriteFile(file, bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }

@@ -1,7 +1,6 @@
 package nixenv
 
 import (
-	"cachekey/internal/message"
 	"context"
 	"errors"
 	"fmt"
@@ -14,12 +13,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"cachekey/internal/dotsame"
+	"cachekey/internal/message"
 )
 
-// sampleRev is the revision in testdata/dot-same, which the existing same wrote.
+// sampleRev is the revision in testdata/dot-same, which upstream same wrote.
 const sampleRev = "ee09932cedcef15aaf476f9343d1dea2cb77e261"
 
-// answer is what Nixhub's v2/resolve gives for a version of go, in its shape:
+// answer is a response of Nixhub's v2/resolve for a version of go; see
 // ResolveResponse in internal/searcher/model.go of jetify-com/devbox.
 const answer = `{"name": "go", "version": "1.25.4", "summary": "Go Programming language", "systems": {
   "x86_64-linux": {
@@ -30,29 +32,29 @@ const answer = `{"name": "go", "version": "1.25.4", "summary": "Go Programming l
     "flake_installable": {"ref": {"type": "github", "owner": "NixOS", "repo": "nixpkgs", "rev": "` + sampleRev + `"}, "attr_path": "go"},
     "last_updated": "2025-11-20T01:02:03Z"}}}`
 
-// hurried hardly waits between two tries.
+// hurried waits a millisecond between two tries.
 var hurried = policy{limit: time.Minute, tries: 3, pause: time.Millisecond}
 
-type said struct {
+type warnings struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (s *said) warnf(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lines = append(s.lines, fmt.Sprintf(format, args...))
+func (w *warnings) warnf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines, fmt.Sprintf(format, args...))
 }
 
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Join(s.lines, "\n")
+func (w *warnings) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.lines, "\n")
 }
 
-// newResolver gives a resolver of a new workspace that asks handler instead of
-// Nixhub, and how often it did.
-func newResolver(t *testing.T, handler http.HandlerFunc) (*Resolver, *said, *atomic.Int32) {
+// newResolver returns a resolver of a new workspace that asks handler instead of
+// Nixhub, its warnings, and the number of requests.
+func newResolver(t *testing.T, handler http.HandlerFunc) (*Resolver, *warnings, *atomic.Int32) {
 	t.Helper()
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -64,8 +66,8 @@ func newResolver(t *testing.T, handler http.HandlerFunc) (*Resolver, *said, *ato
 		handler(w, req)
 	}))
 	t.Cleanup(server.Close)
-	warned := &said{}
-	r := &Resolver{Root: t.TempDir(), System: "x86_64-linux", Nixhub: server.URL, Warnf: warned.warnf, nixhubPolicy: hurried}
+	warned := &warnings{}
+	r := &Resolver{Root: t.TempDir(), System: "x86_64-linux", Nixhub: server.URL, Get: httpGet, Warnf: warned.warnf, nixhubPolicy: hurried}
 	return r, warned, &asked
 }
 
@@ -85,7 +87,7 @@ func TestNixhub(t *testing.T) {
 	if goTool.Alias != "go" || goTool.Flake != "github:NixOS/nixpkgs/"+sampleRev || goTool.Attr != "go" {
 		t.Errorf("resolved to %+v", goTool)
 	}
-	// What is remembered has the shape of the existing same's file.
+	// The file has the shape of upstream same's.
 	var got, want map[string]any
 	sample := "cache/nixhub/a8ac4cd8ba97e70f9340f22bc3b4a062bf6fd386ba89d6138c90b4640d17a9c6.json"
 	readJSON(t, filepath.Join(r.Root, ".same", sample), &got)
@@ -94,8 +96,8 @@ func TestNixhub(t *testing.T) {
 		strings.Join(sortedNames(got), " ") != strings.Join(sortedNames(want), " ") || got["alias"] != "go" || got["version"] != "1.25.4" {
 		t.Errorf("remembered %v", got)
 	}
-	// Asked once, though there are two of it, and never again: not by another resolver either.
-	other := &Resolver{Root: r.Root, System: r.System, Nixhub: r.Nixhub}
+	// There was one request for the two tools, and another resolver needs none.
+	other := &Resolver{Root: r.Root, System: r.System, Nixhub: r.Nixhub, Get: httpGet}
 	second, err := other.Resolve(t.Context(), tools)
 	if err != nil || second.Digest() != first.Digest() {
 		t.Errorf("resolved again: %+v, %v", second, err)
@@ -108,7 +110,7 @@ func TestNixhub(t *testing.T) {
 	}
 }
 
-// TestExistingNixhubFile: a resolution that the existing same wrote needs no request.
+// TestExistingNixhubFile checks that a file of upstream same saves the request.
 func TestExistingNixhubFile(t *testing.T) {
 	r, warned, _ := newResolver(t, nil)
 	copySample(t, r.Root)
@@ -130,18 +132,18 @@ func TestNixhubFails(t *testing.T) {
 		hint    string
 	}{
 		{"404", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }, 1,
-			`tool "go" (go@1.25.4): no go@1.25.4 is known to Nixhub`, "packages/go lists the versions"},
-		{"500", status(500), 3, "asking Nixhub, 3 times: it answers 500", "nixpkgs#go"},
-		{"429", status(429), 3, "it answers 429", "check the network"},
-		{"garbage", body("<html>hello</html>"), 3, "its answer is not what it should be", "check the network"},
-		{"another type", body(`{"systems": [1]}`), 3, "its answer is not what it should be", "check the network"},
-		{"nothing in it", body(`{}`), 3, "it names no systems", "check the network"},
+			`tool "go" (go@1.25.4): Nixhub does not know go@1.25.4`, "see https://www.nixhub.io/packages/go for the versions"},
+		{"500", status(500), 3, "asking Nixhub, 3 times: HTTP status 500", "nixpkgs#go"},
+		{"429", status(429), 3, "HTTP status 429", "check the network"},
+		{"garbage", body("<html>hello</html>"), 3, "parsing the answer", "check the network"},
+		{"another type", body(`{"systems": [1]}`), 3, "parsing the answer", "check the network"},
+		{"an empty object", body(`{}`), 3, "it lists no systems", "check the network"},
 		{"an attribute that would be code", body(strings.ReplaceAll(answer, `"attr_path": "go"`, `"attr_path": "go; throw 1"`)), 3, "is not an attribute", ""},
 		{"a revision that is a branch", body(strings.ReplaceAll(answer, sampleRev, "master")), 3, "is not a revision of nixpkgs", ""},
-		{"somebody else's nixpkgs", body(strings.ReplaceAll(answer, "NixOS", "mallory")), 3, "is not a revision of nixpkgs", ""},
+		{"a fork of nixpkgs", body(strings.ReplaceAll(answer, "NixOS", "mallory")), 3, "is not a revision of nixpkgs", ""},
 		{"not for this system", body(strings.ReplaceAll(answer, "x86_64-linux", "riscv64-linux")), 1,
-			"nixpkgs has it for aarch64-darwin, riscv64-linux, not for x86_64-linux", "take a version"},
-		{"silence", func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }, 3, "no whole answer within 200ms", "check the network"},
+			"nixpkgs has it for aarch64-darwin, riscv64-linux, but not for x86_64-linux", "take a version"},
+		{"silence", func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }, 3, "no complete answer within 200ms", "check the network"},
 		{"a slow drip", func(w http.ResponseWriter, req *http.Request) {
 			for req.Context().Err() == nil {
 				fmt.Fprint(w, " ")
@@ -151,7 +153,7 @@ func TestNixhubFails(t *testing.T) {
 				case <-time.After(10 * time.Millisecond):
 				}
 			}
-		}, 3, "no whole answer within 200ms", "check the network"},
+		}, 3, "no complete answer within 200ms", "check the network"},
 		{"an endless body", func(w http.ResponseWriter, req *http.Request) {
 			line := strings.Repeat(" ", 1<<16)
 			for range 64 {
@@ -160,7 +162,7 @@ func TestNixhubFails(t *testing.T) {
 				}
 			}
 		}, 3, "larger than 1048576 bytes", "check the network"},
-		{"a connection cut", func(w http.ResponseWriter, _ *http.Request) {
+		{"a lost connection", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, "{")
 			panic(http.ErrAbortHandler)
@@ -179,14 +181,14 @@ func TestNixhubFails(t *testing.T) {
 				t.Errorf("asked %d times, want %d", got, tt.times)
 			}
 			if _, err := os.Stat(filepath.Join(r.Root, ".same")); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("something was remembered: %v", err)
+				t.Errorf("something was cached: %v", err)
 			}
 		})
 	}
 }
 
-// TestNixhubComesBack: a request that fails twice is made a third time.
-func TestNixhubComesBack(t *testing.T) {
+// TestNixhubRetries checks that a request that fails twice is made a third time.
+func TestNixhubRetries(t *testing.T) {
 	var n atomic.Int32
 	r, _, _ := newResolver(t, func(w http.ResponseWriter, req *http.Request) {
 		switch n.Add(1) {
@@ -203,7 +205,7 @@ func TestNixhubComesBack(t *testing.T) {
 	}
 }
 
-// TestNixhubInterrupted: an interrupt ends the wait at once.
+// TestNixhubInterrupted checks that an interrupt ends the wait before a retry.
 func TestNixhubInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	r, _, _ := newResolver(t, func(w http.ResponseWriter, req *http.Request) {
@@ -216,7 +218,7 @@ func TestNixhubInterrupted(t *testing.T) {
 	}
 }
 
-// TestBadNixhubFile: what a restored cache brings is not trusted.
+// TestBadNixhubFile checks that a bad file from a restored cache is replaced.
 func TestBadNixhubFile(t *testing.T) {
 	good, err := os.ReadFile("testdata/dot-same/cache/nixhub/a8ac4cd8ba97e70f9340f22bc3b4a062bf6fd386ba89d6138c90b4640d17a9c6.json")
 	if err != nil {
@@ -226,29 +228,29 @@ func TestBadNixhubFile(t *testing.T) {
 		"truncated":            string(good[:len(good)/2]),
 		"empty":                "",
 		"another version's":    strings.Replace(string(good), `"version": "1.25.4"`, `"version": "1.25.5"`, 1),
-		"somebody's nixpkgs":   strings.ReplaceAll(string(good), `"owner": "NixOS"`, `"owner": "mallory"`),
+		"a fork of nixpkgs":    strings.ReplaceAll(string(good), `"owner": "NixOS"`, `"owner": "mallory"`),
 		"code in an attribute": strings.ReplaceAll(string(good), `"attr_path": "go"`, `"attr_path": "${throw 1}"`),
 		"giant":                strings.Repeat(" ", maxResponse) + string(good),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, warned, asked := newResolver(t, body(answer))
-			file := filepath.Join(r.Root, NixhubPath("go", "1.25.4"))
+			file := filepath.Join(r.Root, dotsame.NixhubPath("go", "1.25.4"))
 			write(t, file, bad)
 			if _, err := r.Resolve(t.Context(), map[string]string{"go": "go@1.25.4"}); err != nil {
 				t.Fatal(err)
 			}
-			if asked.Load() != 1 || !strings.Contains(warned.String(), "is put aside") {
+			if asked.Load() != 1 || !strings.Contains(warned.String(), "ignoring ") {
 				t.Errorf("asked %d times, warned %q", asked.Load(), warned)
 			}
-			again := &Resolver{Root: r.Root, System: r.System, Nixhub: r.Nixhub}
+			again := &Resolver{Root: r.Root, System: r.System, Nixhub: r.Nixhub, Get: httpGet}
 			if _, err := again.Resolve(t.Context(), map[string]string{"go": "go@1.25.4"}); err != nil || asked.Load() != 1 {
-				t.Errorf("not mended: %v", err)
+				t.Errorf("not replaced: %v", err)
 			}
 		})
 	}
 }
 
-// TestSeveralBadTools: all of them are told, in order.
+// TestSeveralBadTools checks that all errors are reported, in order.
 func TestSeveralBadTools(t *testing.T) {
 	r, _, _ := newResolver(t, func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })
 	_, err := r.Resolve(t.Context(), map[string]string{"c": "c@1", "a": "a@1", "b": "nonsense"})

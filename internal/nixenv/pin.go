@@ -7,18 +7,21 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
 )
 
-// Pin gives the environment file for tools whose packages are known (alias →
-// store path): its PATH has the bin of each, in order of the aliases, then those
-// of behind, which a shell of Nix has besides its packages (coreutils, bash).
-// Where such a file is, the packages are what the tools resolve to: no network
-// and no Nix is needed, and a task's input hash counts the store paths.
-func Pin(system string, packages map[string]string, behind []string) ([]byte, error) {
+// Pin returns the environment file for tools whose packages are known (alias →
+// store path). Its PATH has the bin of each package, in order of the aliases, then
+// those of extra: the packages that every shell of Nix has (coreutils, bash).
+// Tools with such a file resolve to its packages, without network or Nix, and the
+// store paths are part of a task's input hash.
+func Pin(system string, packages map[string]string, extra []string) ([]byte, error) {
 	parts := digest.NewParts("cachekey same-v1 packages")
 	var paths []string
 	for _, alias := range slices.Sorted(maps.Keys(packages)) {
@@ -28,7 +31,7 @@ func Pin(system string, packages map[string]string, behind []string) ([]byte, er
 		parts.Add('p', alias, packages[alias])
 		paths = append(paths, packages[alias]+"/bin")
 	}
-	for _, p := range behind {
+	for _, p := range extra {
 		if err := checkPackage(p); err != nil {
 			return nil, err
 		}
@@ -39,7 +42,7 @@ func Pin(system string, packages map[string]string, behind []string) ([]byte, er
 		"GOTOOLCHAIN=local",
 		"PATH=" + strings.Join(paths, ":"),
 		"system=" + system,
-		ofResolution + "=" + pinnedPrefix + parts.Sum().String(),
+		resolutionVariable + "=" + pinnedPrefix + parts.Sum().String(),
 	})
 	if err != nil {
 		return nil, err
@@ -47,7 +50,7 @@ func Pin(system string, packages map[string]string, behind []string) ([]byte, er
 	return e.encode()
 }
 
-// checkPackage refuses what has no bin, as far as can be seen.
+// checkPackage returns an error if p is not a store path, or exists without a bin.
 func checkPackage(p string) error {
 	if !storePath.MatchString(p) || path.Clean(p) != p {
 		return fmt.Errorf("%q is not a store path", p)
@@ -60,8 +63,8 @@ func checkPackage(p string) error {
 	return nil
 }
 
-// Fits says whether a package's store path looks like the version that a spec
-// asks for; a spec that names none fits anything.
+// Fits reports whether the name of a package's store path has the version of spec.
+// It returns true for a spec without a version.
 func Fits(spec, storePath string) bool {
 	_, version, ok := strings.Cut(spec, "@")
 	if !ok || strings.Contains(spec, "#") || version == "latest" {
@@ -69,4 +72,63 @@ func Fits(spec, storePath string) bool {
 	}
 	name := path.Base(storePath) + "-"
 	return strings.Contains(name, "-"+version+"-") || strings.Contains(name, "-"+version+".")
+}
+
+var environmentFile = regexp.MustCompile(`^[0-9a-f]{64}\.json$`)
+
+// Adopt copies the environment files of from, a directory that `same env` wrote,
+// into the workspace at root. It leaves equal files alone, and removes those that
+// an earlier call has copied and that from does not have. It returns the names of
+// the files that it changed.
+func Adopt(root, from string) (changed []string, err error) {
+	dir := dotsame.Open(root)
+	names := map[string]bool{}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !environmentFile.MatchString(name) {
+			continue
+		}
+		data, err := dotsame.Open(from).ReadFile(name, MaxEnvironment)
+		if err == nil {
+			_, err = ParseEnvironment(data)
+		}
+		if err != nil {
+			return changed, fmt.Errorf("%s: %w", filepath.Join(from, name), err)
+		}
+		names[name] = true
+		file := path.Join(dotsame.Environments, name)
+		if had, err := dir.ReadFile(file, MaxEnvironment); err == nil && string(had) == string(data) {
+			continue
+		}
+		if err := dir.WriteFile(file, data); err != nil {
+			return changed, err
+		}
+		changed = append(changed, name)
+	}
+	had, err := os.ReadDir(dir.Path(dotsame.Environments))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return changed, err
+	}
+	for _, entry := range had {
+		file := path.Join(dotsame.Environments, entry.Name())
+		if names[entry.Name()] || !environmentFile.MatchString(entry.Name()) {
+			continue
+		}
+		data, err := dir.ReadFile(file, MaxEnvironment)
+		if err != nil {
+			continue // unreadable, so nothing uses it
+		}
+		if e, err := ParseEnvironment(data); err != nil || e.pinned() == "" {
+			continue
+		}
+		if err := dir.Remove(file); err != nil {
+			return changed, err
+		}
+		changed = append(changed, entry.Name())
+	}
+	return changed, nil
 }

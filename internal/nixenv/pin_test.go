@@ -24,12 +24,12 @@ func TestFits(t *testing.T) {
 		{"git+ssh://git@host/x#go", "go-1.25.4", true},
 	} {
 		if got := Fits(tt.spec, store+tt.name); got != tt.want {
-			t.Errorf("%s fits %s: %v", tt.name, tt.spec, got)
+			t.Errorf("Fits(%s, %s): got %v, want %v", tt.spec, tt.name, got, tt.want)
 		}
 	}
 }
 
-// TestAdoptRefuses: what would be put aside later is not taken over in the first place.
+// TestAdoptRefuses checks that Adopt refuses files that the Resolver would ignore.
 func TestAdoptRefuses(t *testing.T) {
 	id := strings.Repeat("a", 64) + ".json"
 	for name, text := range map[string]string{

@@ -1,67 +1,75 @@
-// Package nixenv turns the tools that a task asks for into the environment that
-// it runs in, in two steps. Resolving says what the tools are: that is what
-// counts in a task's input hash, and needs no Nix. Realising asks Nix for the
-// variables of a shell with those tools as packages, and is only needed when the
-// task runs.
+// Package nixenv turns the tools of a task into the environment that the task runs
+// in. It does so in two steps. Resolve finds out what the tools are. Their digest
+// is part of the task's input hash, and Nix is not needed. Environment returns the
+// variables of a shell that has the tools as packages. It asks Nix if they are not
+// cached, and is only called when the task runs.
 //
-// What a spec resolves to:
+// A tool is resolved by the form of its spec:
 //
-//   - go@1.25.4: the revision and attribute of nixpkgs that Nixhub names, which
-//     is asked once and remembered in .same/cache/nixhub;
-//   - nixpkgs#go: the input of that name that the workspace's own flake.lock
-//     has, and the attribute;
-//   - .#lint: the flake that the workspace lies in, by the digest of its locks.
+//   - go@1.25.4: to the revision and attribute of nixpkgs that Nixhub names. It is
+//     asked once; the answer is cached in .same/cache/nixhub.
+//   - nixpkgs#go: to the input of that name in the workspace's flake.lock, and the
+//     attribute.
+//   - .#lint: to the flake that the workspace lies in, by the digest of its locks.
+//
+// The package opens no network connection: it uses the Get of its caller.
 package nixenv
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"cachekey/internal/digest"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
 )
 
-// A Resolver resolves and realises the tools of one workspace. Its methods may
-// be called at once; what is asked for twice at a time is done once. Only Root
-// and System must be set.
+// A Resolver resolves and realises the tools of one workspace. Its methods may be
+// called concurrently, and do the same work only once. Only Root and System must
+// be set.
 type Resolver struct {
-	Root   string // the workspace root, absolute; what is remembered lies in .same/cache below it
-	System string // Nix's: x86_64-linux
+	Root   string // the workspace root, absolute; its .same/cache is used
+	System string // as Nix names it: x86_64-linux
 
-	// Flake is the directory of the flake whose flake.lock rules, absolute. The
-	// default is the nearest one above Root, not beyond a git root.
+	// Flake is the absolute directory of the flake whose flake.lock is used. The
+	// default is the nearest one in or above Root, up to the git root.
 	Flake string
-	// Locks gives the digest of the flake's locks, which is what a tool of the
-	// workspace's own flake (".#lint") counts by. The default is key.LocksDigest of
-	// Root. It is called once.
+	// Locks returns the digest of the flake's locks, which stands for the
+	// workspace's own flake (".#lint") in input hashes. It is called once. The
+	// default is key.LocksDigest of Root.
 	Locks func(context.Context) (string, error)
-	// Nix is the program to call. The default is nix, searched on PATH.
+	// Nix is the program to run. The default is the nix on PATH.
 	Nix string
-	// Nixhub is the address of the API, for a mirror or a test. The default is the public one.
+	// Nixhub is the address of Nixhub's API. The default is the public one.
 	Nixhub string
-	// Timeout is how long Nix may take for one environment, downloads and
-	// builds included. The default is an hour.
+	// Get sends an HTTP GET request. The caller closes the body. If it is nil, only
+	// cached answers of Nixhub are used.
+	Get func(ctx context.Context, url string) (status int, body io.ReadCloser, err error)
+	// Timeout limits the time that Nix takes for one environment, with downloads
+	// and builds. The default is an hour.
 	Timeout time.Duration
-	// Warnf tells people of what was put aside. Nil drops it.
+	// Warnf, if not nil, prints a warning.
 	Warnf func(format string, args ...any)
 
 	once         sync.Once
 	dir          *dotsame.Dir
 	flights      singleflight.Group
-	resolutions  sync.Map // environment id → Resolution: what a run began with stays
+	resolutions  sync.Map // environment id → Resolution: stays for the whole run
 	environments sync.Map // environment id and resolution → *Environment
 	nixhubPolicy policy
-	store        string // where Nix keeps things; a test has another
+	store        string // of Nix; tests have another one
 
 	locks func() (string, error) // once
 	lock  func() (*lockFile, error)
@@ -92,11 +100,11 @@ func (r *Resolver) warnf(format string, args ...any) {
 	}
 }
 
-// Resolve says what tools (alias → spec) are, without Nix. An error names the
-// alias, its hint the cure.
+// Resolve resolves tools (alias → spec) without Nix. An error names the alias; its
+// hint names the cure.
 func (r *Resolver) Resolve(ctx context.Context, tools map[string]string) (Resolution, error) {
 	r.init()
-	id := EnvironmentID(tools)
+	id := dotsame.EnvironmentID(tools)
 	if known, ok := r.resolutions.Load(id); ok {
 		return known.(Resolution), nil
 	}
@@ -104,7 +112,7 @@ func (r *Resolver) Resolve(ctx context.Context, tools map[string]string) (Resolu
 	if err != nil {
 		return Resolution{}, err
 	}
-	// The first answer counts, whoever gave it.
+	// Concurrent calls use the first answer.
 	first, _ := r.resolutions.LoadOrStore(id, res)
 	return first.(Resolution), nil
 }
@@ -140,7 +148,7 @@ func (r *Resolver) resolveAll(ctx context.Context, tools map[string]string) (Res
 	return res, nil
 }
 
-// resolve fills in all but Alias and Spec.
+// resolve sets all fields but Alias and Spec.
 func (r *Resolver) resolve(ctx context.Context, t *Tool) error {
 	spec, err := manifest.ParseSpec(t.Spec)
 	if err != nil {
@@ -163,5 +171,74 @@ func (r *Resolver) resolve(ctx context.Context, t *Tool) error {
 		t.Attr = spec.Attr
 		return r.resolveInput(t, spec.Flake)
 	}
+	return nil
+}
+
+// A Resolution is what a set of tools resolves to.
+type Resolution struct {
+	System string // as Nix names it
+	Tools  []Tool // in bytewise order of Alias
+
+	// Pinned is the digest of the packages' store paths, which stand for the tools,
+	// if `same env` wrote the environment.
+	Pinned string
+
+	shell Tool // Flake is the nixpkgs that makes the shell; Attr is not used
+}
+
+// A Tool is one resolved tool.
+type Tool struct {
+	Alias string
+	Spec  string // as in the manifest
+	Flake string // a reference for Nix: "github:NixOS/nixpkgs/<revision>", "/path/of/the/own/flake"
+	Attr  string // "go", "python3Packages.black"
+	// Locked stands for Flake in a task's input hash: the same toolchain has the
+	// same Locked on every machine and in every directory.
+	Locked string
+
+	own     bool     // from the workspace's own flake
+	nixpkgs bool     // Flake is a nixpkgs
+	outputs []output // as Nixhub lists them
+}
+
+// Digest returns the digest that stands for the tools in a task's input hash.
+func (r Resolution) Digest() digest.Digest {
+	parts := digest.NewParts("cachekey same-v1 tools")
+	parts.Add('s', r.System)
+	if r.Pinned != "" {
+		parts.Add('p', r.Pinned)
+		return parts.Sum()
+	}
+	for _, t := range r.Tools {
+		parts.Add('t', t.Alias, t.Locked, t.Attr)
+	}
+	parts.Add('n', r.shell.Locked)
+	return parts.Sum()
+}
+
+// chooseShell sets the nixpkgs that makes the shell: that of the workspace's
+// flake.lock if a tool comes from there, else the lowest revision of a tool, as
+// upstream same does.
+func (r *Resolver) chooseShell(res *Resolution) error {
+	var candidates []Tool
+	byLock := false
+	for _, t := range res.Tools {
+		if t.nixpkgs {
+			candidates = append(candidates, t)
+		} else {
+			byLock = true
+		}
+	}
+	if byLock || len(candidates) == 0 {
+		shell := Tool{}
+		if err := r.resolveInput(&shell, "nixpkgs"); err == nil {
+			res.shell = shell
+			return nil
+		} else if len(candidates) == 0 {
+			return message.WithHint(fmt.Errorf("finding a nixpkgs for the shell of the tools: %w", err),
+				"add nixpkgs to the inputs of the flake, then run nix flake lock")
+		}
+	}
+	res.shell = slices.MinFunc(candidates, func(a, b Tool) int { return strings.Compare(a.Flake, b.Flake) })
 	return nil
 }

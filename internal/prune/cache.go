@@ -7,18 +7,17 @@ import (
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/nixenv"
 )
 
 // toolFiles gives what is remembered of a set of tools (alias → spec): its
 // environment, also where old versions of the existing same have it, and the
 // resolutions of its tools.
 func toolFiles(tools map[string]string) []string {
-	env := nixenv.EnvironmentPath(tools)
+	env := dotsame.EnvironmentPath(tools)
 	files := []string{env, path.Join(dotsame.OldEnvironments, path.Base(env))}
 	for _, text := range tools {
 		if spec, err := manifest.ParseSpec(text); err == nil && spec.Package != "" {
-			files = append(files, nixenv.NixhubPath(spec.Package, spec.Version))
+			files = append(files, dotsame.NixhubPath(spec.Package, spec.Version))
 		}
 	}
 	return files

@@ -10,7 +10,7 @@ import (
 
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
-	"cachekey/internal/nix"
+	"cachekey/internal/nixenv"
 )
 
 // GCRoots holds, for each environment, a directory of links to what it names in
@@ -27,7 +27,7 @@ func (r *realising) look() error {
 
 // realise has nix-store make paths exist.
 func (r *realising) realise(ctx context.Context, paths []string, flags ...string) error {
-	_, err := nix.Run(ctx, r.o.Root, r.o.nixStore, slices.Concat([]string{"--realise"}, flags, paths)...)
+	_, err := nixenv.RunProgram(ctx, r.o.Root, r.o.nixStore, slices.Concat([]string{"--realise"}, flags, paths)...)
 	return err
 }
 

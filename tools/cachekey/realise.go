@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
-	"cachekey/internal/nixenv"
 	"cachekey/internal/realise"
 )
 
@@ -74,7 +74,7 @@ func describeTools(dir string) func(id string) string {
 	if w, err := manifest.Load(dir); err == nil {
 		for _, t := range w.Tasks {
 			if len(t.Tools) > 0 {
-				names[nixenv.EnvironmentID(t.Tools)] = strings.Join(slices.Sorted(maps.Values(t.Tools)), ", ")
+				names[dotsame.EnvironmentID(t.Tools)] = strings.Join(slices.Sorted(maps.Values(t.Tools)), ", ")
 			}
 		}
 	}

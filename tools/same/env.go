@@ -109,7 +109,7 @@ func (f envFlags) run(o *cli.IO) error {
 		if err != nil {
 			return err
 		}
-		if err := f.write(w, nixenv.EnvironmentPath(tools), data); err != nil {
+		if err := f.write(w, dotsame.EnvironmentPath(tools), data); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func toolSets(w *manifest.Workspace) []map[string]string {
 	var sets []map[string]string
 	seen := map[string]bool{}
 	for _, t := range w.Tasks {
-		if id := nixenv.EnvironmentID(t.Tools); len(t.Tools) > 0 && !seen[id] {
+		if id := dotsame.EnvironmentID(t.Tools); len(t.Tools) > 0 && !seen[id] {
 			seen[id] = true
 			sets = append(sets, t.Tools)
 		}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"io"
+	"net/http"
 	"os"
 	"runtime"
 
@@ -57,5 +60,20 @@ func known(w *manifest.Workspace) string {
 
 // resolver resolves tools. SAME_NIXHUB is the address of a mirror of Nixhub's API.
 func resolver(w *manifest.Workspace, system string, o *cli.IO) *nixenv.Resolver {
-	return &nixenv.Resolver{Root: w.Root, System: system, Warnf: o.Warnf, Nixhub: o.Getenv("SAME_NIXHUB")}
+	return &nixenv.Resolver{Root: w.Root, System: system, Warnf: o.Warnf, Nixhub: o.Getenv("SAME_NIXHUB"), Get: get}
+}
+
+// get sends a request to Nixhub. Nothing else in this repository uses the network.
+func get(ctx context.Context, url string) (status int, body io.ReadCloser, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("User-Agent", "same/"+cli.Version())
+	req.Header.Set("Accept", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	return res.StatusCode, res.Body, nil
 }
