@@ -21,6 +21,7 @@ var hashFilesScript []byte
 // The names of the rows, as the tables and the targets call them.
 const (
 	keyRow       = "`cachekey`"
+	ignoreRow    = "`cachekey`, with `core.ignorecase=true`"
 	narHashRow   = "`cachekey nar-hash`"
 	hashPathRow  = "`nix hash path`"
 	coldRow      = "`nix flake metadata`, not yet in the store"
@@ -125,6 +126,7 @@ func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 	repo, plain := warm(t.Repo), warm(t.Plain)
 	rows := []measure.Row{
 		{Name: keyRow, Command: p.key(t), Before: repo, After: sameText(key)},
+		{Name: ignoreRow, Command: p.keyIgnoringCase(t), Before: repo, After: sameText(key)},
 		{Name: narHashRow, Command: p.narHash(t), Before: repo, After: sameText(narHash)},
 		{Name: coldRow, Command: metadata, Before: func() error { return errors.Join(p.nix.FreshStore(storeName), repo()) }, After: sameHash(narHash), Most: most(t, 0, 2, 1)},
 		// It follows the cold one, whose store and cache it finds.
@@ -174,6 +176,13 @@ const storeName = "bench-key"
 
 func (p *peers) key(t *tree.Tree) measure.Command {
 	return measure.Command{Args: []string{p.cachekey}, Dir: t.Repo, Env: p.shed.Env()}
+}
+
+// keyIgnoringCase is key as git configures a repository on macOS.
+func (p *peers) keyIgnoringCase(t *tree.Tree) measure.Command {
+	c := p.key(t)
+	c.Env = append(c.Env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.ignorecase", "GIT_CONFIG_VALUE_0=true")
+	return c
 }
 
 func (p *peers) narHash(t *tree.Tree) measure.Command {

@@ -34,5 +34,6 @@ func (r results) targets() []report.Target {
 		{Text: "`hashFiles('**')` ÷ `cachekey`", Got: r.wall("15k", hashAllRow) / key, Limit: 40, Least: true},
 		{Text: "peak memory of `cachekey`, MiB", Got: float64(peak) / (1 << 20), Limit: 64},
 		{Text: "`cachekey` with 200,000 untracked files beside ÷ without", Got: r.wall("15k-untracked", keyRow) / key, Limit: 1.1},
+		{Text: "`cachekey` with `core.ignorecase=true` ÷ without", Got: r.wall("15k", ignoreRow) / key, Limit: 1.5},
 	}
 }

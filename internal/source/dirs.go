@@ -3,47 +3,95 @@ package source
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"cachekey/internal/disk"
 )
 
 // dirs looks paths up on disk as git's libraries do: with lstat, and never
-// through a symbolic link. It remembers directories. Not for concurrent use.
+// through a symbolic link. With ignoreCase, names are compared without regard
+// to (ASCII) case, as libgit2's iterators do. It remembers directories and must
+// not be used concurrently.
 type dirs struct {
 	path       string // of the root directory
 	root       int    // the same, open
-	ignoreCase bool
-	real       map[string]bool            // whether the directory at the path is a real one
-	names      map[string]map[string]bool // with ignoreCase: the names in a directory
-	last       string                     // the directory asked for last, and its answer:
-	lastReal   bool                       // entries come sorted, so it is mostly the same
+	ignoreCase bool   // core.ignorecase
+	known      map[string]*dir
+	last       string // the path of the directory asked for last,
+	lastDir    *dir   // because entries come sorted: it is mostly the same
+}
+
+// A dir is what is on disk at the path of a directory.
+type dir struct {
+	path    string            // as the disk spells it
+	real    bool              // it, and every directory above it, is a directory and not a link to one
+	phantom bool              // see found
+	names   map[string]string // with ignoreCase: what is in it, by its lower-case name and by its own
 }
 
 func newDirs(path string, root int, ignoreCase bool) *dirs {
-	return &dirs{path: path, root: root, ignoreCase: ignoreCase, real: map[string]bool{"": true}, names: map[string]map[string]bool{}, lastReal: true}
+	top := &dir{real: true}
+	return &dirs{path: path, root: root, ignoreCase: ignoreCase, known: map[string]*dir{"": top}, lastDir: top}
 }
 
-// find says what is at path.
+// find returns what is at path.
 func (d *dirs) find(path string) (found, error) {
-	if d.ignoreCase {
-		return d.findIgnoringCase(path)
-	}
-	dir := ""
+	f, _, err := d.lookUp(path)
+	return f, err
+}
+
+// lookUp is find that also returns how the disk spells path.
+func (d *dirs) lookUp(path string) (f found, spelled string, err error) {
+	parent, name := "", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		dir = path[:i]
+		parent, name = path[:i], path[i+1:]
 	}
-	if dir != d.last {
-		real, err := d.isReal(dir)
-		if err != nil {
-			return found{}, err
+	in := d.lastDir
+	if parent != d.last {
+		if in, err = d.directory(parent); err != nil {
+			return found{}, "", err
 		}
-		d.last, d.lastReal = dir, real
+		d.last, d.lastDir = parent, in
 	}
-	if !d.lastReal {
-		return found{}, nil
+	if !in.real {
+		return found{}, "", nil
 	}
-	return d.lstat(path)
+	if !d.ignoreCase {
+		f, err = d.lstat(path)
+		return f, path, err
+	}
+	if in.names == nil {
+		if in.names, err = d.list(in.path); err != nil {
+			return found{}, "", err
+		}
+	}
+	own, ok := in.names[name]
+	if !ok {
+		if own, ok = in.names[asciiLower(name)]; !ok {
+			return found{}, "", nil
+		}
+	}
+	spelled = own
+	if in.path != "" {
+		spelled = in.path + "/" + own
+	}
+	f, err = d.lstat(spelled)
+	f.phantom = in.phantom || own != name
+	return f, spelled, err
+}
+
+func (d *dirs) directory(path string) (*dir, error) {
+	if known, ok := d.known[path]; ok {
+		return known, nil
+	}
+	f, spelled, err := d.lookUp(path)
+	if err != nil {
+		return nil, err
+	}
+	own := &dir{path: spelled, real: f.kind == directory, phantom: f.phantom}
+	d.known[path] = own
+	return own, nil
 }
 
 // lstat is lstat in which nothing is not an error, and a special file is nothing.
@@ -62,89 +110,24 @@ func (d *dirs) lstat(path string) (found, error) {
 	return f, nil
 }
 
-// isReal says whether dir, and every directory above it, is a directory and
-// not a link to one.
-func (d *dirs) isReal(dir string) (bool, error) {
-	if real, known := d.real[dir]; known {
-		return real, nil
-	}
-	parent := ""
-	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
-		parent = dir[:i]
-	}
-	real, err := d.isReal(parent)
-	if err != nil {
-		return false, err
-	}
-	if real {
-		f, err := d.lstat(dir)
-		if err != nil {
-			return false, err
-		}
-		real = f.kind == directory
-	}
-	d.real[dir] = real
-	return real, nil
-}
-
-// findIgnoringCase is find where core.ignorecase is true: names are compared
-// without regard to (ASCII) case, as libgit2's iterators do.
-func (d *dirs) findIgnoringCase(path string) (found, error) {
-	at, phantom := "", false
-	var f found
-	for rest := path; rest != ""; {
-		var name string
-		name, rest, _ = strings.Cut(rest, "/")
-		names, err := d.list(at)
-		if err != nil {
-			return found{}, err
-		}
-		if !names[name] {
-			other, ok := foldedName(names, name)
-			if !ok {
-				return found{}, nil
-			}
-			name, phantom = other, true
-		}
-		if at != "" {
-			name = at + "/" + name
-		}
-		if f, err = d.lstat(name); err != nil {
-			return found{}, err
-		}
-		if rest != "" && f.kind != directory {
-			return found{}, nil
-		}
-		at = name
-	}
-	f.phantom = phantom
-	return f, nil
-}
-
-func (d *dirs) list(dir string) (map[string]bool, error) {
-	if names, known := d.names[dir]; known {
-		return names, nil
-	}
-	list, err := readNames(d.path + "/" + dir)
+// list returns the names in a directory, each found by itself and, unless that
+// is another's name, in lower case.
+func (d *dirs) list(path string) (map[string]string, error) {
+	list, err := readNames(d.path + "/" + path)
 	if err != nil {
 		return nil, err
 	}
-	names := make(map[string]bool, len(list))
+	slices.Sort(list) // of two names that differ in case alone, the first counts
+	names := make(map[string]string, len(list))
 	for _, name := range list {
-		names[name] = true
+		names[name] = name
 	}
-	d.names[dir] = names
-	return names, nil
-}
-
-func foldedName(names map[string]bool, name string) (string, bool) {
-	folded := asciiLower(name)
-	for other := range names {
-		if asciiLower(other) == folded {
-			return other, true
+	for _, name := range list {
+		if folded := asciiLower(name); names[folded] == "" {
+			names[folded] = name
 		}
 	}
-	return "", false
+	return names, nil
 }
 
 func asciiLower(s string) string {

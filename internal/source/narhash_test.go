@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nix-community/go-nix/pkg/nar"
 )
@@ -187,6 +188,55 @@ func TestIndexChanged(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 		})
+	}
+}
+
+// With core.ignorecase, git's default on macOS, each directory is listed once.
+// Listing every ancestor again for each made this tree take 50 times as long.
+func TestIgnoreCaseIsLinear(t *testing.T) {
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	if err := os.WriteFile(dir+"/flake.nix", []byte("{ outputs = _: { }; }"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		sub := fmt.Sprintf("%s/pkgs/p%d", dir, i)
+		if err := errors.Join(os.MkdirAll(sub, 0o777), os.WriteFile(sub+"/file", nil, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git("add", ".")
+	// The shortest of three: others use the machine too.
+	measure := func(ignoreCase string) (shortest time.Duration, hash Hash) {
+		git("config", "core.ignorecase", ignoreCase)
+		for i := range 3 {
+			start := time.Now()
+			tree, err := Open(t.Context(), dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start); i == 0 || took < shortest {
+				shortest = took
+			}
+			if hash, err = tree.NarHash(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return shortest, hash
+	}
+	exact, want := measure("false")
+	folded, got := measure("true")
+	if got != want {
+		t.Errorf("narHash with core.ignorecase: got %s, want %s", got, want)
+	}
+	if folded > 5*exact {
+		t.Errorf("listing with core.ignorecase took %v, without %v", folded, exact)
 	}
 }
 

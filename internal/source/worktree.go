@@ -35,7 +35,7 @@ func (t *Tree) worktree(r *repository) error {
 	if err != nil {
 		return err
 	}
-	w := worktree{tree: t, root: root, repository: r, entries: make([]allowedEntry, 0, len(looked))}
+	w := worktree{tree: t, dirs: newDirs(t.Root, root, r.ignoreCase), entries: make([]allowedEntry, 0, len(looked))}
 	for i, e := range r.entries {
 		d := looked[i]
 		if e.gitlink {
@@ -97,10 +97,9 @@ type allowedEntry struct {
 // A worktree turns Nix's list of allowed paths into the tree that is visible
 // through it: these paths, what is below them, and their ancestors.
 type worktree struct {
-	tree       *Tree
-	root       int // its root directory, open
-	repository *repository
-	entries    []allowedEntry // in bytewise order of path
+	tree    *Tree
+	dirs    *dirs          // of directories in which no entry is visible
+	entries []allowedEntry // in bytewise order of path
 }
 
 // build makes the nodes of one directory of entries, all of which begin with
@@ -166,10 +165,11 @@ func (w *worktree) directory(path string, entries []allowedEntry) (node, error) 
 	if err != nil {
 		return node{}, err
 	}
-	if len(children) > 0 && !w.repository.ignoreCase {
+	// What is visible in it has been found below a real directory of this name.
+	if len(children) > 0 {
 		return node{path: path, kind: directory, children: children}, nil
 	}
-	d, err := newDirs(w.tree.Root, w.root, w.repository.ignoreCase).find(path)
+	d, err := w.dirs.find(path)
 	if err != nil || d.phantom {
 		return node{}, err
 	}
