@@ -46,8 +46,8 @@ var hostile = []struct {
 		lines: []string{`removed ".same/cache/zz": it is not in the seal`, `removed ".same/store/cc.json": it is not in the seal`}},
 	{name: "missing", state: Partial,
 		do: func(t *testing.T, _, same string) { must(t, os.RemoveAll(same+"/store/blobs/00")) },
-		lines: []string{`missing ".same/store/blobs/00": it was sealed and is not there`,
-			`missing ".same/store/blobs/00/00ff": it was sealed and is not there`}},
+		lines: []string{`missing ".same/store/blobs/00": it is in the seal but does not exist`,
+			`missing ".same/store/blobs/00/00ff": it is in the seal but does not exist`}},
 	{name: "link in place of a file", state: Partial,
 		do: func(t *testing.T, root, same string) {
 			must(t, os.Remove(same+"/store/aa.json"))
@@ -145,22 +145,22 @@ var hostile = []struct {
 
 	{name: "no seal", state: None, reason: "there is no seal",
 		do: func(t *testing.T, _, same string) { must(t, os.Remove(same+"/seal.json")) }},
-	{name: "an empty seal", state: None, reason: "it ends too early",
+	{name: "an empty seal", state: None, reason: "unexpected end of file",
 		do: func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/seal.json", 0)) }},
-	{name: "half a seal", state: None, reason: "it ends too early",
+	{name: "half a seal", state: None, reason: "unexpected end of file",
 		do: func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/seal.json", 700)) }},
-	{name: "a seal without its last line", state: None, reason: "it ends too early",
+	{name: "a seal without its last line", state: None, reason: "unexpected end of file",
 		do: func(t *testing.T, _, same string) {
 			edit(t, same, func(s string) string { return s[:strings.LastIndex(s, "],\n")+3] })
 		}},
-	{name: "a seal that says another digest", state: None, reason: "its digest is not of what is above it",
+	{name: "a seal that says another digest", state: None, reason: "its digest does not match its contents",
 		do: func(t *testing.T, _, same string) {
 			write(t, same, map[string]string{"store/aa.json": "{}"})
 			edit(t, same, func(s string) string { return strings.Replace(s, `"size":18`, `"size":2`, 1) })
 		}},
-	{name: "something after the seal", state: None, reason: "something after the end",
+	{name: "something after the seal", state: None, reason: "data after the end",
 		do: func(t *testing.T, _, same string) { edit(t, same, func(s string) string { return s + "\n" }) }},
-	{name: "a seal of another version", state: None, reason: "not the beginning of a seal of version v1",
+	{name: "a seal of another version", state: None, reason: "not a seal of version v1",
 		do: func(t *testing.T, _, same string) {
 			edit(t, same, func(s string) string { return strings.Replace(s, `"v1"`, `"v2"`, 1) })
 		}},
@@ -190,9 +190,9 @@ var hostile = []struct {
 		verify: VerifyOptions{System: "x86_64-linux", Locks: "locks2"}},
 	{name: "no MAC where one is asked for", state: None, reason: "it has no MAC",
 		verify: VerifyOptions{Key: mac(goodSecret)}},
-	{name: "the MAC of another secret", state: None, reason: "its MAC is not of this",
+	{name: "the MAC of another secret", state: None, reason: "its MAC does not match CACHEKEY_SEAL_KEY",
 		sealAs: mac("tr0ub4dor&3 tr0ub4dor&3"), verify: VerifyOptions{Key: mac(goodSecret)}},
-	{name: "the MAC of another seal", state: None, reason: "its MAC is not of this",
+	{name: "the MAC of another seal", state: None, reason: "its MAC does not match CACHEKEY_SEAL_KEY",
 		sealAs: mac(goodSecret), verify: VerifyOptions{Key: mac(goodSecret)},
 		do: func(t *testing.T, _, same string) {
 			whole, err := os.ReadFile(same + "/seal.json")

@@ -9,34 +9,36 @@ import (
 	"path/filepath"
 
 	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 )
 
-// MakeOptions say what Make seals.
+// MakeOptions are the options of Make.
 type MakeOptions struct {
-	Root  string        // the workspace root: .same lies in it
-	Doc   *key.Document // of the key under which the cache is saved
+	Root  string        // the workspace root, which contains .same
+	Doc   *key.Document // of the key under which .same is saved
 	Key   *MACKey       // nil for a seal without a MAC
 	Warnf func(format string, args ...any)
-	// Progress, if it is not nil, is told how many files are digested, of how many bytes.
+	// Progress, if not nil, is called with the number of files hashed so far and
+	// their bytes.
 	Progress func(files, bytes int64)
 }
 
-// Sealed counts what a seal vouches for.
+// Sealed counts the files in a seal.
 type Sealed struct {
 	Files int64
 	Bytes int64
 }
 
-// Make writes .same/seal.json: last, whole and at once, or not at all. What a
-// seal can't hold is left out with a warning; Verify removes it after a restore.
+// Make writes .same/seal.json atomically. It warns about everything that cannot be
+// sealed and that Verify will therefore remove.
 func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	if o.Doc.System == "" || o.Doc.Ingredient("locks") == nil {
-		return Sealed{}, message.WithHint(errors.New("the key's document names no system or no locks"),
+		return Sealed{}, message.WithHint(errors.New("the key's document has no system or no locks"),
 			"make one with: cachekey key --json")
 	}
-	same := filepath.Join(o.Root, ".same")
+	same := filepath.Join(o.Root, dotsame.Name)
 	if err := os.Mkdir(same, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Sealed{}, err
 	}
@@ -45,73 +47,79 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 		return Sealed{}, message.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
 	}
 	defer dir.Close()
-
-	var made Sealed
-	err = dir.WriteAtomic("seal.json", disk.Sync, func(f *os.File) error {
-		w, err := NewWriter(f, o.Doc, o.Key)
-		if err != nil {
+	m := &maker{MakeOptions: o, dir: dir}
+	err = dir.WriteAtomic(sealName, disk.Sync, func(f *os.File) (err error) {
+		if m.w, err = NewWriter(f, o.Doc, o.Key); err != nil {
 			return err
 		}
-		if err := sealTrees(ctx, dir, w, o, &made); err != nil {
+		if err := run(ctx, m.produce, m.consume); err != nil {
 			return err
 		}
-		return w.Close()
+		return m.w.Close()
 	})
-	return made, err
+	return m.sealed, err
 }
 
-func sealTrees(ctx context.Context, dir *disk.Dir, w *Writer, o MakeOptions, made *Sealed) error {
-	entries := 0
-	produce := func(p *pipeline) error {
-		visit := func(e disk.Entry) (bool, error) {
-			t := task{path: e.Path, kind: e.Kind}
-			switch {
-			case !fits(e.Path):
-				t.what = "its name does not fit into a seal"
-			case e.Kind == disk.File:
-				t.dir, t.name = e.Dir, e.Name
-			case e.Kind != disk.Directory:
-				t.what = "it is " + e.Kind.String()
-			}
-			return e.Kind == disk.Directory && t.what == "", p.add(t)
-		}
-		return walkRoots(dir, visit, func(e disk.Entry, err error) error { return err })
-	}
-	consume := func(t *task) error {
-		if t.err != nil {
-			return fmt.Errorf("sealing: %w", t.err)
-		}
+// A maker is the state of one call of Make.
+type maker struct {
+	MakeOptions
+	dir     *disk.Dir
+	w       *Writer
+	sealed  Sealed
+	entries int
+}
+
+// produce adds a job for every entry of the sealed directories.
+func (m *maker) produce(p *pipeline) error {
+	visit := func(e disk.Entry) (enter bool, err error) {
+		j := job{path: e.Path, kind: e.Kind}
 		switch {
-		case t.what != "":
-		case t.kind == disk.File && t.info.Kind() != disk.File:
-			t.what = "it is " + t.info.Kind().String()
-		case t.info.SetID():
-			t.what = "it is a set-id file"
-		case t.info.Size > MaxFileSize:
-			t.what = fmt.Sprintf("it has %d bytes, a seal takes %d", t.info.Size, int64(MaxFileSize))
+		case !validPath(e.Path):
+			j.problem = "its name cannot be sealed"
+		case e.Kind == disk.File:
+			j.dir, j.name = e.Dir, e.Name
+		case e.Kind != disk.Directory:
+			j.problem = "it is " + e.Kind.String()
 		}
-		if t.what != "" {
-			o.Warnf("not sealed: %s: %s", message.Quote(".same/"+t.path), t.what)
-			return nil
-		}
-		if t.kind == disk.File {
-			made.Files++
-			made.Bytes += t.got.Size
-			if o.Progress != nil {
-				o.Progress(made.Files, made.Bytes)
-			}
-		}
-		if entries++; entries > MaxEntries || made.Bytes > MaxTotalSize {
-			return message.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),
-				"cachekey prune removes what the workspace does not refer to")
-		}
-		w.Add(Entry{Path: t.path, Dir: t.kind == disk.Directory, Size: t.got.Size, Digest: t.got.Digest})
+		return e.Kind == disk.Directory && j.problem == "", p.add(j)
+	}
+	return walkRoots(m.dir, visit, func(_ disk.Entry, err error) error { return err })
+}
+
+// consume writes the entry of a finished job, or a warning.
+func (m *maker) consume(j *job) error {
+	if j.err != nil {
+		return fmt.Errorf("sealing: %w", j.err)
+	}
+	switch {
+	case j.problem != "":
+	case j.kind == disk.File && j.info.Kind() != disk.File:
+		j.problem = "it is " + j.info.Kind().String()
+	case j.info.SetID():
+		j.problem = "it is a set-id file"
+	case j.info.Size > MaxFileSize:
+		j.problem = fmt.Sprintf("it has %d bytes, more than the limit of %d", j.info.Size, int64(MaxFileSize))
+	}
+	if j.problem != "" {
+		m.Warnf("not sealed: %s: %s", message.Quote(dotsame.Name+"/"+j.path), j.problem)
 		return nil
 	}
-	return run(ctx, produce, consume)
+	if j.kind == disk.File {
+		m.sealed.Files++
+		m.sealed.Bytes += j.size
+		if m.Progress != nil {
+			m.Progress(m.sealed.Files, m.sealed.Bytes)
+		}
+	}
+	if m.entries++; m.entries > MaxEntries || m.sealed.Bytes > MaxTotalSize {
+		return message.WithHint(fmt.Errorf("sealing: more than %d entries or %d bytes", MaxEntries, int64(MaxTotalSize)),
+			"cachekey prune removes the files that the workspace does not refer to")
+	}
+	m.w.Add(Entry{Path: j.path, Dir: j.kind == disk.Directory, Size: j.size, Digest: j.digest})
+	return nil
 }
 
-// walkRoots visits the sealed directories and everything below them.
+// walkRoots visits the sealed directories that exist and everything below them.
 func walkRoots(dir *disk.Dir, visit func(disk.Entry) (bool, error), unreadable func(disk.Entry, error) error) error {
 	for _, root := range roots {
 		if err := dir.Walk(root, visit, unreadable); err != nil {

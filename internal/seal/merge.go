@@ -9,76 +9,41 @@ import (
 	"strings"
 
 	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/message"
 )
 
 // maxLinks is how many hard links are removed one by one.
 const maxLinks = 10_000
 
-// A merge walks the disk and the seal side by side.
+// A merge walks disk and seal side by side, and removes what differs.
 type merge struct {
-	seal *Reader
-	next Entry // the seal's next, if more
-	more bool
-	dir  *disk.Dir
-	o    VerifyOptions
-	v    *Verdict
-	// links are the paths of hard links. They go at the end: if one went before
-	// its other name is looked at, that would be a file like any other.
+	VerifyOptions
+	seal    *Reader
+	next    Entry // of the seal, unless atEnd
+	atEnd   bool
+	dir     *disk.Dir
+	verdict *Verdict
+	// links are the paths of hard links. They are removed last: if one were removed
+	// before its other name is checked, that would be an ordinary file.
 	links []string
 }
 
-func (m *merge) advance() error {
-	e, err := m.seal.Next()
+// advance reads the next entry of the seal.
+func (m *merge) advance() (err error) {
+	m.next, err = m.seal.Next()
 	if err == io.EOF {
-		m.more = false
+		m.atEnd = true
 		return nil
 	}
-	if err != nil {
-		return refusal{fmt.Errorf("the seal is not to be trusted: %w", err)}
-	}
-	m.next, m.more = e, true
-	return nil
+	return invalid(err)
 }
 
-func (m *merge) produce(p *pipeline) error {
-	if err := m.advance(); err != nil {
-		return err
-	}
-	visit := func(e disk.Entry) (bool, error) {
-		for m.more && disk.Compare(m.next.Path, e.Path) < 0 {
-			if err := p.add(task{want: m.next}); err != nil {
-				return false, err
-			}
-			if err := m.advance(); err != nil {
-				return false, err
-			}
-		}
-		t := task{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind}
-		switch {
-		case !m.more || m.next.Path != e.Path:
-			t.what = "it is not in the seal"
-		case m.next.Dir && e.Kind != disk.Directory:
-			t.what = "it is " + e.Kind.String() + ", sealed as a directory"
-		case !m.next.Dir && e.Kind != disk.File:
-			t.what = "it is " + e.Kind.String() + ", sealed as a file"
-		}
-		if m.more && m.next.Path == e.Path {
-			t.want = m.next
-			if err := m.advance(); err != nil {
-				return false, err
-			}
-		}
-		return t.what == "" && e.Kind == disk.Directory, p.add(t)
-	}
-	unreadable := func(e disk.Entry, err error) error {
-		return p.add(task{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind, what: "it can't be read: " + reason(err)})
-	}
-	if err := walkRoots(m.dir, visit, unreadable); err != nil {
-		return err
-	}
-	for m.more {
-		if err := p.add(task{want: m.next}); err != nil {
+// addMissing adds a job for every entry of the seal that comes before path, or for
+// all that are left if path is "": they do not exist on disk.
+func (m *merge) addMissing(p *pipeline, path string) error {
+	for !m.atEnd && (path == "" || disk.Compare(m.next.Path, path) < 0) {
+		if err := p.add(job{want: m.next}); err != nil {
 			return err
 		}
 		if err := m.advance(); err != nil {
@@ -88,49 +53,82 @@ func (m *merge) produce(p *pipeline) error {
 	return nil
 }
 
-func (m *merge) consume(t *task) error {
-	if t.dir == nil {
-		m.v.Missing++
-		m.report(Finding{Path: t.want.Path, Problem: "it was sealed and is not there", Missing: true})
+// produce adds a job for every path that is on disk or in the seal.
+func (m *merge) produce(p *pipeline) error {
+	if err := m.advance(); err != nil {
+		return err
+	}
+	visit := func(e disk.Entry) (enter bool, err error) {
+		if err := m.addMissing(p, e.Path); err != nil {
+			return false, err
+		}
+		j := job{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind}
+		if m.atEnd || m.next.Path != e.Path {
+			j.problem = "it is not in the seal"
+			return false, p.add(j)
+		}
+		switch j.want = m.next; {
+		case j.want.Dir && e.Kind != disk.Directory:
+			j.problem = "it is " + e.Kind.String() + ", sealed as a directory"
+		case !j.want.Dir && e.Kind != disk.File:
+			j.problem = "it is " + e.Kind.String() + ", sealed as a file"
+		}
+		if err := m.advance(); err != nil {
+			return false, err
+		}
+		return j.problem == "" && e.Kind == disk.Directory, p.add(j)
+	}
+	unreadable := func(e disk.Entry, err error) error {
+		return p.add(job{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind, problem: "it can't be read: " + reason(err)})
+	}
+	if err := walkRoots(m.dir, visit, unreadable); err != nil {
+		return err
+	}
+	return m.addMissing(p, "")
+}
+
+// consume counts a finished job whose file is as sealed, and removes the others.
+func (m *merge) consume(j *job) error {
+	if j.dir == nil {
+		m.verdict.Missing++
+		m.report(Finding{Path: j.want.Path, Problem: "it is in the seal but does not exist", Missing: true})
 		return nil
 	}
-	problem := t.what
-	if problem == "" && t.kind == disk.File {
-		problem = differs(t)
-	}
-	if problem == "" {
-		if t.kind == disk.File {
-			m.v.Kept++
-			m.v.KeptBytes += t.got.Size
-			if m.o.Progress != nil {
-				m.o.Progress(m.v.Kept, m.v.KeptBytes)
+	if j.kind == disk.File && j.problem == "" {
+		if j.problem = difference(j); j.problem == "" {
+			m.verdict.Kept++
+			m.verdict.KeptBytes += j.size
+			if m.Progress != nil {
+				m.Progress(m.verdict.Kept, m.verdict.KeptBytes)
 			}
 		}
+	}
+	if j.problem == "" {
 		return nil
 	}
-	if t.info.Links > 1 {
-		if m.links = append(m.links, t.path); len(m.links) > maxLinks {
+	if j.info.Links > 1 {
+		if m.links = append(m.links, j.path); len(m.links) > maxLinks {
 			return refusal{fmt.Errorf("it has more than %d hard links", maxLinks)}
 		}
-		m.report(Finding{Path: t.path, Problem: problem, Entries: 1})
+		m.report(Finding{Path: j.path, Problem: j.problem, Entries: 1})
 		return nil
 	}
-	gone, err := m.remove(t.dir, t.name, t.path)
+	removed, err := m.remove(j.dir, j.name, j.path)
 	if err != nil {
 		return err
 	}
-	m.report(Finding{Path: t.path, Problem: problem, Entries: gone.Entries})
+	m.report(Finding{Path: j.path, Problem: j.problem, Entries: removed.Entries})
 	return nil
 }
 
 func (m *merge) remove(dir *disk.Dir, name, path string) (disk.Removed, error) {
-	gone, err := dir.Remove(name)
-	m.v.Removed += gone.Entries
-	m.v.RemovedBytes += gone.Bytes
+	removed, err := dir.Remove(name)
+	m.verdict.Removed += removed.Entries
+	m.verdict.RemovedBytes += removed.Bytes
 	if err != nil {
-		return gone, fmt.Errorf("%s is not as sealed and can't be removed: %w", message.Quote(".same/"+path), err)
+		return removed, fmt.Errorf("%s is not as sealed and can't be removed: %w", message.Quote(dotsame.Name+"/"+path), err)
 	}
-	return gone, nil
+	return removed, nil
 }
 
 func (m *merge) removeLinks() error {
@@ -149,33 +147,32 @@ func (m *merge) removeLinks() error {
 }
 
 func (m *merge) report(f Finding) {
-	f.Path = ".same/" + f.Path
-	m.o.Report(f)
+	f.Path = dotsame.Name + "/" + f.Path
+	m.Report(f)
 }
 
-// differs says how a digested file is not what the seal says, or "".
-func differs(t *task) string {
+// difference returns how a hashed file differs from the seal, or "".
+func difference(j *job) string {
 	switch {
-	case t.err != nil:
-		return "it can't be read: " + reason(t.err)
-	case t.info.Kind() != disk.File:
-		return "it is " + t.info.Kind().String() + ", sealed as a file"
-	case t.info.SetID():
+	case j.err != nil:
+		return "it can't be read: " + reason(j.err)
+	case j.info.Kind() != disk.File:
+		return "it is " + j.info.Kind().String() + ", sealed as a file"
+	case j.info.SetID():
 		return "it is a set-id file"
-	case t.info.Links > 1:
+	case j.info.Links > 1:
 		return "it is a hard link: the file has other names"
-	case t.info.Size < t.want.Size:
-		return fmt.Sprintf("it is truncated: %d bytes of %d", t.info.Size, t.want.Size)
-	case t.info.Size > t.want.Size:
-		return fmt.Sprintf("it is longer than sealed: %d bytes, not %d", t.info.Size, t.want.Size)
-	case t.got.Size != t.want.Size || t.got.Digest != t.want.Digest:
-		return "it is altered: its digest is not the sealed one"
-	default:
-		return ""
+	case j.info.Size < j.want.Size:
+		return fmt.Sprintf("it is truncated: %d bytes of %d", j.info.Size, j.want.Size)
+	case j.info.Size > j.want.Size:
+		return fmt.Sprintf("it is longer than sealed: %d bytes, not %d", j.info.Size, j.want.Size)
+	case j.size != j.want.Size || j.digest != j.want.Digest:
+		return "it is altered: its digest does not match the seal"
 	}
+	return ""
 }
 
-// reason is err without the path, which the finding names.
+// reason returns the text of err without the path, which the finding has.
 func reason(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {

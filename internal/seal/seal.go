@@ -1,11 +1,11 @@
-// Package seal vouches for what CI carries of .same. Make writes .same/seal.json
-// before a save; Verify checks everything against it after a restore and removes
-// what it does not vouch for.
+// Package seal makes a restored .same safe to use. Make writes .same/seal.json
+// before CI saves .same; after a restore, Verify removes everything that differs
+// from it.
 //
 // # The format
 //
-// A seal is one JSON document, in one canonical layout of lines, so that it can
-// be written and checked as a stream:
+// A seal is one JSON document in a canonical layout of lines, so that it can be
+// written and checked as a stream:
 //
 //	{"seal":"v1","key":{…},"entries":[
 //	{"path":"cache","type":"d"},
@@ -14,57 +14,62 @@
 //	],
 //	"digest":"8a5e…","mac":"77c0…"}
 //
-// More precisely: the first line holds the document of the key under which the
-// cache is saved, as `cachekey key --json` prints it, on one line. Then follows
-// one line per directory ("d") and file ("f") below .same/cache and .same/store,
-// these two among them, with its slash-separated path relative to .same, in the
-// order in which a walk that sorts names bytewise comes upon them (a directory
-// before its contents, "a/b" before "a.b"); of a file the size in bytes and the
-// BLAKE3 digest (256 bits, hexadecimal). No other spelling, spacing or order is
-// read of them. The last line has the BLAKE3 digest of every byte before it:
+// The first line holds the document of the key under which .same is saved, as
+// `cachekey key --json` prints it, on one line. One line follows for each directory
+// ("d") and file ("f") below .same/cache and .same/store and for these two: its
+// slash-separated path relative to .same and, for a file, its size in bytes and its
+// BLAKE3 digest (256 bits, hexadecimal). The lines are in the order of a walk that
+// sorts names bytewise: a directory comes before its contents, and "a/b" before
+// "a.b". No other spelling, spacing or order is accepted. The last line has the
+// BLAKE3 digest of all bytes before it:
 //
 //	head -n -1 .same/seal.json | b3sum
 //
-// With a secret, "mac" follows: BLAKE3 of the same bytes in keyed mode, the key
+// With a secret, "mac" follows: BLAKE3 of the same bytes in keyed mode. Its key is
 // derived from the secret with BLAKE3's derive-key mode and the context
 // "cachekey v1 seal: key of the message authentication code".
 //
-// What a seal can't hold is not sealed, and so does not survive Verify: anything
-// but regular files and directories, set-id files, names that are not printable
-// UTF-8 or contain a quote or a backslash, and what exceeds the limits below.
+// Some things are not sealed, so Verify removes them: anything but regular files
+// and directories, set-id files, names that are not printable UTF-8 or contain a
+// quote or a backslash, and what exceeds the limits below.
 //
 // # Walking
 //
-// Seal and disk are read side by side, both sorted, like two lists that are
-// merged; files are digested on all cores. Memory does not grow with the number
-// of entries or their size, and nothing outside .same/cache and .same/store is
-// reached, whatever links say (package disk).
+// Seal and disk are read side by side, both sorted, like two lists that are merged.
+// Files are hashed on all cores. Memory use does not depend on the number of files
+// or their size. Whatever links there are, nothing outside .same/cache and
+// .same/store is reached (package disk).
 package seal
 
 import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/zeebo/blake3"
+
 	"cachekey/internal/digest"
 	"cachekey/internal/disk"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 )
 
-// Schema is the version of the seal's format.
+// Schema is the version of the format.
 const Schema = "v1"
 
-// MinSecret is how many bytes a secret must have at least.
-const MinSecret = 16
-
-// The limits of a seal, which hold for writing and for reading.
+// The limits of a seal, for writing and for reading.
 const (
 	MaxEntries   = disk.MaxEntries
-	MaxDepth     = 16        // components of a path
 	MaxFileSize  = 64 << 30  // 64 GiB
 	MaxTotalSize = 256 << 30 // 256 GiB
 	MaxPath      = 1024      // bytes
-	maxHeader    = 16 << 20  // 16 MiB: a key document names every lock file, some 150 bytes each
+	maxName      = 255       // bytes
+	MaxDepth     = 16        // names in a path
+	maxHeader    = 16 << 20  // 16 MiB: a key document has about 150 bytes for each lock file
 )
-
-const macContext = "cachekey v1 seal: key of the message authentication code"
 
 // roots are the sealed directories, in order.
 var roots = []string{"cache", "store"}
@@ -77,15 +82,34 @@ type Entry struct {
 	Digest digest.Digest
 }
 
-// A Foreign says for which checkout a seal was made, when that is not this one.
+// validPath reports whether path is below one of roots and can be in a seal: it
+// has only one spelling, and neither JSON nor a log would have to escape it.
+func validPath(path string) bool {
+	root, _, _ := strings.Cut(path, "/")
+	if !slices.Contains(roots, root) || len(path) > MaxPath || !fs.ValidPath(path) {
+		return false
+	}
+	names := 0
+	for name := range strings.SplitSeq(path, "/") {
+		if names++; names > MaxDepth || len(name) > maxName {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(path, func(r rune) bool {
+		return r == '"' || r == '\\' || r == utf8.RuneError || !unicode.IsPrint(r)
+	})
+}
+
+// A Foreign error says that a seal was made for another system or other locks.
 type Foreign struct{ What, Seal, Here string }
 
 func (f *Foreign) Error() string {
 	return "it was sealed for " + f.What + " " + message.Quote(f.Seal) + ", not " + message.Quote(f.Here)
 }
 
-// belongs says whether a cache sealed with doc may be used for system and locks.
-func belongs(doc *key.Document, system, locks string) error {
+// checkKey returns an error unless .same, saved under the key of doc, may be used
+// with system and locks.
+func checkKey(doc *key.Document, system, locks string) error {
 	if doc.System != system {
 		return &Foreign{"the system", doc.System, system}
 	}
@@ -97,4 +121,31 @@ func belongs(doc *key.Document, system, locks string) error {
 		return &Foreign{"the locks", sealed, locks}
 	}
 	return nil
+}
+
+// SecretVariable is the environment variable that holds the secret.
+const SecretVariable = "CACHEKEY_SEAL_KEY"
+
+// MinSecret is the minimum length of a secret in bytes.
+const MinSecret = 16
+
+// A MACKey authenticates seals.
+type MACKey [32]byte
+
+const macContext = "cachekey v1 seal: key of the message authentication code"
+
+// DeriveKey derives the key of the MAC from secret. It returns nil if secret is
+// empty, as it is in GitHub's jobs for forks, and an error if it is shorter than
+// MinSecret.
+func DeriveKey(secret string) (*MACKey, error) {
+	if secret == "" {
+		return nil, nil
+	}
+	if len(secret) < MinSecret {
+		return nil, message.WithHint(fmt.Errorf("%s has %d bytes, at least %d are needed", SecretVariable, len(secret), MinSecret),
+			"make one with: openssl rand -hex 32")
+	}
+	var k MACKey
+	blake3.DeriveKey(macContext, []byte(secret), k[:])
+	return &k, nil
 }

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,32 +10,43 @@ import (
 	"os"
 
 	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 )
 
-// VerifyOptions say what Verify checks and against what.
+// The files that seal knows in .same and in .same/local.
+const (
+	sealName     = "seal.json"
+	localName    = "local"
+	lockName     = "lock"          // the run lock: waiting processes have it open
+	asideName    = "aside"         // files that a run moved out of its way: they may be somebody's work
+	restoredName = "restored.json" // the Verdict of the last Verify
+)
+
+// VerifyOptions are the options of Verify.
 type VerifyOptions struct {
-	Root   string // the workspace root: .same lies in it
-	System string // this checkout's, which the seal's must be
-	Locks  string // this checkout's digest of the locks, which the seal's must be
+	Root   string // the workspace root, which contains .same
+	System string // the system that the seal must be for
+	Locks  string // the digest of the locks that the seal must be for
 	Key    *MACKey
-	// Report is told of everything that was wrong, in the order of a walk.
+	// Report is called with every difference from the seal, in the order of a walk.
 	Report func(Finding)
 	Warnf  func(format string, args ...any)
-	// Progress, if it is not nil, is told how many files are found to be as sealed, of how many bytes.
+	// Progress, if not nil, is called with the number of files verified so far and
+	// their bytes.
 	Progress func(files, bytes int64)
 }
 
-// A Finding is something that was not as sealed. What was there has been removed.
+// A Finding is a difference from the seal. Unless it is missing, it has been removed.
 type Finding struct {
 	Path    string // relative to the workspace root
 	Problem string // a clause: "it is not in the seal"
-	Missing bool   // whether there was nothing to remove
-	Entries int64  // how many files and directories were removed
+	Missing bool   // there was nothing to remove
+	Entries int64  // files and directories removed
 }
 
-// String gives one line for a log, which no name can break or forge.
+// String returns a line for a log, which no file name can break or forge.
 func (f Finding) String() string {
 	what := "removed"
 	if f.Missing {
@@ -43,36 +55,35 @@ func (f Finding) String() string {
 	return what + " " + message.Quote(f.Path) + ": " + f.Problem
 }
 
-// The states of a cache after Verify.
+// The states of .same after Verify.
 const (
-	Whole   = "whole"   // everything that was sealed is there, and nothing else
-	Partial = "partial" // something is there, all of it sealed
-	None    = "none"    // nothing is there: a clean miss
+	Whole   = "whole"   // it was exactly as sealed
+	Partial = "partial" // a part of what was sealed is left
+	None    = "none"    // nothing is left: a cache miss
 )
 
-// A Verdict is what Verify found.
+// A Verdict is the result of Verify.
 type Verdict struct {
 	State        string        `json:"state"`
-	Reason       string        `json:"reason"` // why the cache as a whole was refused; "" if it was not
+	Reason       string        `json:"reason"` // why everything was removed; "" if it was not
 	Kept         int64         `json:"kept"`   // files
 	KeptBytes    int64         `json:"keptBytes"`
 	Removed      int64         `json:"removed"` // files and directories
 	RemovedBytes int64         `json:"removedBytes"`
-	Missing      int64         `json:"missing"` // files and directories that were sealed and are not there
-	Key          *key.Document `json:"key"`     // under which the cache was saved; null if the seal was refused
+	Missing      int64         `json:"missing"` // files and directories that are in the seal but do not exist
+	Key          *key.Document `json:"key"`     // under which .same was saved; null if the seal was refused
 }
 
-// Flawed says whether anything was wrong with what was restored.
+// Flawed reports whether the restored files differ from the seal.
 func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Missing > 0 }
 
-// Verify checks what was restored below .same against its seal, and removes what
-// the seal does not vouch for: all of it, if the seal itself is not to be
-// trusted. An error means that something could not be checked or removed, and then nothing
-// of it may be used; a bad cache is no error.
+// Verify checks the restored files below .same against the seal and removes what
+// differs, or everything if the seal itself is invalid. A bad cache is not an
+// error: an error means that something could not be checked or removed, and then
+// nothing in .same may be used.
 //
-// What .same/local holds goes too, but for the lock of runs and what the runner put
-// aside: it is never carried, so if a restore brought it, it only pretends to be
-// this machine's.
+// Verify also clears .same/local except for the run lock and the files that a run
+// moved aside. It is never saved, so if it was restored it is forged.
 func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(o.Root, v)
@@ -92,13 +103,14 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 			return v, err
 		}
 	}
-	if err := remember(dir, v); err != nil {
-		o.Warnf("what was found here is not written down for a summary: %v", err)
+	if err := record(dir, v); err != nil {
+		o.Warnf("the result is not saved for a summary: %v", err)
 	}
 	return v, nil
 }
 
-// Empty removes everything that could have been restored, because of reason.
+// Empty removes everything that may have been restored. Reason becomes the
+// verdict's.
 func Empty(root, reason string) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(root, v)
@@ -106,17 +118,18 @@ func Empty(root, reason string) (*Verdict, error) {
 		return v, err
 	}
 	defer dir.Close()
-	return v, errors.Join(clearLocal(dir), empty(dir, v, reason), remember(dir, v))
+	return v, errors.Join(clearLocal(dir), empty(dir, v, reason), record(dir, v))
 }
 
-// openSame opens .same. If it is not a directory it is removed; it is nil if there is none.
+// openSame opens .same. It returns nil if .same does not exist, and removes it if
+// it is not a directory.
 func openSame(root string, v *Verdict) (*disk.Dir, error) {
 	parent, err := disk.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}
 	defer parent.Close()
-	info, err := parent.Lstat(".same")
+	info, err := parent.Lstat(dotsame.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -124,22 +137,23 @@ func openSame(root string, v *Verdict) (*disk.Dir, error) {
 		return nil, err
 	}
 	if info.Kind() == disk.Directory {
-		return parent.OpenDir(".same")
+		return parent.OpenDir(dotsame.Name)
 	}
-	v.Reason = ".same is " + info.Kind().String()
-	gone, err := parent.Remove(".same")
-	v.Removed, v.RemovedBytes = gone.Entries, gone.Bytes
+	v.Reason = dotsame.Name + " is " + info.Kind().String()
+	removed, err := parent.Remove(dotsame.Name)
+	v.Removed, v.RemovedBytes = removed.Entries, removed.Bytes
 	return nil, err
 }
 
+// empty removes the seal and the sealed directories.
 func empty(dir *disk.Dir, v *Verdict, reason string) error {
 	*v = Verdict{State: None, Removed: v.Removed, RemovedBytes: v.RemovedBytes}
 	var failed error
-	for _, name := range append([]string{"seal.json"}, roots...) {
-		gone, err := dir.Remove(name)
+	for _, name := range append([]string{sealName}, roots...) {
+		removed, err := dir.Remove(name)
 		failed = errors.Join(failed, err)
-		v.Removed += gone.Entries
-		v.RemovedBytes += gone.Bytes
+		v.Removed += removed.Entries
+		v.RemovedBytes += removed.Bytes
 	}
 	if v.Removed > 0 || reason != noSeal {
 		v.Reason = reason
@@ -147,12 +161,20 @@ func empty(dir *disk.Dir, v *Verdict, reason string) error {
 	return failed
 }
 
-// A refusal is why a cache as a whole can't be trusted.
+// A refusal is an error because of which everything must be removed.
 type refusal struct{ error }
 
 const noSeal = "there is no seal"
 
-// check goes through seal and disk side by side.
+// invalid returns the refusal for an error of a Reader, or nil.
+func invalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return refusal{fmt.Errorf("invalid seal: %w", err)}
+}
+
+// check compares the disk with the seal and removes what differs.
 func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) error {
 	f, err := openSeal(dir)
 	if err != nil {
@@ -160,30 +182,29 @@ func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) erro
 	}
 	defer f.Close()
 
-	// First the sums: nothing that the seal says is believed before all of it is read.
+	// The sums are at the end of the seal and must be right before any of it is used.
 	r, err := NewReader(f, o.Key)
 	if err == nil {
 		err = r.Check()
 	}
 	if err != nil {
-		return refusal{fmt.Errorf("the seal is not to be trusted: %w", err)}
+		return invalid(err)
 	}
-	if err := belongs(&r.Doc, o.System, o.Locks); err != nil {
+	if err := checkKey(&r.Doc, o.System, o.Locks); err != nil {
 		return refusal{err}
 	}
 	if r.Keyed && o.Key == nil {
-		o.Warnf("the seal has a MAC that can't be checked, because %s is not set: only its digests are", SecretVariable)
+		o.Warnf("the MAC of the seal is not checked because %s is not set", SecretVariable)
 	}
 	v.Key = &r.Doc
 
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	r, err = NewReader(f, o.Key)
-	if err != nil {
-		return refusal{fmt.Errorf("the seal is not to be trusted: %w", err)}
+	if r, err = NewReader(f, o.Key); err != nil {
+		return invalid(err)
 	}
-	m := &merge{seal: r, dir: dir, o: o, v: v}
+	m := &merge{VerifyOptions: o, seal: r, dir: dir, verdict: v}
 	if err := run(ctx, m.produce, m.consume); err != nil {
 		return err
 	}
@@ -201,19 +222,84 @@ func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) erro
 	return nil
 }
 
-// openSeal opens .same/seal.json, which must be a regular file.
+// openSeal opens the seal, which must be a regular file.
 func openSeal(dir *disk.Dir) (*os.File, error) {
-	fd, info, err := dir.Open("seal.json")
+	fd, info, err := dir.Open(sealName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refusal{errors.New(noSeal)}
 	}
 	if err != nil {
 		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
 	}
-	f := os.NewFile(uintptr(fd), "seal.json")
+	f := os.NewFile(uintptr(fd), sealName)
 	if info.Kind() != disk.File {
 		f.Close()
 		return nil, refusal{errors.New("the seal is " + info.Kind().String())}
 	}
 	return f, nil
+}
+
+// clearLocal empties .same/local, as Verify says.
+func clearLocal(dir *disk.Dir) error {
+	local, err := dir.OpenDir(localName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		_, err := dir.Remove(localName)
+		return err
+	}
+	defer local.Close()
+	items, err := local.List()
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if it.Name == lockName && it.Kind == disk.File || it.Name == asideName && it.Kind == disk.Directory {
+			continue
+		}
+		if _, err := local.Remove(it.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record saves v for Restored.
+func record(dir *disk.Dir, v *Verdict) error {
+	local, err := dir.MakeDir(localName)
+	if err != nil {
+		return err
+	}
+	defer local.Close()
+	return local.WriteAtomic(restoredName, disk.NoSync, func(f *os.File) error {
+		return json.NewEncoder(f).Encode(v)
+	})
+}
+
+// Restored returns the verdict of the last Verify in the workspace at root, or nil
+// if there was none. It does not need the seal, which a run removes.
+func Restored(root string) (*Verdict, error) {
+	parent, err := disk.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer parent.Close()
+	var data []byte
+	dir, err := parent.Reach(dotsame.Local)
+	if err == nil {
+		defer dir.Close()
+		data, err = dir.ReadFile(restoredName, maxHeader+1<<20)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &Verdict{}
+	if err := json.Unmarshal(data, v); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir.Path()+"/"+restoredName, err)
+	}
+	return v, nil
 }
