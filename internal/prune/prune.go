@@ -1,15 +1,15 @@
-// Package prune makes .same small before it is saved: it removes what the
-// workspace as it is now does not refer to, and what is never carried.
+// Package prune makes .same small before it is saved. It removes everything that
+// the workspace no longer refers to, and everything that is never saved.
 //
-// What stays of .same/store and .same/cache are the build infos of tasks that the
+// In .same/store and .same/cache it keeps the build infos of the tasks that the
 // manifests declare, the blobs that these name, and the environments and
-// resolutions of tools that tasks ask for. Everything else in there goes.
+// resolutions of the tools that tasks use.
 //
-// With a maximum, the outputs of whole tasks go next, least recently used first,
-// until what is carried fits. A task was used when it last ran or was skipped:
-// the runner sets the time of modification of its build info when it skips it, and tar carries that
-// along. The build info stays, so where the outputs are in place the task is
-// still skipped; elsewhere it runs.
+// With a maximum size, it then removes the outputs of whole tasks, least recently
+// used first, until the rest fits. A task is used when it runs or is skipped: the
+// runner sets the mtime of its build info when it skips it, and tar keeps that. The
+// build info stays, so a task whose outputs are in place is still skipped; elsewhere
+// it runs.
 package prune
 
 import (
@@ -17,48 +17,50 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"strings"
 
+	"cachekey/internal/digest"
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
 )
 
-// Options say what to prune.
+// Options are the options of Run.
 type Options struct {
 	Workspace *manifest.Workspace
-	// MaxSize is how many bytes may stay of what is carried; negative for any number.
-	MaxSize int64
-	DryRun  bool // only say what would go
-	// Gone is told of the first MaxNamed things that go, not counting unused
-	// blobs, which have no names that say anything.
+	MaxSize   int64 // of what is saved, in bytes; negative for no limit
+	DryRun    bool  // report what would be removed, and remove nothing
+	// Gone is called for the first MaxNamed removals, except those of unused blobs,
+	// whose names mean nothing to a user.
 	Gone func(Gone)
 }
 
-// MaxNamed is how many things that went are named.
+// MaxNamed is the maximum number of calls of Options.Gone.
 const MaxNamed = 1000
 
-// Gone is something that went.
+// Gone is a removal.
 type Gone struct {
-	What string // quoted, for a log: a path, or the outputs of a task
+	What string // a quoted path, or the outputs of a task
 	Why  string
 	disk.Removed
 }
 
-// A Result says what came of it.
+// A Result is the result of Run.
 type Result struct {
-	Gone    disk.Removed
-	Blobs   disk.Removed // of Gone, blobs that no task names
-	Unnamed int          // how many things went beyond MaxNamed
-	Kept    disk.Removed // what is still there, and carried
+	Gone    disk.Removed // everything removed
+	Blobs   disk.Removed // blobs removed because no task names them
+	Unnamed int          // removals beyond MaxNamed
+	Kept    disk.Removed // files left that are saved
 }
 
-// Run prunes the workspace. Nothing else may run in it meanwhile: the lock of
-// runs must be free.
+// Run prunes the .same of the workspace. It takes the run lock, and fails if same
+// is running.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	p := &pruning{ctx: ctx, o: o, same: dotsame.Open(o.Workspace.Root), result: &Result{}}
+	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
+		keep: map[string]bool{}, tasks: map[string]string{}, blobs: map[digest.Digest]*blob{}}
 	dir, err := disk.Open(filepath.Join(o.Workspace.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
@@ -74,38 +76,57 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 		defer unlock()
 	}
-	p.refer()
-	items, err := dir.List()
-	if err != nil {
-		return nil, err
-	}
-	for _, it := range items {
-		if err := p.top(dir, it); err != nil {
-			return nil, err
+	for _, t := range o.Workspace.Tasks {
+		p.tasks[relative(dotsame.InfoPath(t.Name))] = t.Name
+		for _, file := range toolFiles(t.Tools) {
+			p.keep[relative(file)] = true
 		}
 	}
-	return p.result, p.shrink(dir)
+	if err := p.entries(dir, "", p.top); err != nil {
+		return nil, err
+	}
+	return p.result, p.outputs(dir)
 }
 
-// A pruning is one Run.
+// A pruning is the state of one call of Run. Its paths are relative to .same.
 type pruning struct {
+	Options
 	ctx    context.Context
-	o      Options
 	same   *dotsame.Dir
 	result *Result
-	named  int
+	named  int // calls of Options.Gone
 
-	keep  map[string]bool // files to keep, relative to .same
-	tasks map[string]string
-	blobs *blobs
+	keep  map[string]bool   // files of .same/cache
+	tasks map[string]string // build info → task
+	blobs map[digest.Digest]*blob
+	uses  []use
 }
 
-// lock takes the lock of runs, which lies in .same/local. If that is a link or a
-// file it goes first, lest the lock be made elsewhere.
+func relative(path string) string { return strings.TrimPrefix(path, dotsame.Name+"/") }
+
+// toolFiles returns the files of .same/cache about a set of tools (alias → spec):
+// their environment, also where old versions of upstream same have it, and their
+// resolutions.
+func toolFiles(tools map[string]string) []string {
+	if len(tools) == 0 {
+		return nil
+	}
+	env := dotsame.EnvironmentPath(tools)
+	files := []string{env, path.Join(dotsame.OldEnvironments, path.Base(env))}
+	for _, text := range tools {
+		if spec, err := manifest.ParseSpec(text); err == nil && spec.Package != "" {
+			files = append(files, dotsame.NixhubPath(spec.Package, spec.Version))
+		}
+	}
+	return files
+}
+
+// lock takes the run lock, which is in .same/local. If that is not a directory it
+// is removed first, so that the lock is not created elsewhere.
 func (p *pruning) lock(dir *disk.Dir) (unlock func(), err error) {
 	info, err := dir.Lstat("local")
 	if err == nil && info.Kind() != disk.Directory {
-		err = p.remove(dir, "local", "local", "it is "+info.Kind().String())
+		err = p.remove(dir, "local", "it is "+info.Kind().String())
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -117,102 +138,136 @@ func (p *pruning) lock(dir *disk.Dir) (unlock func(), err error) {
 	return lock.Unlock, nil
 }
 
-// refer collects what the manifests refer to.
-func (p *pruning) refer() {
-	p.keep, p.tasks, p.blobs = map[string]bool{}, map[string]string{}, newBlobs()
-	for _, t := range p.o.Workspace.Tasks {
-		p.tasks[relative(dotsame.InfoPath(t.Name))] = t.Name
-		if len(t.Tools) == 0 {
-			continue
+// A pruner prunes one entry of dir, which has this path.
+type pruner func(dir *disk.Dir, it disk.Item, path string) error
+
+// entries calls prune for each entry of dir, which has this path.
+func (p *pruning) entries(dir *disk.Dir, path string, prune pruner) error {
+	items, err := dir.List()
+	for _, it := range items {
+		if err == nil {
+			err = p.ctx.Err()
 		}
-		for _, file := range toolFiles(t.Tools) {
-			p.keep[relative(file)] = true
+		if err == nil {
+			err = prune(dir, it, strings.TrimPrefix(path+"/"+it.Name, "/"))
 		}
 	}
+	return err
 }
 
-func relative(path string) string { return strings.TrimPrefix(path, dotsame.Name+"/") }
-
-// top prunes one entry of .same.
-func (p *pruning) top(dir *disk.Dir, it disk.Item) error {
-	switch {
-	case it.Name == "store" && it.Kind == disk.Directory:
-		return p.in(dir, it.Name, p.store)
-	case it.Name == "cache" && it.Kind == disk.Directory:
-		return p.in(dir, it.Name, p.cache)
-	case it.Name == "local" && it.Kind == disk.Directory:
-		return p.in(dir, it.Name, p.local)
-	case it.Name == "store" || it.Name == "cache" || it.Name == "local":
-		return p.remove(dir, it.Name, it.Name, "it is "+it.Kind.String())
-	case it.Name == "daemon" || it.Name == "debug.log":
-		return p.remove(dir, it.Name, it.Name, "it is never carried")
-	case strings.HasSuffix(it.Name, ".tmp"):
-		return p.remove(dir, it.Name, it.Name, "it is a temporary file")
-	default:
-		return nil
-	}
-}
-
-// in opens a directory and has prune look at each of its entries.
-func (p *pruning) in(parent *disk.Dir, path string, prune func(dir *disk.Dir, it disk.Item, path string) error) error {
+// in calls prune for each entry of the directory path, which is in parent.
+func (p *pruning) in(parent *disk.Dir, path string, prune pruner) error {
 	dir, err := parent.OpenDir(filepath.Base(path))
 	if err != nil {
-		return p.remove(parent, filepath.Base(path), path, "it can't be read")
+		return p.remove(parent, path, "it can't be read")
 	}
 	defer dir.Close()
-	items, err := dir.List()
-	if err != nil {
-		return err
-	}
-	for _, it := range items {
-		err := p.ctx.Err()
-		if err == nil {
-			err = prune(dir, it, path+"/"+it.Name)
-		}
-		if err != nil {
-			return err
-		}
+	return p.entries(dir, path, prune)
+}
+
+// top prunes an entry of .same.
+func (p *pruning) top(dir *disk.Dir, it disk.Item, path string) error {
+	inside := map[string]pruner{"store": p.store, "cache": p.cache, "local": p.local}[path]
+	switch {
+	case inside != nil && it.Kind == disk.Directory:
+		return p.in(dir, path, inside)
+	case inside != nil:
+		return p.remove(dir, path, "it is "+it.Kind.String())
+	case path == relative(dotsame.Daemon) || path == relative(dotsame.DebugLog):
+		return p.remove(dir, path, "it is never saved")
+	case strings.HasSuffix(path, ".tmp"):
+		return p.remove(dir, path, "it is a temporary file")
 	}
 	return nil
 }
 
-// remove removes name in dir and tells of it.
-func (p *pruning) remove(dir *disk.Dir, name, path, why string) error {
-	gone, err := p.drop(dir, name, path)
-	if err != nil {
-		return err
+// cache prunes an entry of .same/cache or of a directory in it.
+func (p *pruning) cache(dir *disk.Dir, it disk.Item, path string) error {
+	switch path {
+	case relative(dotsame.Environments), relative(dotsame.OldEnvironments), relative(dotsame.Nixhub):
+		if it.Kind == disk.Directory {
+			return p.in(dir, path, p.cache)
+		}
 	}
-	p.tell(Gone{What: fmt.Sprintf("%q", dotsame.Name+"/"+path), Why: why, Removed: gone})
+	switch {
+	case it.Kind != disk.File:
+		return p.remove(dir, path, "it is "+it.Kind.String())
+	case !p.keep[path]:
+		return p.remove(dir, path, "no task of this workspace uses these tools")
+	}
+	_, err := p.kept(dir, it.Name)
+	return err
+}
+
+// local prunes an entry of .same/local: temporary files, and the links that keep
+// Nix from collecting environments that no task has.
+func (p *pruning) local(dir *disk.Dir, it disk.Item, path string) error {
+	switch {
+	case path == relative(dotsame.Temp) && it.Kind == disk.Directory:
+		return p.in(dir, path, func(tmp *disk.Dir, _ disk.Item, path string) error {
+			return p.remove(tmp, path, "it is a temporary file")
+		})
+	case path == relative(dotsame.Temp) || strings.HasSuffix(path, ".tmp"):
+		return p.remove(dir, path, "it is a temporary file")
+	case it.Kind == disk.Directory && (it.Name == "environments" || it.Name == "gcroots"):
+		return p.in(dir, path, p.root)
+	}
 	return nil
 }
 
-func (p *pruning) tell(g Gone) {
+// root prunes a root of the garbage collector, which is named after its environment.
+func (p *pruning) root(dir *disk.Dir, it disk.Item, path string) error {
+	id := it.Name
+	if i := strings.IndexAny(id, ".-"); i >= 0 {
+		id = id[:i]
+	}
+	if p.keep[relative(dotsame.Environments)+"/"+id+".json"] {
+		return nil
+	}
+	return p.remove(dir, path, "no task of this workspace uses its environment")
+}
+
+// remove removes path, which is in dir, and reports it.
+func (p *pruning) remove(dir *disk.Dir, path, why string) error {
+	removed, err := p.removeSilently(dir, path)
+	if err != nil {
+		return err
+	}
+	p.report(Gone{What: fmt.Sprintf("%q", dotsame.Name+"/"+path), Why: why, Removed: removed})
+	return nil
+}
+
+func (p *pruning) report(g Gone) {
 	if p.named == MaxNamed {
 		p.result.Unnamed++
 		return
 	}
 	p.named++
-	p.o.Gone(g)
+	p.Gone(g)
 }
 
-// drop removes name in dir; in a dry run it only counts. What is carried goes
-// only after the seal, which would miss it.
-func (p *pruning) drop(dir *disk.Dir, name, path string) (gone disk.Removed, err error) {
-	if p.o.DryRun {
-		gone, err = dir.Measure(name)
+// removeSilently removes path, which is in dir, or measures it in a dry run. The
+// seal is removed before anything that it covers.
+func (p *pruning) removeSilently(dir *disk.Dir, path string) (removed disk.Removed, err error) {
+	if p.DryRun {
+		removed, err = dir.Measure(filepath.Base(path))
 	} else {
 		if strings.HasPrefix(path, "store") || strings.HasPrefix(path, "cache") {
 			if err := p.same.Unseal(); err != nil {
-				return gone, err
+				return removed, err
 			}
 		}
-		gone, err = dir.Remove(name)
+		removed, err = dir.Remove(filepath.Base(path))
 	}
-	p.result.Gone.Add(gone)
-	return gone, err
+	p.result.Gone.Add(removed)
+	return removed, err
 }
 
-// kept counts a file that stays.
-func (p *pruning) kept(info disk.Info) {
-	p.result.Kept.Add(disk.Removed{Entries: 1, Bytes: info.Size})
+// kept counts the file name in dir, which is not removed.
+func (p *pruning) kept(dir *disk.Dir, name string) (disk.Info, error) {
+	info, err := dir.Lstat(name)
+	if err == nil {
+		p.result.Kept.Add(disk.Removed{Entries: 1, Bytes: info.Size})
+	}
+	return info, err
 }

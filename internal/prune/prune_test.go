@@ -18,8 +18,8 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// workspace makes a workspace with tasks of these names, each of which made its content;
-// "old" was a task once.
+// workspace creates a workspace with these tasks, each of which has one output with
+// this content. The task "old" is not declared any more.
 func workspace(t *testing.T, tasks map[string]string) (*manifest.Workspace, *dotsame.Dir) {
 	t.Helper()
 	w := &manifest.Workspace{Root: t.TempDir()}
@@ -62,7 +62,7 @@ func run(t *testing.T, o Options) (*Result, []string) {
 	return r, said
 }
 
-// files lists what is carried.
+// files lists the files that are saved.
 func files(t *testing.T, root string) []string {
 	t.Helper()
 	var got []string
@@ -124,18 +124,18 @@ func TestKeepsWhatTheWorkspaceRefersTo(t *testing.T) {
 		}
 	}
 	if info, err := dir.ReadBuildInfo("a"); err != nil || info == nil {
-		t.Errorf("what is kept can't be read: %v", err)
+		t.Errorf("the build info that was kept can't be read: %v", err)
 	}
 	if want := int64(len(want)); again.Kept.Entries != want {
 		t.Errorf("kept %+v, want %d", again.Kept, want)
 	}
 	if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, `it is of task "old"`) }) {
-		t.Errorf("nobody said whose build info went: %q", said)
+		t.Errorf("the task of the removed build info is not named: %q", said)
 	}
 	// With nothing to remove the seal stays.
 	put(t, w.Root, "seal.json")
 	if r, said := run(t, Options{Workspace: w, MaxSize: -1}); r.Gone.Entries != 0 || len(said) != 0 {
-		t.Errorf("the second time %+v went: %q", r.Gone, said)
+		t.Errorf("the second run removed %+v: %q", r.Gone, said)
 	}
 	if _, err := os.Stat(filepath.Join(w.Root, ".same/seal.json")); err != nil {
 		t.Error(err)
@@ -169,7 +169,7 @@ func TestMaxSizeDropsTheLeastRecentlyUsed(t *testing.T) {
 					left = append(left, task)
 				}
 				if info, err := dir.ReadBuildInfo(task); err != nil || info == nil {
-					t.Errorf("the build info of %s went: %v", task, err)
+					t.Errorf("the build info of %s was removed: %v", task, err)
 				}
 			}
 			if got := strings.Join(left, " "); got != c.left {
@@ -182,7 +182,7 @@ func TestMaxSizeDropsTheLeastRecentlyUsed(t *testing.T) {
 	}
 }
 
-// A task that ran counts as used then, whatever the file says.
+// A task counts as used when it ran, even if the file's mtime is older.
 func TestTimestampCountsToo(t *testing.T) {
 	w, dir := workspace(t, map[string]string{"a": "1111", "b": "2222"})
 	used(t, dir, "a", 2)
@@ -195,7 +195,7 @@ func TestTimestampCountsToo(t *testing.T) {
 	r, _ := run(t, Options{Workspace: w, MaxSize: -1})
 	run(t, Options{Workspace: w, MaxSize: r.Kept.Bytes - 1})
 	if dir.HasBlob(digest.Of([]byte("1111")), 4) || !dir.HasBlob(digest.Of([]byte("2222")), 4) {
-		t.Error("the wrong output went")
+		t.Error("the wrong output was removed")
 	}
 }
 
@@ -224,7 +224,7 @@ func TestHostile(t *testing.T) {
 			must(t, os.Remove(p))
 			must(t, unix.Mkfifo(p, 0o666))
 		},
-		"a build info is none": func(t *testing.T, root string) {
+		"a build info is invalid": func(t *testing.T, root string) {
 			must(t, os.WriteFile(filepath.Join(root, dotsame.InfoPath("a")), []byte("{"), 0o666))
 		},
 		"a build info is a giant": func(t *testing.T, root string) {
@@ -255,10 +255,10 @@ func TestHostile(t *testing.T) {
 				}
 			}
 			if names, err := os.ReadDir(w.Root + "/precious"); err != nil || len(names) != 2 {
-				t.Errorf("beside it lie %v, %v", names, err)
+				t.Errorf("got %v, %v, want 2 names", names, err)
 			}
 			if r, _ := run(t, Options{Workspace: w, MaxSize: -1}); r.Gone.Entries > 0 {
-				t.Errorf("the second time %+v went", r.Gone)
+				t.Errorf("the second run removed %+v", r.Gone)
 			}
 		})
 	}
@@ -284,7 +284,7 @@ func TestNotDuringARun(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if !dir.HasBlob(digest.Of([]byte("alpha")), 5) {
-		t.Error("something went")
+		t.Error("a blob was removed")
 	}
 }
 

@@ -1,17 +1,33 @@
 package prune
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"cachekey/internal/digest"
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 )
 
-// store prunes an entry of .same/store, but for the blobs: which of them stay
-// is known when all build infos have been read.
+// A blob is named by some of the workspace's tasks.
+type blob struct {
+	tasks int   // how many
+	size  int64 // bytes, if it exists
+}
+
+// A use is when a task whose build info names blobs was last used.
+type use struct {
+	task string
+	last time.Time
+}
+
+// store prunes an entry of .same/store, except for the blobs: the tasks that name
+// them are known when all build infos have been read.
 func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 	if path == relative(dotsame.Blobs) && it.Kind == disk.Directory {
 		return nil
@@ -19,25 +35,37 @@ func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 	task, ok := p.tasks[path]
 	switch {
 	case it.Kind != disk.File:
-		return p.remove(dir, it.Name, path, "it is "+it.Kind.String())
+		return p.remove(dir, path, "it is "+it.Kind.String())
 	case !ok:
-		return p.remove(dir, it.Name, path, "no task of this workspace has it"+p.ofTask(dir, it.Name))
-	}
-	info, err := dir.Lstat(it.Name)
-	if err != nil {
-		return err
+		return p.remove(dir, path, "no task of this workspace has it"+p.formerTask(dir, it.Name))
 	}
 	b, err := p.same.ReadBuildInfo(task)
 	if err != nil || b == nil {
-		return p.remove(dir, it.Name, path, fmt.Sprintf("it is no build info of task %q", task))
+		return p.remove(dir, path, fmt.Sprintf("it is not a build info of task %q", task))
 	}
-	p.blobs.use(task, b, info)
-	p.kept(info)
+	info, err := p.kept(dir, it.Name)
+	if err != nil {
+		return err
+	}
+	digests := b.Blobs()
+	for _, d := range digests {
+		if p.blobs[d] == nil {
+			p.blobs[d] = &blob{}
+		}
+		p.blobs[d].tasks++
+	}
+	last := time.Unix(0, info.Mtime)
+	if b.Timestamp.After(last) {
+		last = b.Timestamp
+	}
+	if len(digests) > 0 {
+		p.uses = append(p.uses, use{task, last})
+	}
 	return nil
 }
 
-// ofTask says of which task a build info is that no task has any more.
-func (p *pruning) ofTask(dir *disk.Dir, name string) string {
+// formerTask names the task of a build info that no task of the workspace has.
+func (p *pruning) formerTask(dir *disk.Dir, name string) string {
 	if p.named == MaxNamed {
 		return ""
 	}
@@ -51,33 +79,103 @@ func (p *pruning) ofTask(dir *disk.Dir, name string) string {
 	return fmt.Sprintf(": it is of task %q", b.TaskName)
 }
 
-// pruneBlobs prunes .same/store/blobs.
-func (p *pruning) pruneBlobs(dir *disk.Dir, it disk.Item, path string) error {
-	if it.Kind != disk.Directory || len(it.Name) != 2 {
-		return p.remove(dir, it.Name, path, "it is no directory of blobs")
+// outputs removes the blobs that no task names and then, with a maximum size, the
+// outputs of the least recently used tasks.
+func (p *pruning) outputs(same *disk.Dir) error {
+	if !isDir(same, "store") {
+		return nil
 	}
-	left := 0
-	err := p.in(dir, path, func(sub *disk.Dir, file disk.Item, path string) error {
-		d, err := digest.Parse(file.Name)
-		if err != nil || file.Kind != disk.File || !strings.HasPrefix(file.Name, it.Name) {
-			return p.remove(sub, file.Name, path, "it is no blob")
+	store, err := same.OpenDir("store")
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if !isDir(store, "blobs") {
+		return nil
+	}
+	if err := p.in(store, relative(dotsame.Blobs), p.shard); err != nil {
+		return err
+	}
+	slices.SortFunc(p.uses, func(x, y use) int {
+		return cmp.Or(x.last.Compare(y.last), cmp.Compare(x.task, y.task))
+	})
+	for _, u := range p.uses {
+		if p.MaxSize < 0 || p.result.Kept.Bytes <= p.MaxSize {
+			break
 		}
-		if !p.blobs.used(d) {
-			gone, err := p.drop(sub, file.Name, path)
-			p.result.Blobs.Add(gone)
+		if err := p.dropOutputs(same, u); err != nil {
 			return err
 		}
-		info, err := sub.Lstat(file.Name)
+	}
+	return nil
+}
+
+// isDir reports whether name in dir is a directory.
+func isDir(dir *disk.Dir, name string) bool {
+	info, err := dir.Lstat(name)
+	return err == nil && info.Kind() == disk.Directory
+}
+
+// shard prunes a directory of blobs, .same/store/blobs/ab.
+func (p *pruning) shard(blobs *disk.Dir, it disk.Item, path string) error {
+	if it.Kind != disk.Directory || len(it.Name) != 2 {
+		return p.remove(blobs, path, "it is not a directory of blobs")
+	}
+	left := 0
+	err := p.in(blobs, path, func(shard *disk.Dir, file disk.Item, path string) error {
+		d, err := digest.Parse(file.Name)
+		if err != nil || file.Kind != disk.File || !strings.HasPrefix(file.Name, it.Name) {
+			return p.remove(shard, path, "it is not a blob")
+		}
+		b := p.blobs[d]
+		if b == nil {
+			removed, err := p.removeSilently(shard, path)
+			p.result.Blobs.Add(removed)
+			return err
+		}
+		info, err := p.kept(shard, file.Name)
+		b.size = info.Size
+		left++
+		return err
+	})
+	if err == nil && left == 0 && !p.DryRun {
+		_, err = blobs.Remove(it.Name) // empty by now
+	}
+	return err
+}
+
+// dropOutputs removes the blobs that only this task names.
+func (p *pruning) dropOutputs(same *disk.Dir, u use) error {
+	info, err := p.same.ReadBuildInfo(u.task)
+	if err != nil || info == nil {
+		return err
+	}
+	var sum disk.Removed
+	for _, d := range info.Blobs() {
+		b := p.blobs[d]
+		if b == nil {
+			continue
+		}
+		if b.tasks--; b.tasks > 0 || b.size == 0 {
+			continue
+		}
+		file := relative(dotsame.BlobPath(d))
+		shard, err := same.Reach(path.Dir(file))
 		if err != nil {
 			return err
 		}
-		left++
-		p.blobs.found(d, info.Size)
-		p.kept(info)
-		return nil
-	})
-	if err == nil && left == 0 && !p.o.DryRun {
-		_, err = dir.Remove(it.Name) // empty by now
+		removed, err := p.removeSilently(shard, file)
+		shard.Close()
+		if err != nil {
+			return err
+		}
+		sum.Add(removed)
 	}
-	return err
+	p.result.Kept.Entries -= sum.Entries
+	p.result.Kept.Bytes -= sum.Bytes
+	if sum.Entries > 0 {
+		p.report(Gone{What: fmt.Sprintf("the outputs of task %q", u.task), Removed: sum,
+			Why: "last used " + strings.TrimSuffix(u.last.UTC().Format(time.DateTime), ":00") + " UTC"})
+	}
+	return nil
 }
