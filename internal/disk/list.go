@@ -20,7 +20,7 @@ const (
 	MaxDepth   = 100       // levels of directories
 )
 
-var maxEntries = MaxEntries // tests lower it
+var maxNames, maxEntries = MaxNames, MaxEntries // tests lower them
 
 // A BoundsError reports that a directory is beyond MaxNames, MaxEntries or MaxDepth.
 type BoundsError struct{ what string }
@@ -97,7 +97,7 @@ func (d *Dir) list() (items []Item, err error) {
 			return items, nil
 		case err != nil:
 			return nil, err
-		case len(items) > MaxNames:
+		case len(items) > maxNames:
 			return items, d.error("list", ".", errNames)
 		}
 	}

@@ -71,6 +71,24 @@ func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
 	return readAndClose(fd, d.path+"/"+name, limit)
 }
 
+// OpenFile opens the regular file path, which is not a symbolic link, and returns
+// its stamp. The caller must close it.
+func OpenFile(path string) (*os.File, Stamp, error) {
+	fd, err := OpenAt(unix.AT_FDCWD, path, 0)
+	if err != nil {
+		return nil, Stamp{}, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	st, err := Fstat(fd)
+	if err == nil && st.Kind() != File {
+		err = &NotFileError{st.Kind()}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, st, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), st, nil
+}
+
 func readAndClose(fd int, path string, limit int64) ([]byte, error) {
 	defer unix.Close(fd)
 	st, err := Fstat(fd)

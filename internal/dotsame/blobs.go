@@ -1,54 +1,47 @@
 package dotsame
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"sync"
-	"syscall"
-
-	"github.com/zeebo/blake3"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
-// ErrBadBlob says that a blob is not what its name says.
+// ErrBadBlob reports that the contents of a blob do not have the digest of its name.
 var ErrBadBlob = errors.New("blob does not match its digest")
 
-// HasBlob says whether a blob of this digest and size is there. Whether it has
-// this content only reading it can tell.
+// HasBlob reports whether there is a blob of this digest and size. It does not
+// read it.
 func (d *Dir) HasBlob(want digest.Digest, size int64) bool {
-	st, err := os.Lstat(d.Path(BlobPath(want)))
-	return err == nil && st.Mode().IsRegular() && st.Size() == size
+	st, err := disk.Lstat(d.Path(BlobPath(want)))
+	return err == nil && st.Kind() == disk.File && st.Size == size
 }
 
-// PutBlob keeps the content of f, which has this digest, unless it is there
-// already. What was read while somebody wrote to f is an error and is not kept.
+// PutBlob stores the contents of f, which have this digest and size, unless the
+// blob exists. If f was written meanwhile, the error is ErrBadBlob.
 func (d *Dir) PutBlob(f *os.File, want digest.Digest, size int64) error {
 	if d.HasBlob(want, size) {
 		return nil
 	}
 	return d.Create(BlobPath(want), 0o444, func(to *os.File) error {
-		return copyVerified(to, f, want)
+		return copyVerified(to, f, want, size)
 	})
 }
 
-// GetBlob puts the content of a blob into the empty file to. On ErrBadBlob the
-// blob is removed, since it would only fail again.
+// GetBlob writes the contents of a blob to the empty file to. A blob that does
+// not match its digest is removed, and the error is ErrBadBlob.
 func (d *Dir) GetBlob(to *os.File, want digest.Digest) error {
 	name := BlobPath(want)
-	f, err := os.OpenFile(d.Path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, st, err := disk.OpenFile(d.Path(name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err != nil {
-		return err
-	} else if !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", f.Name())
-	}
-	if err := copyVerified(to, f, want); errors.Is(err, ErrBadBlob) {
+	if err := copyVerified(to, f, want, st.Size); errors.Is(err, ErrBadBlob) {
 		return errors.Join(fmt.Errorf("%s: %w", f.Name(), err), d.Remove(name))
 	} else if err != nil {
 		return fmt.Errorf("restoring from %s: %w", f.Name(), err)
@@ -56,50 +49,34 @@ func (d *Dir) GetBlob(to *os.File, want digest.Digest) error {
 	return nil
 }
 
-// CheckBlob says whether GetBlob would succeed, and changes nothing.
+// CheckBlob reports whether GetBlob would succeed. It changes nothing.
 func (d *Dir) CheckBlob(want digest.Digest, size int64) bool {
-	if !d.HasBlob(want, size) {
-		return false
-	}
-	f, err := os.OpenFile(d.Path(BlobPath(want)), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, st, err := disk.OpenFile(d.Path(BlobPath(want)))
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return copyHashed(io.Discard, f, want) == nil
+	return st.Size == size && verify(nil, f, want, size) == nil
 }
 
-// shareBlocks is reflink; a test has another, for file systems that have none.
+// shareBlocks is reflink; a test replaces it for file systems that have none.
 var shareBlocks = reflink
 
-// copyVerified fills the empty file to with what f holds: by sharing its blocks
-// where the file system can (a later write to either copies them first), else
-// byte by byte. Never by a hard link, which the next task could write through.
-func copyVerified(to, f *os.File, want digest.Digest) error {
+// copyVerified writes the contents of f to the empty file to: it shares the blocks
+// if the file system can, and copies the bytes otherwise. It never makes a hard
+// link, through which the next task could write.
+func copyVerified(to, f *os.File, want digest.Digest, size int64) error {
 	if shareBlocks(to, f) == nil {
-		// to has its own content now; what is hashed is what stays.
-		return copyHashed(io.Discard, to, want)
+		return verify(nil, to, want, size) // f may be written from now on
 	}
-	return copyHashed(to, f, want)
+	return verify(to, f, want, size)
 }
 
-const copySize = 128 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
-
-func copyHashed(to io.Writer, f *os.File, want digest.Digest) error {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
+// verify reads f from its start and writes it to to, unless that is nil.
+func verify(to io.Writer, f *os.File, want digest.Digest, size int64) error {
+	got, _, err := disk.Hash(context.Background(), int(f.Fd()), size, to)
+	if err == nil && got != want {
+		err = ErrBadBlob
 	}
-	h := blake3.New()
-	buf := copyBuffers.Get().(*[copySize]byte)
-	defer copyBuffers.Put(buf)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(h, to)}, struct{ io.Reader }{f}, buf[:]); err != nil {
-		return err
-	}
-	var got digest.Digest
-	if h.Sum(got[:0]); got != want {
-		return ErrBadBlob
-	}
-	return nil
+	return err
 }

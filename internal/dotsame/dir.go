@@ -3,38 +3,40 @@ package dotsame
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
+	"time"
 
 	"cachekey/internal/disk"
 )
 
-// A Dir is the .same of one workspace. Its methods may be called at once.
+// A Dir is the .same of one workspace. Its methods may be called concurrently.
 //
-// Everything is written to .same/local/tmp and then renamed, so that a killed
-// run leaves no half of a file where anyone looks.
+// Every file is written to .same/local/tmp and then renamed, so that a killed run
+// leaves no half-written file anywhere else.
 type Dir struct {
 	root string // the workspace's, absolute
 
-	unseal sync.Once
-	sealed error
+	unseal   sync.Once
+	unsealed error
 }
 
-// Open gives the .same of the workspace at root, which need not exist yet.
+// Open returns the .same of the workspace at root. It need not exist yet.
 func Open(root string) *Dir { return &Dir{root: root} }
 
-// Path gives the place in the file system of one of this package's constants,
-// or of what an InfoPath or a BlobPath names.
+// Path returns the file system path of rel, which is one of this package's paths.
 func (d *Dir) Path(rel string) string { return filepath.Join(d.root, filepath.FromSlash(rel)) }
 
-// WriteFile puts a file in place, whole or not at all, and makes the directories
-// above it.
+// ReadFile reads a regular file of at most limit bytes. A restored cache may have
+// put anything else there, which is an error.
+func (d *Dir) ReadFile(rel string, limit int64) ([]byte, error) {
+	return disk.ReadFile(d.Path(rel), limit)
+}
+
+// WriteFile writes a file atomically. It creates the directories above it.
 func (d *Dir) WriteFile(rel string, data []byte) error {
 	return d.Create(rel, 0o644, func(f *os.File) error {
 		_, err := f.Write(data)
@@ -42,7 +44,7 @@ func (d *Dir) WriteFile(rel string, data []byte) error {
 	})
 }
 
-// Create puts in place the file that write fills.
+// Create is WriteFile with a function that writes the contents.
 func (d *Dir) Create(rel string, perm fs.FileMode, write func(*os.File) error) error {
 	if err := d.beforeWrite(rel); err != nil {
 		return err
@@ -51,34 +53,16 @@ func (d *Dir) Create(rel string, perm fs.FileMode, write func(*os.File) error) e
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone by then if all went well
-	err = write(f)
-	if err == nil {
-		err = f.Chmod(perm)
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	return d.place(f.Name(), rel)
-}
-
-// place renames a finished temporary file.
-func (d *Dir) place(tmp, rel string) error {
-	to := d.Path(rel)
-	err := os.Rename(tmp, to)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(to), 0o755); err == nil {
-			err = os.Rename(tmp, to)
+	return disk.Replace(f, d.Path(rel), func(f *os.File) error {
+		if err := write(f); err != nil {
+			return err
 		}
-	}
-	return err
+		return f.Chmod(perm)
+	})
 }
 
-// Temp makes a new temporary file in .same/local/tmp. Whoever asks for it
-// renames or removes it; what a killed run leaves, ClearTemp removes.
+// Temp creates a temporary file in .same/local/tmp. The caller must rename or
+// remove it; ClearTemp removes those of killed runs.
 func (d *Dir) Temp() (*os.File, error) {
 	f, err := os.CreateTemp(d.Path(Temp), "")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,33 +73,7 @@ func (d *Dir) Temp() (*os.File, error) {
 	return f, err
 }
 
-// ClearTemp removes what killed runs left, and nothing that a link called
-// .same/local leads to. The caller holds the lock of runs.
-func (d *Dir) ClearTemp() error {
-	same, err := disk.OpenRoot(d.Path(Name))
-	if err != nil {
-		return err
-	}
-	defer same.Close()
-	local, err := same.OpenDir(path.Base(Local))
-	if err != nil {
-		return err
-	}
-	defer local.Close()
-	_, err = local.Remove(path.Base(Temp))
-	return err
-}
-
-// IgnoreInGit has git leave .same alone, whatever the workspace's own .gitignore
-// says: a .same that was added by mistake would give every run another key.
-func (d *Dir) IgnoreInGit() error {
-	if _, err := os.Lstat(d.Path(GitIgnore)); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return d.WriteFile(GitIgnore, []byte("*\n"))
-}
-
-// Remove removes a file, if it is there.
+// Remove removes a file, if it exists.
 func (d *Dir) Remove(rel string) error {
 	if err := d.beforeWrite(rel); err != nil {
 		return err
@@ -127,17 +85,7 @@ func (d *Dir) Remove(rel string) error {
 	return err
 }
 
-// Unseal removes the seal. It comes before the first change of anything that
-// the seal covers: a seal of what is no longer there would condemn the rest.
-func (d *Dir) Unseal() error {
-	d.unseal.Do(func() {
-		if err := os.Remove(d.Path(Seal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			d.sealed = fmt.Errorf("removing the seal before the first write: %w", err)
-		}
-	})
-	return d.sealed
-}
-
+// beforeWrite unseals .same if rel is a file that the seal covers.
 func (d *Dir) beforeWrite(rel string) error {
 	if rel == Local || strings.HasPrefix(rel, Local+"/") || rel == GitIgnore {
 		return nil
@@ -145,28 +93,30 @@ func (d *Dir) beforeWrite(rel string) error {
 	return d.Unseal()
 }
 
-// ReadFile reads a file of at most limit bytes. Only a regular file is read: a
-// cache can bring a link or a pipe instead.
-func (d *Dir) ReadFile(rel string, limit int64) ([]byte, error) {
-	name := d.Path(rel)
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
+// Unseal removes the seal. It must be called before the first change of anything
+// that the seal covers: after a restore, verify removes what differs from it.
+func (d *Dir) Unseal() error {
+	d.unseal.Do(func() {
+		if err := os.Remove(d.Path(Seal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			d.unsealed = fmt.Errorf("removing the seal before the first write: %w", err)
+		}
+	})
+	return d.unsealed
+}
+
+// IgnoreInGit makes git ignore .same, whatever the workspace's own .gitignore
+// says: if .same were added by mistake, every run would have another key.
+func (d *Dir) IgnoreInGit() error {
+	if _, err := os.Lstat(d.Path(GitIgnore)); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	if st.Size() > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
-	}
-	data := make([]byte, st.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return data, nil
+	return d.WriteFile(GitIgnore, []byte("*\n"))
+}
+
+// Used records that a task was skipped, as the modification time of its build
+// info: cachekey prune --max-size drops the least recently used first. The
+// contents stay, and with them the seal. Errors are ignored.
+func (d *Dir) Used(task string) {
+	now := time.Now()
+	_ = os.Chtimes(d.Path(InfoPath(task)), now, now)
 }

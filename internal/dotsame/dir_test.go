@@ -9,7 +9,7 @@ import (
 	"cachekey/internal/digest"
 )
 
-// Temporary files of killed runs go; what somebody's link leads to does not.
+// ClearTemp removes the temporary files of killed runs, but nothing through a link.
 func TestClearTemp(t *testing.T) {
 	d := Open(t.TempDir())
 	f, err := d.Temp()
@@ -21,7 +21,7 @@ func TestClearTemp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(f.Name()); err == nil {
-		t.Error("it is still there")
+		t.Error("the temporary file is still there")
 	}
 
 	outside := t.TempDir()
@@ -37,12 +37,12 @@ func TestClearTemp(t *testing.T) {
 	}
 	_ = d.ClearTemp()
 	if _, err := os.Stat(precious); err != nil {
-		t.Errorf("what a link leads to: %v", err)
+		t.Errorf("the target of a link is gone: %v", err)
 	}
 }
 
-// Where the file system shares blocks instead of copying, what was shared is
-// checked too: the blob may have changed since.
+// Where the file system shares blocks instead of copying, the shared contents are
+// verified: the blob may have changed since.
 func TestSharedBlocksAreVerified(t *testing.T) {
 	defer func(was func(to, from *os.File) error) { shareBlocks = was }(shareBlocks)
 	d := Open(t.TempDir())
@@ -62,13 +62,13 @@ func TestSharedBlocksAreVerified(t *testing.T) {
 		if content == "evil" {
 			want = ErrBadBlob
 		}
-		if err := copyVerified(to, f, digest.Of([]byte("good"))); !errors.Is(err, want) {
+		if err := copyVerified(to, f, digest.Of([]byte("good")), 4); !errors.Is(err, want) {
 			t.Errorf("%s: got %v", content, err)
 		}
 	}
 }
 
-// What is remembered of one task is nothing about another that has its file.
+// A build info under the file name of another task is an error.
 func TestBuildInfoOfAnotherTask(t *testing.T) {
 	d := Open(t.TempDir())
 	b := sample()

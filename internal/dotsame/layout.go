@@ -1,40 +1,63 @@
-// Package dotsame knows the directory .same: where everything in it lies, what
-// it looks like, and what of it travels from one CI run to the next.
+// Package dotsame owns the directory .same: the path of everything in it, the
+// formats of what tasks leave there, and the lock that guards it. Paths below
+// .same are spelled here and nowhere else.
 package dotsame
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"cachekey/internal/digest"
 )
 
-// Everything below .same, slash-separated and relative to the workspace root.
+// Paths, slash-separated and relative to the workspace root.
 const (
-	Name            = ".same"
-	Store           = ".same/store"              // carried: build infos <sha256hex(task)>.json
-	Blobs           = ".same/store/blobs"        // carried: output contents, ab/<blake3hex>
-	Cache           = ".same/cache"              // carried
-	Environments    = ".same/cache/environments" // carried: <environment id>.json
-	OldEnvironments = ".same/cache/environments/environments"
-	Nixhub          = ".same/cache/nixhub" // carried: <sha256hex(name@version)>.json
-	Seal            = ".same/seal.json"    // carried: what `cachekey verify` checks
-	Local           = ".same/local"        // this machine's own, never carried
-	Temp            = ".same/local/tmp"    // files on their way to where they belong
-	RunLock         = ".same/local/lock"   // held by the one run at a time
-	StatCache       = ".same/local/stat"   // what internal/files need not read again
-	GitIgnore       = ".same/.gitignore"   // has git leave all of it alone
-	Daemon          = ".same/daemon"       // the existing same's, never carried
-	DebugLog        = ".same/debug.log"    // the existing same's, never carried
+	Name      = ".same"
+	GitIgnore = Name + "/.gitignore" // makes git ignore all of .same
+	Daemon    = Name + "/daemon"     // of upstream same; never carried
+	DebugLog  = Name + "/debug.log"  // of upstream same; never carried
 )
 
-// Carried lists what travels, in the order in which `cachekey key` prints it as
-// paths. A change of this list is a miss for everyone: caches compare it.
+// Paths that are carried from one CI job to the next.
+const (
+	Store           = Name + "/store"                     // build infos: <SHA-256 of the task's name>.json
+	Blobs           = Store + "/blobs"                    // contents of outputs: <first two digits>/<digest>
+	Cache           = Name + "/cache"                     // what tools resolve to
+	Environments    = Cache + "/environments"             // <environment id>.json
+	OldEnvironments = Environments + "/" + "environments" // where old versions of upstream same have them
+	Nixhub          = Cache + "/nixhub"                   // resolutions: <SHA-256 of name@version>.json
+	Seal            = Name + "/seal.json"                 // what cachekey verify checks the others against
+)
+
+// Paths that belong to this machine, and are never carried.
+const (
+	Local         = Name + "/local"
+	Temp          = Local + "/tmp"           // files that are being written, until they are renamed
+	RunLock       = Local + "/lock"          // held by the one run at a time
+	StatCache     = Local + "/stat"          // digests of the inputs, by their stamps: see internal/files
+	Leftovers     = Local + "/leftovers"     // outputs of failed runs: <SHA-256 of the task's name>.json
+	Aside         = Local + "/aside"         // files that runs moved out of the way: <time>/<path>
+	Profiles      = Local + "/environments"  // <environment id>: profile and expression, which keep Nix from collecting it
+	GCRoots       = Local + "/gcroots"       // <environment id>/root*: the same for restored environments
+	Restored      = Local + "/restored.json" // the verdict of the last cachekey verify
+	refusedPrefix = Local + "/refused-"      // directories that could not be removed: see Remover
+)
+
+// Carried lists the paths that are carried, as `cachekey key` prints them. Caches
+// compare this list: if it changes, every lookup is a miss.
 var Carried = []string{Store, Cache, Seal}
 
-// EnvironmentID names the environment of a set of tools (alias → spec): the
-// SHA-256 of "alias:spec;" for each, sorted by alias.
+// Rel returns one of these paths relative to .same.
+func Rel(p string) string { return strings.TrimPrefix(p, Name+"/") }
+
+// EnvironmentID returns the name of the environment of a set of tools (alias →
+// spec): the SHA-256 of "alias:spec;" for each, sorted by alias.
 func EnvironmentID(tools map[string]string) string {
 	h := sha256.New()
 	for _, alias := range slices.Sorted(maps.Keys(tools)) {
@@ -43,15 +66,59 @@ func EnvironmentID(tools map[string]string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// EnvironmentPath returns the path of the environment file for a set of tools,
-// relative to the workspace root.
+// EnvironmentPath returns the path of the environment of a set of tools.
 func EnvironmentPath(tools map[string]string) string {
 	return path.Join(Environments, EnvironmentID(tools)+".json")
 }
 
-// NixhubPath returns the path of the file that caches what Nixhub answered for
-// one version of a package, relative to the workspace root.
+// NixhubPath returns the path of Nixhub's answer for one version of a package.
 func NixhubPath(name, version string) string {
-	sum := sha256.Sum256([]byte(name + "@" + version))
-	return path.Join(Nixhub, hex.EncodeToString(sum[:])+".json")
+	return path.Join(Nixhub, hashed(name+"@"+version))
+}
+
+// InfoName returns the file name of the task's build info.
+func InfoName(task string) string { return hashed(task) }
+
+// hashed returns a file name for any string.
+func hashed(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:]) + ".json"
+}
+
+// InfoPath returns the path of the task's build info.
+func InfoPath(task string) string { return path.Join(Store, InfoName(task)) }
+
+// LeftoverPath returns the path of the list of what the task's last run left at
+// its targets, if that run is not remembered.
+func LeftoverPath(task string) string { return path.Join(Leftovers, InfoName(task)) }
+
+// BlobPath returns the path of the blob with this digest.
+func BlobPath(d digest.Digest) string {
+	name := d.String()
+	return path.Join(Blobs, name[:2], name)
+}
+
+// CheckPath returns an error unless p can be the path of a file of the workspace:
+// slash-separated, relative to the root, in its shortest form, and neither in a
+// .git nor in a .same, where to write a file would mean to run it.
+func CheckPath(p string) error {
+	if p == "" || len(p) > 4095 || !utf8.ValidString(p) || strings.Contains(p, "\x00") {
+		return fmt.Errorf("invalid path %.100q", p)
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		switch {
+		case part == "" || part == "." || part == ".." || len(part) > 255:
+			return fmt.Errorf("path %.100q does not stay in the workspace", p)
+		case Private(part):
+			return fmt.Errorf("path %.100q is in %s", p, part)
+		}
+	}
+	return nil
+}
+
+// Private reports whether a file or directory of this name belongs to git or to
+// same, and is never an input or an output. It ignores case, as some file systems
+// do.
+func Private(name string) bool {
+	return strings.EqualFold(name, ".git") || strings.EqualFold(name, Name)
 }

@@ -134,10 +134,6 @@ func (r *Resolver) pinned(tools map[string]string) (Resolution, bool) {
 	return Resolution{}, false
 }
 
-// roots is the directory that has, for each environment, its expression and the
-// links that keep Nix's garbage collector from removing it.
-const roots = dotsame.Local + "/environments"
-
 // realise asks Nix for the environment and writes its file.
 func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Resolution) (*Environment, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("nix took longer than %v", r.Timeout))
@@ -151,12 +147,12 @@ func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Res
 	// of nixpkgs, must not change the tools.
 	args := []string{"print-dev-env", "--json", "--expr", expression}
 	id := dotsame.EnvironmentID(tools)
-	file := path.Join(roots, id+".nix")
+	file := path.Join(dotsame.Profiles, id+".nix")
 	hint := ""
 	if err := r.dir.WriteFile(file, []byte(expression)); err != nil {
 		r.warnf("Nix may collect the environment of %s: %v", describe(tools), err)
 	} else {
-		args = append(args, "--profile", r.dir.Path(path.Join(roots, id)))
+		args = append(args, "--profile", r.dir.Path(path.Join(dotsame.Profiles, id)))
 		hint = fmt.Sprintf("run nix print-dev-env --show-trace --file %s for details", file)
 	}
 	out, err := r.nix(ctx, hint, args...)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 )
 
@@ -92,7 +93,7 @@ func Adopt(root, from string) (changed []string, err error) {
 		if !environmentFile.MatchString(name) {
 			continue
 		}
-		data, err := dotsame.Open(from).ReadFile(name, MaxEnvironment)
+		data, err := disk.ReadFile(filepath.Join(from, name), MaxEnvironment)
 		if err == nil {
 			_, err = ParseEnvironment(data)
 		}

@@ -13,10 +13,6 @@ import (
 	"cachekey/internal/nixenv"
 )
 
-// GCRoots holds, for each environment, a directory of links to what it names in
-// the Nix store. Nix collects nothing that they lead to.
-const GCRoots = dotsame.Local + "/gcroots"
-
 // look says whether there is a Nix to ask.
 func (r *realising) look() error {
 	if _, err := exec.LookPath(r.o.nixStore); err != nil {
@@ -39,7 +35,7 @@ func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 		return err
 	}
 	defer local.Close()
-	roots, err := local.MakeDir(filepath.Base(GCRoots))
+	roots, err := local.MakeDir(filepath.Base(dotsame.GCRoots))
 	if err != nil {
 		return err
 	}
@@ -78,7 +74,7 @@ func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 			return err
 		}
 		at.Close()
-		link := filepath.Join(r.same.Path(GCRoots), e.id, "root")
+		link := filepath.Join(r.same.Path(dotsame.GCRoots), e.id, "root")
 		if err := r.realise(ctx, paths, "--add-root", link, "--indirect"); err != nil {
 			r.o.Warnf("nix may collect what the environment %s needs: %v", e.id, err)
 		}
@@ -88,7 +84,7 @@ func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 
 // rooted gives the store paths that the roots of an environment lead to, sorted.
 func (r *realising) rooted(id string) []string {
-	links, _ := filepath.Glob(filepath.Join(r.same.Path(GCRoots), id, "root*"))
+	links, _ := filepath.Glob(filepath.Join(r.same.Path(dotsame.GCRoots), id, "root*"))
 	var paths []string
 	for _, l := range links {
 		if to, err := os.Readlink(l); err == nil {

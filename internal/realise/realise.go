@@ -103,7 +103,7 @@ type realising struct {
 // read finds the environment files and judges each by itself.
 func (r *realising) read(dir *disk.Dir) error {
 	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
-		rel := strings.TrimPrefix(folder, dotsame.Name+"/")
+		rel := dotsame.Rel(folder)
 		at, err := dir.Reach(rel)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
 			return nil // of what is no directory prune knows what to do with it

@@ -136,7 +136,7 @@ func TestFetchesAllAtOnceAndRoots(t *testing.T) {
 	// A root lives as long as its environment.
 	must(t, os.Remove(b))
 	s.run()
-	if exists(filepath.Join(s.root, GCRoots, "bb")) || !exists(filepath.Join(s.root, GCRoots, "aa")) {
+	if exists(filepath.Join(s.root, dotsame.GCRoots, "bb")) || !exists(filepath.Join(s.root, dotsame.GCRoots, "aa")) {
 		t.Error("roots do not live as long as their environments")
 	}
 }

@@ -32,7 +32,7 @@ func cleanCommand() *cli.Command {
 					return err
 				}
 				lines := &engine.Lines{To: o.Err}
-				return dotsame.Open(root).Clean(ctx, *all, lines.Waiting)
+				return dotsame.Open(root).Clean(ctx, *all, lines.Waiting, o.Warnf)
 			}
 		},
 	}

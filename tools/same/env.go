@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
@@ -165,7 +165,7 @@ func readPackages(o *cli.IO, file string, packages map[string]string) error {
 		defer f.Close()
 		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	data, err := disk.ReadLimited(in, 1<<20)
 	if err == nil {
 		err = json.Unmarshal(data, &packages)
 	}
@@ -247,21 +247,15 @@ func (f envFlags) write(w *manifest.Workspace, file string, data []byte) error {
 	if *f.out == "" {
 		return dotsame.Open(w.Root).WriteFile(file, data)
 	}
-	to := filepath.Join(*f.out, filepath.Base(file))
-	tmp, err := os.CreateTemp(*f.out, ".tmp-")
+	dir, err := disk.OpenRoot(*f.out)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // gone by then if all went well
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if closed := tmp.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), to)
+	defer dir.Close()
+	return dir.WriteAtomic(filepath.Base(file), disk.NoSync, func(f *os.File) error {
+		if _, err := f.Write(data); err != nil {
+			return err
+		}
+		return f.Chmod(0o644)
+	})
 }
