@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Computes the key and leaves it, the restore keys and the paths as outputs.
-# The whole document stays beside it for `seal`: whoever saves recomputes nothing.
+# Computes the key, and writes the outputs key, restore-keys and paths.
+# The document of the key is kept for seal.sh, so that the key is computed once.
 set -euo pipefail
 # shellcheck source=action/flags.sh
 . "$(dirname "${BASH_SOURCE[0]}")/flags.sh"
@@ -8,7 +8,6 @@ set -euo pipefail
 [ "${INPUT_LOOSE-}" != true ] || flags+=(--loose)
 mkdir -p "$RUNNER_TEMP/cachekey"
 document=$RUNNER_TEMP/cachekey/computed.json
-cachekey key "${flags[@]}" --github --json >"$document"
-key=$(sed -n 's/^  "key": "\(.*\)",$/\1/p' "$document")
+key=$(cachekey key "${flags[@]}" --github --json-file "$document")
 mv "$document" "$RUNNER_TEMP/cachekey/$key.json"
 echo "$key"

@@ -1,24 +1,17 @@
 #!/usr/bin/env bash
-# Makes what was restored safe to use, and says what kind of hit is left of it.
+# Verifies what was restored, and writes the outputs hit-kind and cache-hit.
 #
-# KEY          the key that was asked for
-# MATCHED_KEY  the key that was found, or nothing
-# CACHE_HIT    "true" if it was the very key
+# KEY          the key of this checkout
+# MATCHED_KEY  the key of the entry that was restored; empty if there was none
 set -euo pipefail
 # shellcheck source=action/flags.sh
 . "$(dirname "${BASH_SOURCE[0]}")/flags.sh"
 
-kind=none
-if [ -n "$MATCHED_KEY" ]; then
-	echo "found $MATCHED_KEY"
-	verdict=$(cachekey verify "${flags[@]}" --key "$KEY" --json)
-	case $(sed -n 's/^  "state": "\(.*\)",$/\1/p' <<<"$verdict") in
-	whole) if [ "$CACHE_HIT" = true ]; then kind=exact; else kind=partial; fi ;;
-	partial) kind=partial ;;
-	esac
-	cachekey realise --directory "${INPUT_DIRECTORY:-.}"
+if [ -z "$MATCHED_KEY" ]; then
+	printf '%s\n' hit-kind=none cache-hit=false >>"$GITHUB_OUTPUT"
+	echo "hit: none"
+	exit
 fi
-
-if [ "$kind" = exact ]; then hit=true; else hit=false; fi
-printf '%s\n' "hit-kind=$kind" "cache-hit=$hit" >>"$GITHUB_OUTPUT"
-echo "hit: $kind"
+echo "found $MATCHED_KEY"
+cachekey verify "${flags[@]}" --key "$KEY" --matched-key "$MATCHED_KEY" --github
+cachekey realise --directory "${INPUT_DIRECTORY:-.}"

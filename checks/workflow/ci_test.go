@@ -192,7 +192,7 @@ func TestTwoJobsRememberTheirOwn(t *testing.T) {
 // hit is the kind of hit that the job reports.
 func (r *run) hit(job string) string {
 	for _, l := range r.log {
-		if kind, ok := strings.CutPrefix(strings.TrimSpace(l.Msg), "hit: "); ok && l.Raw && l.JobID == job {
+		if kind, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(l.Msg), "cachekey: "), "hit: "); ok && l.Raw && l.JobID == job {
 			return kind
 		}
 	}

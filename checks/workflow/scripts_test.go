@@ -15,7 +15,7 @@ func TestInputsBecomeFlags(t *testing.T) {
 	inputs := []string{
 		"INPUT_DIRECTORY=a dir", "INPUT_PREFIX=p", "INPUT_LOOSE=true", "INPUT_MAX_SIZE=5MB",
 		"INPUT_LOCKS=*.lock\n\nb $HOME.lock", "INPUT_TASK_FILES=t.yaml", "INPUT_EXTRA=one=1\ntwo=`id`\n",
-		"KEY=K", "MATCHED_KEY=K-old", "CACHE_HIT=false",
+		"KEY=K", "MATCHED_KEY=K-old",
 	}
 	common := []string{"--directory", "a dir", "--prefix", "p", "--lock", "*.lock", "--lock", "b $HOME.lock",
 		"--task-file", "t.yaml", "--extra", "one=1", "--extra", "two=`id`"}
@@ -24,14 +24,14 @@ func TestInputsBecomeFlags(t *testing.T) {
 		env    []string
 		calls  [][]string
 	}{
-		{"action/key.sh", inputs, [][]string{slices.Concat([]string{"key"}, common, []string{"--loose", "--github", "--json"})}},
-		{"action/key.sh", nil, [][]string{{"key", "--directory", ".", "--github", "--json"}}},
-		{"action/key.sh", []string{"INPUT_LOOSE=false"}, [][]string{{"key", "--directory", ".", "--github", "--json"}}},
+		{"action/key.sh", inputs, [][]string{slices.Concat([]string{"key"}, common, []string{"--loose", "--github", "--json-file", "RUNNER_TEMP/cachekey/computed.json"})}},
+		{"action/key.sh", nil, [][]string{{"key", "--directory", ".", "--github", "--json-file", "RUNNER_TEMP/cachekey/computed.json"}}},
+		{"action/key.sh", []string{"INPUT_LOOSE=false"}, [][]string{{"key", "--directory", ".", "--github", "--json-file", "RUNNER_TEMP/cachekey/computed.json"}}},
 		{"action/verify.sh", inputs, [][]string{
-			slices.Concat([]string{"verify"}, common, []string{"--key", "K", "--json"}),
+			slices.Concat([]string{"verify"}, common, []string{"--key", "K", "--matched-key", "K-old", "--github"}),
 			{"realise", "--directory", "a dir"},
 		}},
-		{"action/verify.sh", []string{"KEY=K", "MATCHED_KEY=", "CACHE_HIT="}, nil},
+		{"action/verify.sh", []string{"KEY=K", "MATCHED_KEY="}, nil},
 		{"save/seal.sh", inputs, [][]string{
 			{"prune", "--directory", "a dir", "--max-size", "5MB"},
 			{"seal", "--directory", "a dir", "--key-file", "RUNNER_TEMP/cachekey/K.json"},
@@ -47,7 +47,7 @@ func TestInputsBecomeFlags(t *testing.T) {
 			must(t, os.MkdirAll(filepath.Join(dir, "cachekey"), 0o755))
 			must(t, os.WriteFile(filepath.Join(dir, "cachekey/K.json"), nil, 0o644))
 			must(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
-			fake := "#!/bin/sh\n{ printf '%s\\n' \"$@\"; echo; } >>'" + log + "'\necho '  \"key\": \"K\",'\n"
+			fake := "#!/bin/sh\n{ printf '%s\\n' \"$@\"; echo; } >>'" + log + "'\nif [ \"$1\" = key ]; then echo K; : >'" + dir + "/cachekey/computed.json'; fi\n"
 			must(t, os.WriteFile(filepath.Join(dir, "bin/cachekey"), []byte(fake), 0o755))
 			script, err := filepath.Abs(filepath.Join(root, c.script))
 			must(t, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -37,6 +38,15 @@ func documentOf(ctx context.Context, o *cli.IO, keyFile string, options key.Opti
 		return documentNow(ctx, o, options)
 	}
 	return readDocument(o, inDirectory(options.Dir, keyFile), keyFile)
+}
+
+// writeDocument writes a document to file, in the form that --json prints.
+func writeDocument(file string, d *key.Document) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(printJSON(f, d), f.Close())
 }
 
 // readDocument reads the document in file, which was given as arg: "-" is

@@ -36,6 +36,7 @@ Examples:
 			options := keyFlags(fs)
 			loose := fs.Bool("loose", false, "add a restore key that crosses locks: a state made by another toolchain may come back")
 			asJSON := fs.Bool("json", false, "print the whole document (docs/key.schema.json)")
+			jsonFile := fs.String("json-file", "", "write the whole document to `FILE` as well, for --key-file of other commands")
 			forGitHub := fs.Bool("github", false, "append key, restore-keys and paths to the file $GITHUB_OUTPUT too")
 			return func(ctx context.Context, o *cli.IO, _ []string) error {
 				opts, err := options()
@@ -46,6 +47,11 @@ Examples:
 				d, err := documentNow(ctx, o, opts)
 				if err != nil {
 					return err
+				}
+				if *jsonFile != "" {
+					if err := writeDocument(inDirectory(opts.Dir, *jsonFile), d); err != nil {
+						return err
+					}
 				}
 				if *forGitHub {
 					if err := appendOutputs(o.Getenv,

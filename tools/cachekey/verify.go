@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -30,10 +31,13 @@ counts. An empty secret is none, as forks get it.
 --key also checks that the restore, which can write outside .same, left the
 tree as it was when the key was computed. If not, the exit code is 1.
 
---github adds the outputs state (whole, partial or none), kept, removed and missing.`,
+--github adds the outputs state (whole, partial or none), kept, removed and missing.
+With --matched-key, the key under which the cache found the entry, it also adds
+hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
 			options := keyFlags(fs)
 			want := fs.String("key", "", "the `KEY` that was computed before the restore")
+			matched := fs.String("matched-key", "", "the `KEY` of the entry that was restored; needs --key")
 			strict := fs.Bool("strict", false, "exit with 1 if anything was not as it was sealed")
 			asJSON := fs.Bool("json", false, "print the verdict for a script")
 			forGitHub := fs.Bool("github", false, "append the verdict to the file $GITHUB_OUTPUT")
@@ -48,6 +52,9 @@ tree as it was when the key was computed. If not, the exit code is 1.
 						return message.UsageError{Err: err}
 					}
 				}
+				if fs.Changed("matched-key") && given == nil {
+					return message.UsageError{Err: errors.New("--matched-key needs --key, the key to compare it with")}
+				}
 				if *forGitHub { // nothing is removed if nobody can be told
 					if err := appendOutputs(o.Getenv); err != nil {
 						return err
@@ -58,8 +65,16 @@ tree as it was when the key was computed. If not, the exit code is 1.
 					return failed
 				}
 				sayVerdict(o, v)
+				outputs := verdictOutputs(v)
+				if fs.Changed("matched-key") {
+					kind := hitKind(v, *matched == *want)
+					o.Sayf("hit: %s", kind)
+					outputs = append(outputs,
+						output{Name: "hit-kind", Value: kind},
+						output{Name: "cache-hit", Value: strconv.FormatBool(kind == "exact")})
+				}
 				if *forGitHub {
-					failed = message.Join(failed, outputVerdict(o, v))
+					failed = message.Join(failed, appendOutputs(o.Getenv, outputs...))
 				}
 				if *asJSON {
 					failed = message.Join(failed, printJSON(o.Out, v))
@@ -113,14 +128,27 @@ func sayVerdict(o *cli.IO, v *seal.Verdict) {
 	}
 }
 
-func outputVerdict(o *cli.IO, v *seal.Verdict) error {
+// verdictOutputs returns the outputs that --github always adds.
+func verdictOutputs(v *seal.Verdict) []output {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return appendOutputs(o.Getenv,
-		output{Name: "state", Value: v.State},
-		output{Name: "kept", Value: number(v.Kept)},
-		output{Name: "removed", Value: number(v.Removed)},
-		output{Name: "missing", Value: number(v.Missing)},
-	)
+	return []output{
+		{Name: "state", Value: v.State},
+		{Name: "kept", Value: number(v.Kept)},
+		{Name: "removed", Value: number(v.Removed)},
+		{Name: "missing", Value: number(v.Missing)},
+	}
+}
+
+// hitKind returns how much of a hit the restored entry still is: exact if it was
+// found under the key itself and is complete, partial if some of it is left.
+func hitKind(v *seal.Verdict, sameKey bool) string {
+	switch {
+	case v.State == seal.None:
+		return "none"
+	case v.State == seal.Whole && sameKey:
+		return "exact"
+	}
+	return "partial"
 }
 
 func entries(n int64) string {
