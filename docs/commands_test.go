@@ -24,7 +24,7 @@ func TestCommands(t *testing.T) {
 		if known[p.path+" sh"] {
 			snippets = nil
 		}
-		for _, span := range p.spans() {
+		for _, span := range p.spans {
 			if ours.MatchString(span) && !isReference(p.path) {
 				snippets = append(snippets, snippet{script: span})
 			}

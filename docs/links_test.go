@@ -5,16 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-var (
-	link    = regexp.MustCompile(`\]\(([^()\s]+)\)`)
-	heading = regexp.MustCompile(`^#+ +(.*)$`)
-)
-
-// slug is the anchor that GitHub gives a heading.
+// slug returns the anchor of a heading on GitHub.
 func slug(heading string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(heading) {
@@ -28,24 +24,21 @@ func slug(heading string) string {
 	return b.String()
 }
 
-// Every link to a file of this repository leads to one, and its fragment to a
-// heading.
+// TestLinks: every link to a file of this repository leads to one, and its fragment
+// to a heading.
 func TestLinks(t *testing.T) {
 	all := pages(t)
 	anchors := map[string]map[string]bool{}
 	for _, p := range all {
 		anchors[p.path] = map[string]bool{}
-		for _, line := range p.prose {
-			if m := heading.FindStringSubmatch(line); m != nil {
-				anchors[p.path][slug(m[1])] = true
-			}
+		for _, heading := range p.headings {
+			anchors[p.path][slug(heading)] = true
 		}
 	}
 	links := 0
 	for _, p := range all {
-		prose := codeSpan.ReplaceAllString(strings.Join(p.prose, "\n"), "``")
-		for _, m := range link.FindAllStringSubmatch(prose, -1) {
-			target, fragment, _ := strings.Cut(m[1], "#")
+		for _, link := range p.links {
+			target, fragment, _ := strings.Cut(link, "#")
 			if strings.Contains(target, "://") {
 				continue
 			}
@@ -55,9 +48,9 @@ func TestLinks(t *testing.T) {
 				file = filepath.ToSlash(filepath.Join(filepath.Dir(p.path), target))
 			}
 			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
-				t.Errorf("%s: link to %s: %v", p.path, m[1], err)
+				t.Errorf("%s: link to %s: %v", p.path, link, err)
 			} else if known, isPage := anchors[file]; fragment != "" && isPage && !known[fragment] {
-				t.Errorf("%s: link to %s: no such heading", p.path, m[1])
+				t.Errorf("%s: link to %s: no such heading", p.path, link)
 			}
 		}
 	}
@@ -68,16 +61,16 @@ func TestLinks(t *testing.T) {
 
 var quoted = regexp.MustCompile(`“([^”]+)”`)
 
-// TestComplaints: the words that a heading of faq.md quotes, and that are not
-// somebody else's, are in the programs or their tests.
+// TestComplaints: the messages of ours that a heading of faq.md quotes are in the
+// programs or their tests.
 func TestComplaints(t *testing.T) {
-	var all strings.Builder
+	var programs strings.Builder
 	for _, dir := range []string{"internal", "tools", "action"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
 				var text []byte
 				text, err = os.ReadFile(path)
-				all.Write(text)
+				programs.Write(text)
 			}
 			return err
 		})
@@ -86,15 +79,17 @@ func TestComplaints(t *testing.T) {
 		}
 	}
 	seen := 0
-	for line := range strings.Lines(read(t, "docs/faq.md")) {
-		m := quoted.FindStringSubmatch(line)
-		if !strings.HasPrefix(line, "#") || m == nil || strings.Contains(line, " says “") {
+	all := pages(t)
+	faq := all[slices.IndexFunc(all, func(p page) bool { return p.path == "docs/faq.md" })]
+	for _, heading := range faq.headings {
+		m := quoted.FindStringSubmatch(heading)
+		if m == nil || strings.Contains(heading, " says “") {
 			continue
 		}
 		for words := range strings.SplitSeq(m[1], " … ") {
 			seen++
-			if !strings.Contains(all.String(), words) {
-				t.Errorf("nothing says %q", words)
+			if !strings.Contains(programs.String(), words) {
+				t.Errorf("no program has the message %q", words)
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func TestNames(t *testing.T) {
 		if isReference(p.path) {
 			continue
 		}
-		for _, span := range p.spans() {
+		for _, span := range p.spans {
 			words := strings.Fields(span)
 			program, ok := programs[words[0]]
 			switch {
@@ -127,7 +127,7 @@ func TestPaths(t *testing.T) {
 	}
 	mapped := map[string]bool{}
 	for _, p := range pages(t) {
-		for _, span := range p.spans() {
+		for _, span := range p.spans {
 			if ownPath.MatchString(span) {
 				exists(p.path, span)
 			}

@@ -1,5 +1,5 @@
-// Package docs has only tests: that the pages of this repository hold together,
-// and that what they show works.
+// Package docs has only tests: the pages of this repository are consistent, and
+// what they show works.
 package docs
 
 import (
@@ -9,24 +9,32 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
 )
 
 const root = ".."
 
 // A page is a Markdown file of this repository.
 type page struct {
-	path   string // from the root
-	prose  []string
-	blocks []block
+	path     string // from the root
+	headings []string
+	spans    []string // code in prose
+	links    []string
+	blocks   []block
 }
 
-// A block is code in a page: fenced, or indented below an empty line.
+// A block is a fenced or indented block of code.
 type block struct {
 	language string // "indented" if it is
 	lines    []string
-	follows  bool // the block before, with nothing between
+	follows  bool // there is nothing between it and the block before
 }
 
+// pages reads every Markdown file.
 func pages(t *testing.T) (all []page) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -39,15 +47,12 @@ func pages(t *testing.T) (all []page) {
 		if filepath.Ext(path) != ".md" {
 			return nil
 		}
-		text, err := os.ReadFile(path)
+		source, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
 		p := page{path: strings.TrimPrefix(filepath.ToSlash(path), root+"/")}
-		p.read(string(text))
-		if strings.Count(strings.Join(p.prose, ""), "`")%2 != 0 {
-			t.Errorf("%s: a piece of code does not end", p.path)
-		}
+		p.read(t, source)
 		all = append(all, p)
 		return nil
 	})
@@ -57,45 +62,60 @@ func pages(t *testing.T) (all []page) {
 	return all
 }
 
-// read tells prose from code.
-func (p *page) read(text string) {
-	lines := strings.Split(text, "\n")
-	follows, empty := false, true
-	for i := 0; i < len(lines); i++ {
-		language, fenced := strings.CutPrefix(strings.TrimSpace(lines[i]), "```")
-		_, indented := strings.CutPrefix(lines[i], "    ")
-		switch {
-		case fenced:
-			b := block{language: language, follows: follows}
-			for i++; i < len(lines) && strings.TrimSpace(lines[i]) != "```"; i++ {
-				b.lines = append(b.lines, lines[i])
-			}
-			p.blocks, follows = append(p.blocks, b), true
-		case indented && empty: // else a paragraph goes on
-			b := block{language: "indented", follows: follows}
-			for ; i < len(lines) && (lines[i] == "" || strings.HasPrefix(lines[i], "    ")); i++ {
-				b.lines = append(b.lines, strings.TrimPrefix(lines[i], "    "))
-			}
-			for i--; lines[i] == ""; i-- {
-				b.lines = b.lines[:len(b.lines)-1]
-			}
-			p.blocks, follows = append(p.blocks, b), true
-		case lines[i] != "":
-			p.prose, follows = append(p.prose, lines[i]), false
+// read fills in what the page has.
+func (p *page) read(t *testing.T, source []byte) {
+	doc := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(source))
+	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
 		}
-		empty = i < len(lines) && (lines[i] == "" || fenced)
+		switch n := n.(type) {
+		case *ast.Heading:
+			p.headings = append(p.headings, plain(n, source))
+		case *ast.Link:
+			p.links = append(p.links, string(n.Destination))
+		case *ast.Image:
+			p.links = append(p.links, string(n.Destination))
+		case *ast.CodeSpan:
+			p.spans = append(p.spans, strings.Join(strings.Fields(plain(n, source)), " "))
+		case *ast.Text:
+			if strings.Contains(string(n.Value(source)), "`") && n.Parent().Kind() != ast.KindCodeSpan {
+				t.Errorf("%s: a piece of code does not end: %s", p.path, n.Value(source))
+			}
+		case *ast.FencedCodeBlock:
+			p.add(n, string(n.Language(source)), source)
+		case *ast.CodeBlock:
+			p.add(n, "indented", source)
+		}
+		return ast.WalkContinue, nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
-var codeSpan = regexp.MustCompile("`([^`]+)`")
-
-// spans are the pieces of code in the page's prose.
-func (p *page) spans() (all []string) {
-	// A paragraph's code may go on in the next line.
-	for _, m := range codeSpan.FindAllStringSubmatch(strings.Join(p.prose, "\n"), -1) {
-		all = append(all, strings.Join(strings.Fields(m[1]), " "))
+// add adds a block of code.
+func (p *page) add(n ast.Node, language string, source []byte) {
+	b := block{language: language}
+	if before := n.PreviousSibling(); before != nil {
+		b.follows = before.Kind() == ast.KindCodeBlock || before.Kind() == ast.KindFencedCodeBlock
 	}
-	return all
+	for _, line := range n.Lines().Sliced(0, n.Lines().Len()) {
+		b.lines = append(b.lines, strings.TrimSuffix(string(line.Value(source)), "\n"))
+	}
+	p.blocks = append(p.blocks, b)
+}
+
+// plain returns the text of a node, without markup.
+func plain(n ast.Node, source []byte) string {
+	var b strings.Builder
+	for child := n.FirstChild(); child != nil; child = child.NextSibling() {
+		if text, ok := child.(*ast.Text); ok {
+			b.Write(text.Value(source))
+		}
+		b.WriteString(plain(child, source))
+	}
+	return b.String()
 }
 
 // A snippet is a script that a page shows, and the output that it shows for it.
@@ -104,9 +124,9 @@ type snippet struct {
 	output []string
 }
 
-// snippets are the commands of a page: what stands in an `sh` block, and what
-// stands behind "$ " elsewhere. What follows such a line is its output, and so is
-// an indented block that follows an `sh` block.
+// snippets returns the commands of a page: the lines of its `sh` blocks, and lines
+// that begin with "$ " elsewhere. The output of a command is what follows it, or
+// the indented block after an `sh` block.
 func (p *page) snippets() (all []snippet) {
 	for _, b := range p.blocks {
 		switch {
@@ -134,5 +154,5 @@ func (p *page) snippets() (all []snippet) {
 
 func isShell(language string) bool { return language == "sh" || language == "bash" }
 
-// What a help text says beside an example.
+// remark is the explanation beside an example in a help text.
 var remark = regexp.MustCompile(` {3,}\S.*$`)
