@@ -21,7 +21,7 @@ import (
 // MaxLength is the number of characters that GitHub allows for a key.
 const MaxLength = 512
 
-// Compute gives the key of the checkout that o.Dir lies in.
+// Compute returns the key of the checkout that contains o.Dir.
 func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -37,14 +37,17 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer t.Close()
 	locks, tasks := o.selections(t)
-	for _, s := range []*selection{locks, tasks} {
-		if err := s.missing(ctx, t, o.AllowMissing); err != nil {
-			return nil, err
+	if !o.AllowMissing {
+		for _, s := range []*selection{locks, tasks} {
+			if err := s.missing(ctx, t); err != nil {
+				return nil, err
+			}
 		}
 	}
 	d := &Document{
-		Schema: Schema, Prefix: o.Prefix, System: o.System, Extra: o.Extra, NarHash: o.NarHash,
+		Schema: Schema, Prefix: o.Prefix, System: o.System, Extra: o.Extra,
 		Ingredients: make([]Ingredient, 3), Warnings: []string{},
 	}
 	if d.Extra == nil {
@@ -53,19 +56,17 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if d.Paths, err = paths(o.Dir, t); err != nil {
 		return nil, err
 	}
-	var untracked []string
+	hash := o.tree
+	var forgotten []string
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if o.NarHash == "" {
-			hash, err := t.NarHash(running)
-			d.NarHash = hash.String()
+	if o.NarHash == "" {
+		group.Go(func() (err error) {
+			hash, err = t.NarHash(running)
 			return err
-		}
-		return nil
-	})
+		})
+	}
 	group.Go(func() (err error) {
-		both := &selection{patterns: slices.Concat(locks.patterns, tasks.patterns)}
-		untracked, err = both.untracked(running, t)
+		forgotten, err = untracked(running, t, slices.Concat(locks.patterns, tasks.patterns))
 		return err
 	})
 	for i, s := range []*selection{locks, tasks} {
@@ -77,13 +78,10 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err := group.Wait(); err != nil {
 		return nil, explainChange(err)
 	}
-	hash, err := source.ParseHash(d.NarHash)
-	if err != nil {
-		return nil, err
-	}
+	d.NarHash = hash.String()
 	d.Ingredients[2] = Ingredient{Name: "tree", Digest: nixbase32.EncodeToString(hash[:]), Files: []File{}}
 	d.Warnings = append(d.Warnings, t.Warnings...)
-	for _, path := range untracked {
+	for _, path := range forgotten {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%q is not tracked by git, so neither Nix nor the key sees it: git add %q", path, path))
 	}
 	if remembered := path.Dir(d.Paths[0]); t.Git && t.Has(remembered) {
@@ -93,8 +91,9 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	return d, d.assemble(o.Loose)
 }
 
-// assemble puts the key and the restore keys together: from stable to volatile,
-// so that what is cut off on the right leaves a state that still fits.
+// assemble sets the key and the restore keys. The segments are ordered from
+// stable to volatile, so that a key cut off on the right names a state that still
+// fits.
 func (d *Document) assemble(loose bool) error {
 	head := d.Prefix + "-" + Schema + "-"
 	if extra := extraDigest(d.Extra); extra != "" {
@@ -114,50 +113,54 @@ func (d *Document) assemble(loose bool) error {
 	return nil
 }
 
-// selections gives the ingredients made of files.
+// selections returns the files of the two ingredients that are made of files.
 func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
 	flakeDir := ""
 	if rel, err := filepath.Rel(t.Root, t.Flake); err == nil && t.Flake != "" && rel != "." {
 		flakeDir = filepath.ToSlash(rel)
 	}
-	defaults := DefaultLocks(flakeDir)
-	locks = &selection{name: "locks", required: defaults[0], flag: "--lock", modules: true}
-	locks.use(o.Locks, defaults)
+	locks = &selection{name: "locks", flag: "--lock", mustMatch: 1, submodules: true} // flake.lock is the first
+	locks.use(o.Locks, DefaultLocks(flakeDir))
 	tasks = &selection{name: "tasks", flag: "--task-file"}
 	tasks.use(o.TaskFiles, DefaultTaskFiles)
+	for n := range t.Files() {
+		locks.add(t, n)
+		tasks.add(t, n)
+	}
 	return locks, tasks
 }
 
-// LocksDigest gives just the digest of the default locks ingredient for the
-// checkout that dir lies in; a checkout without a flake.lock has one too.
+// LocksDigest returns the digest of the default locks ingredient of the checkout
+// that contains dir, also if that has no flake.lock.
 func LocksDigest(ctx context.Context, dir string) (string, error) {
 	o := Options{Dir: dir}
 	t, err := source.Open(ctx, dir, source.Options{WithoutFlake: true, Skip: madeByBuilds})
 	if err != nil {
 		return "", err
 	}
+	defer t.Close()
 	locks, _ := o.selections(t)
 	in, err := locks.ingredient(t)
 	return in.Digest, err
 }
 
-// madeByBuilds names what builds make in the root of a tree that no git says
-// anything of: it must not change the key of the directory that they run in.
+// madeByBuilds reports whether a build makes a file of this name in the root of a
+// tree outside git. Such a file must not change the key.
 func madeByBuilds(name string, isLink bool) bool {
 	return name == ".git" || name == dotsame.Name || isLink && strings.HasPrefix(name, "result")
 }
 
-// paths gives what CI carries, relative to the directory that it checks out
-// into. The list is the same whether or not anything exists.
+// paths returns what CI carries, relative to the directory that it checks out
+// into. The list does not depend on what exists.
 func paths(dir string, t *source.Tree) ([]string, error) {
 	prefix := ""
 	real, err := realPath(dir)
 	if err != nil {
 		return nil, err
 	}
-	root, err := manifest.Root(real)
+	root, err := manifest.RootFrom(real, t.ReadFile)
 	switch {
-	case errors.As(err, new(*manifest.NotFoundError)): // as if the checkout were the workspace
+	case errors.As(err, new(*manifest.NotFoundError)): // the checkout counts as the workspace
 	case err != nil:
 		return nil, err
 	default:
@@ -166,8 +169,8 @@ func paths(dir string, t *source.Tree) ([]string, error) {
 			return nil, err
 		}
 		if !filepath.IsLocal(rel) {
-			return nil, message.WithHint(fmt.Errorf("the workspace root %q lies outside %q, whose key this would be", root, t.Root),
-				"a key says nothing about manifests out there: move them in, or compute the key of the outer directory with -C")
+			return nil, message.WithHint(fmt.Errorf("the workspace root %q is outside %q, the tree of this key", root, t.Root),
+				"a key does not cover manifests outside its tree: move them in, or compute the key of the outer directory with -C")
 		}
 		if rel != "." {
 			prefix = filepath.ToSlash(rel) + "/"
@@ -180,8 +183,7 @@ func paths(dir string, t *source.Tree) ([]string, error) {
 	return all, nil
 }
 
-// realPath is the absolute path of dir without symbolic links, as the tree's
-// root is.
+// realPath returns the absolute path of dir without symbolic links.
 func realPath(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

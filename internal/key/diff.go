@@ -1,15 +1,12 @@
 package key
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// A Diff says what is different between two keys.
+// A Diff is the difference between two keys.
 type Diff struct {
 	Schema      string           `json:"schema"`
 	Same        bool             `json:"same"` // the keys are equal
@@ -20,7 +17,7 @@ type Diff struct {
 	Ingredients []IngredientDiff `json:"ingredients"`
 }
 
-// A SettingDiff is a part of the key that is no ingredient and has changed:
+// A SettingDiff is a part of the key that has changed and is not an ingredient:
 // prefix, schema, system or extra NAME. An extra that is absent is "".
 type SettingDiff struct {
 	Name string `json:"name"`
@@ -43,35 +40,35 @@ type FileDiff struct {
 	Change string `json:"change"` // "added", "removed" or "changed"
 }
 
-// Compare says how the key of new came to be another than that of old.
-func Compare(old, new *Document) Diff {
+// Compare returns the differences between the keys of two documents.
+func Compare(old, now *Document) Diff {
 	d := Diff{
-		Schema: Schema, Same: old.Key == new.Key, Old: old.Key, New: new.Key,
+		Schema: Schema, Same: old.Key == now.Key, Old: old.Key, New: now.Key,
 		Settings: []SettingDiff{}, Ingredients: []IngredientDiff{},
 	}
-	for _, k := range new.RestoreKeys {
+	for _, k := range now.RestoreKeys {
 		if !d.Same && strings.HasPrefix(old.Key, k) {
 			d.Restores = k
 			break
 		}
 	}
-	setting := func(name, old, new string) {
-		if old != new {
-			d.Settings = append(d.Settings, SettingDiff{name, old, new})
+	setting := func(name, before, after string) {
+		if before != after {
+			d.Settings = append(d.Settings, SettingDiff{name, before, after})
 		}
 	}
-	setting("prefix", old.Prefix, new.Prefix)
-	setting("schema", old.Schema, new.Schema)
+	setting("prefix", old.Prefix, now.Prefix)
+	setting("schema", old.Schema, now.Schema)
 	names := maps.Clone(old.Extra)
 	if names == nil {
 		names = map[string]string{}
 	}
-	maps.Copy(names, new.Extra)
+	maps.Copy(names, now.Extra)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		setting("extra "+name, old.Extra[name], new.Extra[name])
+		setting("extra "+name, old.Extra[name], now.Extra[name])
 	}
-	setting("system", old.System, new.System)
-	for _, in := range new.Ingredients {
+	setting("system", old.System, now.System)
+	for _, in := range now.Ingredients {
 		before := old.Ingredient(in.Name)
 		if before == nil {
 			before = &Ingredient{}
@@ -84,58 +81,25 @@ func Compare(old, new *Document) Diff {
 	return d
 }
 
-// compareFiles walks two sorted lists side by side.
-func compareFiles(old, new []File) []FileDiff {
+// compareFiles compares two sorted lists.
+func compareFiles(old, now []File) []FileDiff {
 	diffs := []FileDiff{}
-	for len(old) > 0 || len(new) > 0 {
+	for len(old) > 0 || len(now) > 0 {
 		switch {
-		case len(new) == 0 || len(old) > 0 && less(old[0], new[0]):
+		case len(now) == 0 || len(old) > 0 && less(old[0], now[0]):
 			diffs = append(diffs, FileDiff{old[0].Path, "removed"})
 			old = old[1:]
-		case len(old) == 0 || less(new[0], old[0]):
-			diffs = append(diffs, FileDiff{new[0].Path, "added"})
-			new = new[1:]
+		case len(old) == 0 || less(now[0], old[0]):
+			diffs = append(diffs, FileDiff{now[0].Path, "added"})
+			now = now[1:]
 		default:
-			if old[0] != new[0] {
+			if old[0] != now[0] {
 				diffs = append(diffs, FileDiff{old[0].Path, "changed"})
 			}
-			old, new = old[1:], new[1:]
+			old, now = old[1:], now[1:]
 		}
 	}
 	return diffs
 }
 
 func less(a, b File) bool { return a.Path < b.Path }
-
-// maxDocument bounds what Parse reads: 64 MiB are some 400,000 files.
-const maxDocument = 64 << 20
-
-// Parse reads a document that `cachekey key --json` printed. Unknown fields are
-// those of a later version and are left alone; another schema is an error.
-func Parse(r io.Reader) (*Document, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxDocument {
-		return nil, fmt.Errorf("a key document of more than %d bytes", maxDocument)
-	}
-	var d Document
-	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, fmt.Errorf("not a key document: %w", err)
-	}
-	if d.Schema != Schema {
-		return nil, fmt.Errorf("not a key document of schema %q: its schema is %q", Schema, d.Schema)
-	}
-	for _, name := range []string{"locks", "tasks", "tree"} {
-		if d.Ingredient(name) == nil {
-			return nil, fmt.Errorf("not a key document: it has no ingredient %q", name)
-		}
-	}
-	for i := range d.Ingredients {
-		if !slices.IsSortedFunc(d.Ingredients[i].Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) }) {
-			return nil, fmt.Errorf("not a key document: the files of %q are not in order", d.Ingredients[i].Name)
-		}
-	}
-	return &d, nil
-}

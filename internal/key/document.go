@@ -3,12 +3,24 @@
 // docs/key-format.md is the normative text.
 package key
 
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/nix-community/go-nix/pkg/nixbase32"
+
+	"cachekey/internal/message"
+)
+
 // Schema is the version of the key's format. It is the second segment of every
 // key and the "schema" of every document.
 const Schema = "v1"
 
-// A Document is everything that there is to say about a key: what
-// `cachekey key --json` prints, in the shape of docs/key.schema.json.
+// A Document is a key and everything that it is made of. `cachekey key --json`
+// prints it; docs/key.schema.json describes it.
 type Document struct {
 	Schema      string            `json:"schema"`
 	Key         string            `json:"key"`
@@ -36,7 +48,7 @@ type File struct {
 	Digest string `json:"digest"`
 }
 
-// Ingredient gives the ingredient called name, or nil.
+// Ingredient returns the ingredient called name, or nil.
 func (d *Document) Ingredient(name string) *Ingredient {
 	for i := range d.Ingredients {
 		if d.Ingredients[i].Name == name {
@@ -44,4 +56,62 @@ func (d *Document) Ingredient(name string) *Ingredient {
 		}
 	}
 	return nil
+}
+
+// maxDocument limits what Parse reads: 64 MiB are some 400,000 files.
+const maxDocument = 64 << 20
+
+// Parse reads a document that `cachekey key --json` printed. It ignores unknown
+// fields, which a later version wrote. Another schema is an error.
+func Parse(r io.Reader) (*Document, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxDocument {
+		return nil, fmt.Errorf("a key document of more than %d bytes", maxDocument)
+	}
+	var d Document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("not a key document: %w", err)
+	}
+	if d.Schema != Schema {
+		return nil, fmt.Errorf("not a key document of schema %q: its schema is %q", Schema, d.Schema)
+	}
+	for _, name := range []string{"locks", "tasks", "tree"} {
+		if d.Ingredient(name) == nil {
+			return nil, fmt.Errorf("not a key document: it has no ingredient %q", name)
+		}
+	}
+	for i := range d.Ingredients {
+		if !slices.IsSortedFunc(d.Ingredients[i].Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) }) {
+			return nil, fmt.Errorf("not a key document: the files of %q are not in order", d.Ingredients[i].Name)
+		}
+	}
+	return &d, nil
+}
+
+// Segments are the parts of a key that can be told apart.
+type Segments struct {
+	Head               string // prefix, schema, extras and system
+	Locks, Tasks, Tree string // digests
+}
+
+// ParseKey splits a key, from the right, where segments have known lengths and
+// no hyphens.
+func ParseKey(k string) (*Segments, error) {
+	var s Segments
+	rest := k
+	for _, part := range []struct {
+		into   *string
+		length int
+	}{{&s.Tree, 52}, {&s.Tasks, 32}, {&s.Locks, 32}} {
+		i := strings.LastIndexByte(rest, '-')
+		if i < 1 || len(rest)-i-1 != part.length || nixbase32.ValidateString(rest[i+1:]) != nil {
+			return nil, message.WithHint(message.Usagef("%.200q is not a key", k), "cachekey key prints one; a restore key is only its beginning")
+		}
+		*part.into, rest = rest[i+1:], rest[:i]
+	}
+	s.Head = rest
+	return &s, nil
 }

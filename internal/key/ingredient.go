@@ -3,105 +3,98 @@ package key
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/nix-community/go-nix/pkg/nixbase32"
+	"github.com/zeebo/blake3"
+
 	"cachekey/internal/message"
 	"cachekey/internal/source"
 )
 
-// A selection is what an ingredient is made of: patterns, and where they come
-// from.
+// A selection is the files of an ingredient: patterns, and what they match.
 type selection struct {
-	name     string
-	patterns []pattern
-	given    bool   // by the user: then each of them must match
-	flag     string // that gives them
-	required string // where they are not given: the pattern that must match, or "" for any one of them
-	modules  bool   // submodules are entries too
+	name       string
+	patterns   []pattern
+	given      bool   // by the user: then each of them must match a file
+	flag       string // that the user gives them with
+	mustMatch  int    // how many of the default patterns, from the first on, must each match; if 0, any one of them
+	submodules bool   // are entries too
+	nodes      []*source.Node
 }
 
 // use takes the given patterns, or the defaults if there are none.
 func (s *selection) use(given, defaults []string) {
 	globs := defaults
 	if len(given) > 0 {
-		globs, s.given = given, true
+		globs, s.given, s.mustMatch = given, true, len(given)
 	}
 	for _, g := range globs {
 		s.patterns = append(s.patterns, newPattern(g))
 	}
 }
 
-func (s *selection) matches(p string) bool {
-	return slices.ContainsFunc(s.patterns, func(pattern pattern) bool { return pattern.matches(p) })
-}
-
-// an entry of an ingredient, not yet hashed.
-type entry struct {
-	path  string
-	kind  byte
-	size  int64
-	write func(io.Writer) error
-}
-
-// textEntry is an entry whose contents are text.
-func textEntry(path string, kind byte, text string) entry {
-	return entry{path, kind, int64(len(text)), func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
-		return err
-	}}
-}
-
-// entries gives what s selects from t, in the order in which it is hashed.
-func (s *selection) entries(t *source.Tree) ([]entry, error) {
-	var all []entry
-	for _, f := range t.Files(s.matches) {
-		if !f.Link() {
-			all = append(all, entry{f.Path(), 'f', f.Size(), func(w io.Writer) error { return t.Copy(w, f) }})
-			continue
+// add takes n if it is selected. It notes which patterns match.
+func (s *selection) add(t *source.Tree, n *source.Node) {
+	if n.Type() == 'g' {
+		if s.submodules {
+			s.nodes = append(s.nodes, n)
 		}
-		target, err := t.Target(f)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, textEntry(f.Path(), 'l', target))
+		return
 	}
-	if s.modules {
-		for _, m := range t.Submodules() {
-			all = append(all, textEntry(m.Path, 'g', m.Commit))
+	selected := false
+	for i := range s.patterns {
+		if p := &s.patterns[i]; !(selected && p.matched) && p.matches(n.Path()) {
+			selected, p.matched = true, true
 		}
 	}
-	slices.SortFunc(all, func(a, b entry) int {
-		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.kind, b.kind))
-	})
-	return all, nil
+	if selected {
+		t.Keep(n)
+		s.nodes = append(s.nodes, n)
+	}
 }
 
-// ingredient hashes what s selects from t.
+// ingredient hashes the selected files of t.
 func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
-	in := Ingredient{Name: s.name, Files: []File{}}
-	entries, err := s.entries(t)
-	if err != nil {
-		return in, err
-	}
+	in := Ingredient{Name: s.name, Files: make([]File, 0, len(s.nodes))}
+	slices.SortFunc(s.nodes, func(a, b *source.Node) int {
+		return cmp.Or(strings.Compare(a.Path(), b.Path()), cmp.Compare(a.Type(), b.Type()))
+	})
 	d := newDigest(s.name)
-	for _, e := range entries {
-		own, err := d.entry(e.path, e.kind, e.size, e.write)
+	for _, n := range s.nodes {
+		size, write := n.Size(), func(w io.Writer) error { return t.Copy(w, n) }
+		if n.Type() == 'l' {
+			target, err := t.Target(n)
+			if err != nil {
+				return in, err
+			}
+			size = int64(len(target))
+			write = func(w io.Writer) error {
+				_, err := io.WriteString(w, target)
+				return err
+			}
+		}
+		own, err := d.entry(n.Path(), n.Type(), size, write)
 		if err != nil {
 			return in, err
 		}
-		in.Files = append(in.Files, File{printable(e.path), string(e.kind), own})
+		in.Files = append(in.Files, File{printable(n.Path()), string(n.Type()), own})
 	}
 	in.Digest = d.segment()
 	return in, nil
 }
 
-// printable makes a path fit for JSON, which knows nothing but UTF-8. Paths are
-// hashed as the bytes that they are; this is for people only.
+// printable returns p with \xff in place of bytes that are not UTF-8, because
+// JSON is UTF-8. It is for people: paths are hashed as raw bytes.
 func printable(p string) string {
 	if utf8.ValidString(p) {
 		return p
@@ -117,40 +110,30 @@ func printable(p string) string {
 	return b.String()
 }
 
-// missing says which pattern that must match a file matches none.
-func (s *selection) missing(ctx context.Context, t *source.Tree, allow bool) error {
-	if allow {
-		return nil
-	}
-	want := s.patterns
-	if !s.given {
-		if s.required == "" {
-			if len(t.Files(s.matches)) > 0 {
-				return nil
-			}
-			return s.missingError(ctx, t, s)
+// missing returns an error for the first pattern that must match a file and does
+// not.
+func (s *selection) missing(ctx context.Context, t *source.Tree) error {
+	for i, p := range s.patterns[:s.mustMatch] {
+		if !p.matched {
+			return s.missingError(ctx, t, s.patterns[i:i+1])
 		}
-		want = []pattern{newPattern(s.required)}
 	}
-	for _, p := range want {
-		one := &selection{patterns: []pattern{p}, given: s.given, flag: s.flag}
-		if len(t.Files(one.matches)) == 0 {
-			return s.missingError(ctx, t, one)
-		}
+	if s.mustMatch == 0 && !slices.ContainsFunc(s.patterns, func(p pattern) bool { return p.matched }) {
+		return s.missingError(ctx, t, s.patterns)
 	}
 	return nil
 }
 
-func (s *selection) missingError(ctx context.Context, t *source.Tree, one *selection) error {
+func (s *selection) missingError(ctx context.Context, t *source.Tree, unmatched []pattern) error {
 	var names []string
-	for _, p := range one.patterns {
+	for _, p := range unmatched {
 		names = append(names, p.glob)
 	}
 	globs := strings.Join(names, " or ")
 	err := fmt.Errorf("no file in %q matches %s", t.Root, globs)
 	if t.Git {
 		err = fmt.Errorf("no file that git tracks in %q matches %s", t.Root, globs)
-		if untracked, err := one.untracked(ctx, t); err == nil && len(untracked) > 0 {
+		if untracked, err := untracked(ctx, t, unmatched); err == nil && len(untracked) > 0 {
 			return message.WithHint(fmt.Errorf("%q in %q is not tracked by git, so Nix does not see it", untracked[0], t.Root),
 				"git -C %q add %q", t.Root, untracked[0])
 		}
@@ -158,25 +141,27 @@ func (s *selection) missingError(ctx context.Context, t *source.Tree, one *selec
 	switch {
 	case s.given:
 		return message.WithHint(err, "correct the pattern given with %s, or do without it: --allow-missing", s.flag)
-	case s.required != "":
+	case s.mustMatch > 0:
 		return message.WithHint(err, "%s", withoutLock)
 	}
 	return message.WithHint(err, "write a same.yaml; %s names other files, --allow-missing does without", s.flag)
 }
 
-// withoutLock is what to do where no flake.lock is.
+// withoutLock is the hint where there is no flake.lock.
 const withoutLock = "nix flake lock makes one; --lock names other files, --allow-missing does without"
 
-// untracked gives the files that s would select if git tracked them.
-func (s *selection) untracked(ctx context.Context, t *source.Tree) ([]string, error) {
+// untracked returns the files that patterns would match if git tracked them.
+func untracked(ctx context.Context, t *source.Tree, patterns []pattern) ([]string, error) {
 	var names []string
-	for _, p := range s.patterns {
+	for _, p := range patterns {
 		names = append(names, literalNames(path.Base(p.glob))...)
 	}
-	return t.Untracked(ctx, s.matches, names)
+	return t.Untracked(ctx, func(file string) bool {
+		return slices.ContainsFunc(patterns, func(p pattern) bool { return p.matches(file) })
+	}, names)
 }
 
-// literalNames gives the names that a pattern without wildcards stands for.
+// literalNames returns the names that a pattern without wildcards matches.
 func literalNames(pattern string) []string {
 	open, shut := strings.IndexByte(pattern, '{'), strings.LastIndexByte(pattern, '}')
 	if open >= 0 && open < shut {
@@ -190,4 +175,93 @@ func literalNames(pattern string) []string {
 		return nil
 	}
 	return []string{pattern}
+}
+
+// A pattern is a doublestar glob. The literal beginning and end of the last name
+// reject most paths of a large tree at a fraction of the cost.
+type pattern struct {
+	glob           string
+	prefix, suffix string // literal, of the last name
+	matched        bool   // a file
+}
+
+func newPattern(glob string) pattern {
+	p := pattern{glob: glob}
+	const special = `*?[]{}\`
+	last := glob[strings.LastIndexByte(glob, '/')+1:]
+	// A slash between braces does not separate names.
+	if dir := glob[:len(glob)-len(last)]; strings.ContainsAny(glob, `\`) || strings.ContainsAny(dir, "{[") {
+		return p
+	}
+	if i := strings.IndexAny(last, special); i >= 0 {
+		p.prefix, p.suffix = last[:i], last[strings.LastIndexAny(last, special)+1:]
+	} else {
+		p.prefix = last
+	}
+	return p
+}
+
+func (p pattern) matches(path string) bool {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	return strings.HasPrefix(name, p.prefix) && strings.HasSuffix(name, p.suffix) && doublestar.MatchUnvalidated(p.glob, path)
+}
+
+// digestSize is 160 bits: in Nix's base 32 they are 32 characters, as in a
+// store path, and enough that nobody finds two ingredients with one digest.
+const digestSize = 20 // bytes
+
+// Context returns the context string for BLAKE3's derive-key mode in which the
+// ingredient called name is hashed. It separates the uses of the hash.
+func Context(name string) string { return "cachekey " + Schema + " " + name }
+
+// A digest hashes one ingredient. Every value is written with its length before
+// it, so that two different sequences of values are never the same bytes.
+type digest struct{ *blake3.Hasher }
+
+func newDigest(name string) digest { return digest{blake3.NewDeriveKey(Context(name))} }
+
+// length writes n as 64 bits, little-endian.
+func (d digest) length(n int64) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(n))
+	d.Write(b[:])
+}
+
+func (d digest) string(s string) {
+	d.length(int64(len(s)))
+	d.WriteString(s)
+}
+
+// entry writes one entry of an ingredient and returns the BLAKE3 of its contents
+// alone, in hexadecimal: what b3sum prints. The contents are the size bytes that
+// write writes.
+func (d digest) entry(path string, kind byte, size int64, write func(io.Writer) error) (string, error) {
+	d.string(path)
+	d.Write([]byte{kind})
+	d.length(size)
+	own := blake3.New()
+	if err := write(io.MultiWriter(d.Hasher, own)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(own.Sum(nil)), nil
+}
+
+// segment returns the digest as a key has it.
+func (d digest) segment() string {
+	var b [digestSize]byte
+	_, _ = d.Digest().Read(b[:]) // an extendable output never ends
+	return nixbase32.EncodeToString(b[:])
+}
+
+// extraDigest returns the segment of the extras, or "" if there are none.
+func extraDigest(extra map[string]string) string {
+	if len(extra) == 0 {
+		return ""
+	}
+	h := newDigest("extra")
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		h.string(name)
+		h.string(extra[name])
+	}
+	return h.segment()
 }

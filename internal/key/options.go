@@ -3,7 +3,6 @@ package key
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"regexp"
 	"runtime"
@@ -23,7 +22,7 @@ const DefaultPrefix = "same"
 // DefaultTaskFiles are the patterns of the tasks ingredient: same's manifests.
 var DefaultTaskFiles = []string{"**/same.yaml", "**/same.work.yaml"}
 
-// DefaultLocks gives the patterns of the locks ingredient for a flake in the
+// DefaultLocks returns the patterns of the locks ingredient for a flake in the
 // directory flakeDir, which is relative to the git root, slash-separated.
 func DefaultLocks(flakeDir string) []string {
 	return []string{
@@ -34,7 +33,7 @@ func DefaultLocks(flakeDir string) []string {
 	}
 }
 
-// Options say which key to compute. The zero value means every default.
+// Options select the key that Compute returns. The zero value means every default.
 type Options struct {
 	Dir    string // where to look for the flake; "" is the working directory
 	Prefix string // first segment; DefaultPrefix if empty
@@ -45,8 +44,8 @@ type Options struct {
 	// flake's directory). Each must match a file.
 	Locks, TaskFiles []string
 
-	// Extra sets apart what the tree does not tell: a matrix, or jobs that run
-	// different tasks.
+	// Extra separates the keys of jobs that share a tree: a matrix, or jobs that
+	// run different tasks.
 	Extra map[string]string
 
 	NarHash      string // SRI; computed if empty
@@ -54,12 +53,14 @@ type Options struct {
 	Loose        bool   // adds the restore key that crosses locks
 
 	Progress func(done, total int64) // see source.Options
+
+	tree source.Hash // NarHash parsed, if it is given
 }
 
-// segment is what prefix and system may be made of: the alphabet of a key.
+// segment matches a prefix and a system: the alphabet of a key.
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// check fills in defaults and refuses what cannot be.
+// check fills in defaults and validates.
 func (o *Options) check() error {
 	o.Dir = cmp.Or(o.Dir, ".")
 	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
@@ -81,9 +82,11 @@ func (o *Options) check() error {
 		}
 	}
 	if o.NarHash != "" {
-		if _, err := source.ParseHash(o.NarHash); err != nil {
+		hash, err := source.ParseHash(o.NarHash)
+		if err != nil {
 			return message.UsageError{Err: err}
 		}
+		o.tree = hash
 	}
 	return nil
 }
@@ -95,14 +98,14 @@ func checkPattern(p string) error {
 	case !utf8.ValidString(p):
 		return message.Usagef("the pattern %q is not UTF-8", p)
 	case !doublestar.ValidatePattern(p):
-		return message.WithHint(message.Usagef("%q is not a pattern", p), "it has * ? ** [class] and {a,b}; a bracket that is meant literally is \\[")
+		return message.WithHint(message.Usagef("%q is not a pattern", p), "patterns have * ? ** [class] and {a,b}; a literal bracket is \\[")
 	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):
 		return message.WithHint(message.Usagef("the pattern %q can match nothing", p), "patterns are relative to the git root, without ./ or ../")
 	}
 	return nil
 }
 
-// System gives Nix's name of a system that Go calls goos and goarch.
+// System returns Nix's name of the system that Go calls goos and goarch.
 func System(goos, goarch string) (string, error) {
 	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "riscv64": "riscv64"}[goarch]
 	if cpu == "" || goos != "linux" && goos != "darwin" {
@@ -111,7 +114,7 @@ func System(goos, goarch string) (string, error) {
 	return cpu + "-" + goos, nil
 }
 
-// ParseExtra reads NAME=VALUE pairs as they stand on a command line.
+// ParseExtra parses the NAME=VALUE pairs of a command line.
 func ParseExtra(pairs []string) (map[string]string, error) {
 	extra := map[string]string{}
 	for _, pair := range pairs {
@@ -125,17 +128,4 @@ func ParseExtra(pairs []string) (map[string]string, error) {
 		extra[name] = value
 	}
 	return extra, nil
-}
-
-// extraDigest is the segment that stands for the extras, or "" if there are none.
-func extraDigest(extra map[string]string) string {
-	if len(extra) == 0 {
-		return ""
-	}
-	h := newDigest("extra")
-	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		h.string(name)
-		h.string(extra[name])
-	}
-	return h.segment()
 }

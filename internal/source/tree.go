@@ -1,6 +1,9 @@
-// Package source knows a flake's source tree as Nix sees it: where it begins,
-// which files are in it, and its narHash, computed without Nix and without
-// copying anything.
+// Package source lists a flake's source tree as Nix sees it and computes its
+// narHash, without Nix and without copying anything.
+//
+// A file's way from disk to hash: git's index (git.go) or a directory's listing
+// (node.go) names it, lstat makes it a [Node] (worktree.go, node.go), workers read
+// and frame it, and SHA-256 sees it as a part of the NAR (nar.go).
 //
 // What is in the tree follows Nix 2.34 for local flakes: in a git work tree the
 // files that git tracks with the bytes and modes that are on disk, elsewhere
@@ -14,86 +17,174 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/message"
 )
 
-// A Tree is the source tree of a flake, or of a directory that is none. It
-// lists names and what lstat says of them; contents are read when asked for,
-// and an error tells if they are no longer those that were listed.
+// A Tree is the source tree of a flake, or of a directory without one. It holds
+// names and the results of lstat. Contents are read later; if they are no longer
+// those that were listed, the error is a *ChangedError.
 type Tree struct {
 	Root     string   // its directory: absolute, without symbolic links
 	Flake    string   // the directory of its flake.nix, in or below Root; "" if there is none
-	Git      bool     // whether Root is a git work tree, and the tree what git tracks
-	Warnings []string // what is right but may surprise
+	Git      bool     // whether Root is a git work tree: the tree is then what git tracks
+	Warnings []string // what may surprise about the narHash
 
-	root       node
-	progress   func(done, total int64)
-	submodules []Submodule
+	dir        *disk.Dir // Root, open: a third of the time to find a file is the way to the root
+	root       Node
+	submodules []Node
 	repository *repository // nil outside git
+	progress   func(done, total int64)
+	kept       atomic.Int64 // bytes of contents that are kept
 }
 
-// A Submodule is a gitlink in git's index. Nix leaves it out of the tree.
-type Submodule struct {
-	Path   string // slash-separated, relative to Root
-	Commit string // hexadecimal, as the index has it
-}
-
-// Options are what Open may do otherwise than Nix.
+// Options change what Open does. The zero value means what Nix does.
 type Options struct {
-	// WithoutFlake accepts a git work tree that has no flake.nix. For Nix it
-	// is not a flake and has no narHash; here it is treated as if it were one.
+	// WithoutFlake accepts a git work tree without a flake.nix, which for Nix
+	// has no narHash. It is treated as if it were a flake.
 	WithoutFlake bool
 
 	// Skip leaves names out of the tree's root directory, outside git.
 	Skip func(name string, isLink bool) bool
 
-	// Needs names a file of the root without which a tree outside git is not
-	// listed, for that can take long where somebody has lost their way: the
-	// error is a *MissingError.
+	// Needs names a file in the root. Without it, a tree outside git is not
+	// listed, because listing the wrong directory can take long: the error is a
+	// *MissingError.
 	Needs string
 
-	// Progress, if it is not nil, is told how many bytes of files NarHash has
-	// hashed, of how many.
+	// Progress, if it is not nil, is called with the number of bytes of files
+	// that NarHash has hashed, and their total.
 	Progress func(done, total int64)
 }
 
-// A MissingError says that a directory lacks the file that Options.Needs.
+// A MissingError reports that a directory lacks the file that Options.Needs names.
 type MissingError struct{ Dir, Name string }
 
 func (e *MissingError) Error() string { return fmt.Sprintf("no file in %q matches %s", e.Dir, e.Name) }
 
 // Open finds the flake that dir is in as Nix does and lists its source tree.
-// With no flake and no git at dir or above it, the tree is dir itself.
-func Open(ctx context.Context, dir string, o Options) (*Tree, error) {
+// With no flake and no git at dir or above it, the tree is dir itself. The
+// caller must close the tree.
+func Open(ctx context.Context, dir string, o Options) (_ *Tree, err error) {
 	p, err := find(dir, o.WithoutFlake)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tree{Root: p.root, Flake: p.flake, Git: p.git, progress: o.Progress}
-	if !t.Git {
-		if there, err := exists(filepath.Join(t.Root, o.Needs)); err == nil && !there {
-			return nil, &MissingError{t.Root, o.Needs}
-		}
-		st, err := disk.Lstat(t.Root)
-		if err != nil {
-			return nil, err
-		}
-		t.root, err = t.walk("", st, o.Skip)
-		return t, err
-	}
-	if t.repository, err = openRepository(ctx, t.Root); err != nil {
+	if t.dir, err = disk.OpenRoot(t.Root); err != nil {
 		return nil, err
 	}
-	return t, t.worktree(t.repository)
+	defer func() {
+		if err != nil {
+			t.Close()
+		}
+	}()
+	if t.Git {
+		if t.repository, err = openRepository(ctx, t.Root); err != nil {
+			return nil, err
+		}
+		return t, t.worktree(ctx)
+	}
+	if there, err := exists(filepath.Join(t.Root, o.Needs)); err == nil && !there {
+		return nil, &MissingError{t.Root, o.Needs}
+	}
+	st, err := disk.Lstat(t.Root)
+	if err != nil {
+		return nil, err
+	}
+	t.root, err = t.walk(ctx, "", st, o.Skip)
+	return t, err
 }
 
-// checkFlake refuses what Nix refuses, and what has another narHash than that
-// of the tree on disk.
+// Close closes the tree's root directory.
+func (t *Tree) Close() { t.dir.Close() }
+
+// Files returns the files and symbolic links of the tree, in no particular
+// order, then git's submodules, which Nix leaves out. Files that a bug in Nix
+// leaves out of the NAR are among them.
+func (t *Tree) Files() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		if !t.root.files(yield) {
+			return
+		}
+		for i := range t.submodules {
+			if !yield(&t.submodules[i]) {
+				return
+			}
+		}
+	}
+}
+
+func (n *Node) files(yield func(*Node) bool) bool {
+	if n.kind != disk.Directory {
+		return yield(n)
+	}
+	for i := range n.children {
+		if !n.children[i].files(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Has reports whether the tree has a file or directory at path.
+func (t *Tree) Has(path string) bool { return t.lookup(path) != nil }
+
+// ReadFile returns the contents of the regular file at an absolute path, if it
+// is in the tree and has at most limit bytes. They are kept for NarHash and Copy.
+func (t *Tree) ReadFile(path string, limit int64) (b []byte, ok bool, err error) {
+	rel, err := filepath.Rel(t.Root, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil, false, nil
+	}
+	n := t.lookup(filepath.ToSlash(rel))
+	if n == nil || n.kind != disk.File || n.stamp.Size > limit {
+		return nil, false, nil
+	}
+	t.Keep(n)
+	var text bytes.Buffer
+	err = t.Copy(&text, n)
+	return text.Bytes(), err == nil, err
+}
+
+// Untracked returns the paths of files that git neither tracks nor ignores and
+// for which match returns true. In new directories it looks only for names: the
+// files for which people forget `git add`.
+func (t *Tree) Untracked(ctx context.Context, match func(path string) bool, names []string) ([]string, error) {
+	if t.repository == nil {
+		return nil, nil
+	}
+	others, err := t.repository.untracked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, p := range others {
+		if !strings.HasSuffix(p, "/") {
+			if match(p) {
+				all = append(all, p)
+			}
+			continue
+		}
+		for _, n := range names {
+			inside := path.Join(p, n)
+			if there, err := exists(t.abs(inside)); err == nil && there && match(inside) {
+				all = append(all, inside)
+			}
+		}
+	}
+	return all, nil
+}
+
+// checkFlake returns an error for a flake that Nix refuses, and for one whose
+// narHash is not that of the tree on disk.
 func (t *Tree) checkFlake() error {
 	if !t.Git || t.Flake == "" {
 		return nil
@@ -109,7 +200,7 @@ func (t *Tree) checkFlake() error {
 	attr, found, err := selfInput(text)
 	if err != nil {
 		return message.WithHint(fmt.Errorf("reading the inputs of %q: %w", filepath.Join(t.Flake, "flake.nix"), err),
-			"cachekey has to know whether they say inputs.self; give the hash with --nar-hash")
+			"cachekey has to know whether they set inputs.self; give the hash with --nar-hash")
 	}
 	if found {
 		return message.WithHint(fmt.Errorf("%q sets inputs.self%s: Nix then reads a clean tree from git's objects", filepath.Join(t.Flake, "flake.nix"), attr),
@@ -134,15 +225,16 @@ func (t *Tree) readTracked(path string) ([]byte, error) {
 				"git -C %q add %q", t.Root, path)
 		}
 		switch n.kind {
-		case regular:
+		case disk.File:
 			var text bytes.Buffer
 			if n.stamp.Size > limit {
-				return nil, fmt.Errorf("%q has %d bytes: that is no flake.nix", t.abs(path), n.stamp.Size)
+				return nil, fmt.Errorf("%q has %d bytes, too many for a flake.nix", t.abs(path), n.stamp.Size)
 			}
-			err := t.copyFile(&text, n)
+			t.Keep(n)
+			err := t.Copy(&text, n)
 			return text.Bytes(), err
-		case link:
-			target, err := t.readLink(n)
+		case disk.Link:
+			target, err := t.Target(n)
 			if err != nil {
 				return nil, err
 			}
@@ -158,11 +250,11 @@ func (t *Tree) readTracked(path string) ([]byte, error) {
 	return nil, fmt.Errorf("%q: too many symbolic links", t.abs(start))
 }
 
-// lookup finds the node at path, or gives nil.
-func (t *Tree) lookup(path string) *node {
+// lookup returns the node at path, or nil.
+func (t *Tree) lookup(path string) *Node {
 	n := &t.root
 	for name := range strings.SplitSeq(path, "/") {
-		i, ok := slices.BinarySearchFunc(n.children, name, func(c node, name string) int { return strings.Compare(c.name(), name) })
+		i, ok := slices.BinarySearchFunc(n.children, name, func(c Node, name string) int { return strings.Compare(c.name(), name) })
 		if !ok {
 			return nil
 		}
@@ -171,8 +263,9 @@ func (t *Tree) lookup(path string) *node {
 	return n
 }
 
-// unchanged tells whether git's index still says what it said when the tree was
-// listed. Git itself rewrites the file now and then, so its bytes tell nothing.
+// unchanged returns an error unless git's index still lists what it listed when
+// the tree was opened. Git itself rewrites the file now and then, so its bytes
+// prove nothing.
 func (t *Tree) unchanged(ctx context.Context) error {
 	if t.repository == nil {
 		return t.sameDirectories(&t.root)
@@ -191,16 +284,16 @@ func (t *Tree) unchanged(ctx context.Context) error {
 	return nil
 }
 
-// sameDirectories checks, where no index lists the files, that no directory
-// has gained or lost a name. The root's own stamp may change: names that are
-// skipped come and go there.
-func (t *Tree) sameDirectories(n *node) error {
+// sameDirectories returns an error if a directory has gained or lost a name. It
+// is for trees without an index. The root's own stamp may change, because names
+// that are skipped come and go there.
+func (t *Tree) sameDirectories(n *Node) error {
 	for i := range n.children {
 		c := &n.children[i]
-		if c.kind != directory {
+		if c.kind != disk.Directory {
 			continue
 		}
-		if st, err := disk.Lstat(t.abs(c.path)); err != nil || st != c.stamp {
+		if st, err := disk.LstatAt(t.dir.FD(), c.path); err != nil || st != c.stamp {
 			return &ChangedError{t.abs(c.path)}
 		}
 		if err := t.sameDirectories(c); err != nil {

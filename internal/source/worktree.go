@@ -1,201 +1,276 @@
 package source
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"cachekey/internal/disk"
 )
 
-// found is what is on disk at the path of an index entry.
-type found struct {
-	stamp disk.Stamp
-	kind  kind
-	// phantom: with core.ignorecase, a file whose name differs in case. For git
-	// it is the entry's file; in Nix's eyes it then has no visible name.
-	phantom bool
-}
-
 // worktree lists the tree of a git flake as Nix sees it: the files that git
-// tracks, with what is on disk. It is getWorkdirInfo of Nix's
-// src/libfetchers/git-utils.cc (all that libgit2's status does not call
+// tracks, as they are on disk. It is getWorkdirInfo of Nix's
+// src/libfetchers/git-utils.cc (everything that libgit2's status does not call
 // deleted) together with AllowListSourceAccessor.
-func (t *Tree) worktree(r *repository) error {
-	root, err := t.openRoot()
+func (t *Tree) worktree(ctx context.Context) error {
+	nodes, err := t.lookUpEntries()
 	if err != nil {
 		return err
 	}
-	defer unix.Close(root)
-	looked, err := t.look(r, root)
-	if err != nil {
-		return err
-	}
-	w := worktree{tree: t, dirs: newDirs(t.Root, root, r.ignoreCase), entries: make([]allowedEntry, 0, len(looked))}
-	for i, e := range r.entries {
-		d := looked[i]
+	allowed := nodes[:0]
+	for i := range t.repository.entries {
+		e := &t.repository.entries[i]
 		if e.gitlink {
-			t.submodules = append(t.submodules, Submodule{Path: e.path, Commit: e.commit})
+			t.submodules = append(t.submodules, newSubmodule(e.path, e.commit))
 		}
-		if allowed(e, d.kind) {
-			w.entries = append(w.entries, allowedEntry{e.path, d})
+		if e.allowed(nodes[i].kind) {
+			allowed = append(allowed, nodes[i])
 		}
 	}
-	slices.SortFunc(w.entries, func(a, b allowedEntry) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(allowed, func(a, b Node) int { return strings.Compare(a.path, b.path) })
 	st, err := disk.Lstat(t.Root)
 	if err != nil {
 		return err
 	}
-	t.root = node{kind: directory, stamp: st}
-	t.root.children, err = w.build(w.entries, 0)
+	w := worktree{ctx: ctx, tree: t, dirs: newDirs(t), allowed: allowed}
+	t.root = Node{kind: disk.Directory, stamp: st}
+	t.root.children, err = w.build(allowed, 0)
 	return err
 }
 
-// allowed says whether Nix's list of files has the entry e when k is on disk.
-func allowed(e indexEntry, k kind) bool {
-	onDisk := k == regular || k == link
+// allowed reports whether Nix's list of files has the entry e if an entry of
+// this kind is on disk.
+func (e *indexEntry) allowed(onDisk disk.Kind) bool {
 	switch {
-	case e.conflict || onDisk:
+	case e.conflict || onDisk == disk.File || onDisk == disk.Link:
 		return true
 	case e.gitlink:
-		return k == directory && e.headIsFile
+		return onDisk == disk.Directory && e.headIsFile
 	}
 	return e.unchanged && e.inHead
 }
 
-// look asks the disk for every entry, on all cores.
-func (t *Tree) look(r *repository, root int) ([]found, error) {
-	looked := make([]found, len(r.entries))
+// lookUpEntries looks up every entry of the index on disk, on all cores.
+func (t *Tree) lookUpEntries() ([]Node, error) {
+	entries := t.repository.entries
+	nodes := make([]Node, len(entries))
 	var group errgroup.Group
 	workers := runtime.GOMAXPROCS(0)
-	chunk := (len(looked) + workers - 1) / workers
-	for lo := 0; lo < len(looked); lo += chunk {
-		hi := min(lo+chunk, len(looked))
+	chunk := (len(entries) + workers - 1) / workers
+	for lo := 0; lo < len(entries); lo += chunk {
+		hi := min(lo+chunk, len(entries))
 		group.Go(func() error {
-			d := newDirs(t.Root, root, r.ignoreCase)
+			d := newDirs(t)
 			for i := lo; i < hi; i++ {
 				var err error
-				if looked[i], err = d.find(r.entries[i].path); err != nil {
+				if nodes[i], _, err = d.lookUp(entries[i].path); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	return looked, group.Wait()
+	return nodes, group.Wait()
 }
 
-type allowedEntry struct {
-	path string
-	disk found
+// dirs looks up paths on disk as git's libraries do: with lstat, and never
+// through a symbolic link. With core.ignorecase it ignores the case of ASCII
+// letters, as libgit2's iterators do. It remembers directories and must not be
+// used concurrently.
+type dirs struct {
+	tree  *Tree
+	known map[string]*dir
+	last  *dir // the one of the last path: entries are sorted, so it is mostly the next one's too
+}
+
+// A dir is the result of looking up a directory of the index.
+type dir struct {
+	path   string            // in the index
+	onDisk string            // as its name is spelled there
+	real   bool              // it and all its ancestors are directories, not links to one
+	hidden bool              // its name or an ancestor's differs in case
+	names  map[string]string // with core.ignorecase: the names in it, by themselves and in lower case
+}
+
+func newDirs(t *Tree) *dirs {
+	root := &dir{real: true}
+	return &dirs{tree: t, known: map[string]*dir{"": root}, last: root}
+}
+
+// lookUp returns a node for what is at path, of kind Absent if there is nothing
+// that git would track, and how the path is spelled on disk. If that differs in
+// case, the node is hidden: git takes it for the entry's file, but its name is
+// not on Nix's list.
+func (d *dirs) lookUp(path string) (n Node, onDisk string, err error) {
+	n.path = path
+	parent, name := "", path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		parent, name = path[:i], path[i+1:]
+	}
+	in := d.last
+	if in.path != parent {
+		if in, err = d.directory(parent); err != nil {
+			return n, "", err
+		}
+		d.last = in
+	}
+	if !in.real {
+		return n, "", nil
+	}
+	onDisk = path
+	if d.tree.repository.ignoreCase {
+		if in.names == nil {
+			if in.names, err = d.list(in.onDisk); err != nil {
+				return n, "", err
+			}
+		}
+		own, ok := in.names[name]
+		if !ok {
+			if own, ok = in.names[asciiLower(name)]; !ok {
+				return n, "", nil
+			}
+		}
+		n.hidden = in.hidden || own != name
+		if n.hidden {
+			onDisk = strings.TrimPrefix(in.onDisk+"/"+own, "/")
+		}
+	}
+	st, err := disk.LstatAt(d.tree.dir.FD(), onDisk)
+	switch kind := st.Kind(); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return n, "", d.tree.error("lstat", onDisk, err)
+	case kind == disk.File || kind == disk.Link || kind == disk.Directory:
+		n.kind, n.stamp = kind, st
+	}
+	return n, onDisk, nil
+}
+
+func (d *dirs) directory(path string) (*dir, error) {
+	if known := d.known[path]; known != nil {
+		return known, nil
+	}
+	n, onDisk, err := d.lookUp(path)
+	if err != nil {
+		return nil, err
+	}
+	own := &dir{path: path, onDisk: onDisk, real: n.kind == disk.Directory, hidden: n.hidden}
+	d.known[path] = own
+	return own, nil
+}
+
+// list returns the names in a directory, each by itself and, unless that is the
+// name of another file, in lower case.
+func (d *dirs) list(path string) (map[string]string, error) {
+	list, err := d.tree.names(path)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(list) // of two names that differ in case alone, the first is found
+	names := make(map[string]string, len(list))
+	for _, name := range list {
+		names[name] = name
+	}
+	for _, name := range list {
+		if lower := asciiLower(name); names[lower] == "" {
+			names[lower] = name
+		}
+	}
+	return names, nil
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // A worktree turns Nix's list of allowed paths into the tree that is visible
-// through it: these paths, what is below them, and their ancestors.
+// through it: these paths, everything below them, and their ancestors.
 type worktree struct {
+	ctx     context.Context
 	tree    *Tree
-	dirs    *dirs          // of directories in which no entry is visible
-	entries []allowedEntry // in bytewise order of path
+	dirs    *dirs
+	allowed []Node // in bytewise order of path
 }
 
-// build makes the nodes of one directory of entries, all of which begin with
+// build makes the nodes of one directory of nodes, all of which begin with
 // the directory's path and a slash: the first off bytes.
-func (w *worktree) build(entries []allowedEntry, off int) ([]node, error) {
-	var nodes []node
+func (w *worktree) build(nodes []Node, off int) ([]Node, error) {
+	var children []Node
 	var names []string // of everything allowed here, on disk or not
-	for len(entries) > 0 {
-		e := entries[0]
-		name, _, below := strings.Cut(e.path[off:], "/")
+	for len(nodes) > 0 {
+		n := nodes[0]
+		name, _, below := strings.Cut(n.path[off:], "/")
 		names = append(names, name)
-		path := e.path[:off+len(name)]
-		if !below {
-			entries = entries[1:]
-			n, err := w.entry(e)
-			if err != nil {
-				return nil, err
-			}
-			if n.kind != absent {
-				nodes = append(nodes, n)
-			}
-			continue
-		}
-		inside := path + "/"
 		end := 1
-		for end < len(entries) && strings.HasPrefix(entries[end].path, inside) {
-			end++
+		var err error
+		if below {
+			path := n.path[:off+len(name)]
+			inside := path + "/"
+			for end < len(nodes) && strings.HasPrefix(nodes[end].path, inside) {
+				end++
+			}
+			n, err = w.directory(path, nodes[:end])
+		} else if n.kind == disk.Directory && !n.hidden { // allowed as a whole, and so is everything in it
+			n, err = w.tree.walk(w.ctx, n.path, n.stamp, nil)
 		}
-		n, err := w.directory(path, entries[:end])
 		if err != nil {
 			return nil, err
 		}
-		if n.kind != absent {
-			nodes = append(nodes, n)
+		if n.kind != disk.Absent && !n.hidden {
+			children = append(children, n)
 		}
-		entries = entries[end:]
+		nodes = nodes[end:]
 	}
-	sortByName(nodes)
+	sortByName(children)
 	// A conflict can have both a file and, below the same path, more files.
-	nodes = slices.CompactFunc(nodes, func(a, b node) bool { return a.path == b.path })
-	w.hide(nodes, names)
-	return nodes, nil
-}
-
-// entry makes the node of an allowed path itself.
-func (w *worktree) entry(e allowedEntry) (node, error) {
-	if e.disk.phantom {
-		return node{}, nil
-	}
-	switch e.disk.kind {
-	case absent:
-		return node{}, nil
-	case directory: // allowed as a whole, and so is everything in it
-		return w.tree.walk(e.path, e.disk.stamp, nil)
-	}
-	return w.tree.leaf(e.path, e.disk.stamp)
+	children = slices.CompactFunc(children, func(a, b Node) bool { return a.path == b.path })
+	w.hide(children, names)
+	return children, nil
 }
 
 // directory makes the node of an ancestor of allowed paths, which is visible
 // whatever it is on disk.
-func (w *worktree) directory(path string, entries []allowedEntry) (node, error) {
-	children, err := w.build(entries, len(path)+1)
+func (w *worktree) directory(path string, nodes []Node) (Node, error) {
+	children, err := w.build(nodes, len(path)+1)
 	if err != nil {
-		return node{}, err
+		return Node{}, err
 	}
-	// What is visible in it has been found below a real directory of this name.
+	// A visible child has been found below a real directory of this name.
 	if len(children) > 0 {
-		return node{path: path, kind: directory, children: children}, nil
+		return Node{path: path, kind: disk.Directory, children: children}, nil
 	}
-	d, err := w.dirs.find(path)
-	if err != nil || d.phantom {
-		return node{}, err
-	}
-	switch d.kind {
-	case absent:
-		return node{}, nil
-	case directory:
-		return node{path: path, kind: directory, stamp: d.stamp, children: children}, nil
-	}
-	return w.tree.leaf(path, d.stamp)
+	n, _, err := w.dirs.lookUp(path)
+	return n, err
 }
 
-// hide does what Nix does by mistake. It looks for a directory in its sorted
-// list of allowed paths, and the order of that list compares bytes as signed
-// char, so that the sibling "fooé" comes before "foo/bar": the directory "foo"
-// is then not found and, with all that is in it, not visible (operator<=> in
-// Nix's src/libutil/include/nix/util/canon-path.hh).
-func (w *worktree) hide(nodes []node, names []string) {
-	if !slices.ContainsFunc(names, hasHighByte) {
+// hide reproduces a bug in Nix, which looks for a directory in its sorted list
+// of allowed paths. The order of that list compares bytes as signed char, so
+// that the sibling "fooé" comes before "foo/bar": the directory "foo" is then
+// not found and, with everything in it, not visible (operator<=> in Nix's
+// src/libutil/include/nix/util/canon-path.hh).
+func (w *worktree) hide(nodes []Node, names []string) {
+	if !slices.ContainsFunc(names, func(name string) bool {
+		return strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) // also of a byte that is not UTF-8
+	}) {
 		return
 	}
 	slices.Sort(names)
 	for i := range nodes {
 		n := &nodes[i]
 		name := n.name()
-		if _, whole := slices.BinarySearchFunc(w.entries, n.path, func(e allowedEntry, p string) int { return strings.Compare(e.path, p) }); whole {
+		if _, whole := slices.BinarySearchFunc(w.allowed, n.path, func(n Node, p string) int { return strings.Compare(n.path, p) }); whole {
 			continue
 		}
 		at, _ := slices.BinarySearch(names, name)
@@ -203,19 +278,10 @@ func (w *worktree) hide(nodes []node, names []string) {
 			if len(names[at]) > len(name) && names[at][len(name)] >= 0x80 {
 				n.hidden = true
 				w.tree.Warnings = append(w.tree.Warnings, fmt.Sprintf(
-					"Nix leaves the directory %q out of the flake, because %q stands beside it (a bug in Nix with names that go on with a byte above 0x7f): rename one of them",
+					"Nix leaves the directory %q out of the flake, because of its sibling %q (a bug in Nix with names that continue with a byte above 0x7f): rename one of them",
 					n.path, names[at]))
 				break
 			}
 		}
 	}
-}
-
-func hasHighByte(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return true
-		}
-	}
-	return false
 }

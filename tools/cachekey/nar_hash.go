@@ -43,6 +43,7 @@ Example:
 				if err != nil {
 					return err
 				}
+				defer tree.Close()
 				hash, err := tree.NarHash(ctx)
 				if err != nil {
 					return err
