@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,39 +10,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zeebo/blake3"
 	"golang.org/x/sys/unix"
 
 	"cachekey/internal/digest"
 	"cachekey/internal/disk"
 )
 
-// The kinds of files that a pattern can match.
-const (
-	File = 'f'
-	Exec = 'x' // a file that its owner may execute
-	Link = 'l'
-)
-
-// kind returns File, Exec, Link, 'd' for a directory or 0 for anything else.
-func (e *entry) kind() byte {
-	switch e.stamp.Type() {
-	case unix.S_IFREG:
-		if e.stamp.Executable() {
-			return Exec
-		}
-		return File
-	case unix.S_IFLNK:
-		return Link
-	case unix.S_IFDIR:
-		return 'd'
-	}
-	return 0
-}
-
 // hashAll computes the missing digests of these entries of d, concurrently. An
 // entry whose file was removed in the meantime loses its stamp. The caller holds d.mu.
-func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
+func (x *Index) hashAll(ctx context.Context, d *dir, fd *dirFD, wanted []*entry) error {
 	missing := wanted[:0:0]
 	for _, e := range wanted {
 		if e.digest.IsZero() {
@@ -65,14 +42,12 @@ func (x *Index) hashAll(d *dir, fd *dirFD, wanted []*entry) error {
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	work := func() {
-		buf := readBuffers.Get().(*[readSize]byte)
-		defer readBuffers.Put(buf)
 		for failed.Load() == nil {
 			i := int(next.Add(1)) - 1
 			if i >= len(missing) {
 				return
 			}
-			if err := x.hash(handle, missing[i], buf[:]); err != nil {
+			if err := x.hash(ctx, handle, missing[i]); err != nil {
 				err = fmt.Errorf("reading %s: %w", path.Join(d.path, missing[i].name), err)
 				failed.CompareAndSwap(nil, &err)
 			}
@@ -107,30 +82,26 @@ func (x *Index) spawn(wg *sync.WaitGroup, f func()) bool {
 	}
 }
 
-const readSize = 128 << 10
-
-var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
-
 // hash reads a file or link and sets its entry's digest and stamp. The stamp is
 // taken from the open file before it is read, and the clock was read before that,
 // so that a later write changes the stamp. (With the listing's stamp, swapping the
 // directory for another and back would store one file's digest under the stamp of
 // another.)
-func (x *Index) hash(dir int, e *entry, buf []byte) error {
-	if e.kind() == Link {
+func (x *Index) hash(ctx context.Context, dir int, e *entry) error {
+	if e.stamp.Kind() == disk.Link {
 		var err error
 		if e.stamp, err = disk.LstatAt(dir, e.name); err != nil {
 			return vanished(e, err)
 		}
-		if e.kind() != Link {
+		if e.stamp.Kind() != disk.Link {
 			return errors.New("it is no longer a symbolic link")
 		}
 		e.settled = x.clock.settled(e.stamp)
-		n, err := unix.Readlinkat(dir, e.name, buf)
+		target, err := readLink(dir, e.name)
 		if err != nil {
 			return vanished(e, err)
 		}
-		e.digest = digest.Of(buf[:n])
+		e.digest = digest.Of(target)
 		return nil
 	}
 	fd, err := disk.OpenAt(dir, e.name, 0)
@@ -141,12 +112,19 @@ func (x *Index) hash(dir int, e *entry, buf []byte) error {
 	if e.stamp, err = disk.Fstat(fd); err != nil {
 		return err
 	}
-	if k := e.kind(); k != File && k != Exec {
+	if e.stamp.Kind() != disk.File {
 		return errors.New("it is no longer a regular file")
 	}
 	e.settled = x.clock.settled(e.stamp)
-	e.digest, err = hashFile(fd, e.stamp.Size, buf)
+	e.digest, _, err = disk.Hash(ctx, fd, e.stamp.Size, nil)
 	return err
+}
+
+// readLink returns the target of a symbolic link.
+func readLink(dir int, name string) ([]byte, error) {
+	buf := make([]byte, 4096) // PATH_MAX
+	n, err := disk.ReadlinkAt(dir, name, buf)
+	return buf[:max(n, 0)], err
 }
 
 // vanished returns err unless it says that the file of e no longer exists: then it
@@ -160,36 +138,6 @@ func vanished(e *entry, err error) error {
 }
 
 func (e *entry) vanish() { e.stamp, e.seen = disk.Stamp{}, 0 }
-
-// hashFile hashes the rest of an open file, which probably has size bytes.
-func hashFile(fd int, size int64, buf []byte) (d digest.Digest, err error) {
-	var h *blake3.Hasher
-	var count int64
-	filled := 0
-	for {
-		n, err := disk.Retry(func() (int, error) { return unix.Read(fd, buf[filled:]) })
-		if err != nil {
-			return d, err
-		}
-		count += int64(n)
-		end := n == 0 || count == size && filled+n < len(buf) // a short read that reached size
-		filled += n
-		switch {
-		case end && h == nil:
-			return digest.Of(buf[:filled]), nil
-		case end:
-			_, _ = h.Write(buf[:filled])
-			h.Sum(d[:0])
-			return d, nil
-		case filled == len(buf):
-			if h == nil {
-				h = blake3.New()
-			}
-			_, _ = h.Write(buf)
-			filled = 0
-		}
-	}
-}
 
 // A clock reads the time with which a file system stamps its files: the machine's
 // own clock is finer, and the clock of a file server differs.
@@ -223,9 +171,8 @@ func (c *clock) read() {
 	if _, err := c.f.WriteAt([]byte{0}, 0); err != nil {
 		return
 	}
-	var st unix.Stat_t
-	if unix.Fstat(int(c.f.Fd()), &st) == nil {
-		c.now, c.dev = st.Mtim.Nano(), uint64(st.Dev)
+	if st, err := disk.Fstat(int(c.f.Fd())); err == nil {
+		c.now, c.dev = st.Mtime, st.Dev
 	}
 }
 

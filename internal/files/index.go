@@ -31,7 +31,7 @@ import (
 // An Index holds the stamps and digests of one workspace's files. Its methods may
 // be called concurrently.
 type Index struct {
-	root  int // the open root directory
+	root  *disk.Dir
 	clock *clock
 	epoch atomic.Uint32 // entries seen in an earlier epoch must be checked again
 	slots chan struct{} // one for each goroutine beyond the callers' own
@@ -63,14 +63,12 @@ type entry struct {
 // New returns the index of the workspace at root. It creates a temporary file in
 // local to read the file system's clock; if it cannot, fewer digests are saved.
 func New(root, local string) (*Index, error) {
-	fd, err := disk.Retry(func() (int, error) {
-		return unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
+	at, err := disk.OpenRoot(root)
 	if err != nil {
-		return nil, fmt.Errorf("opening the workspace %s: %w", root, err)
+		return nil, fmt.Errorf("opening the workspace: %w", err)
 	}
 	x := &Index{
-		root:  fd,
+		root:  at,
 		clock: newClock(local),
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		dirs:  make(map[string]*dir),
@@ -83,7 +81,8 @@ func New(root, local string) (*Index, error) {
 // Close closes the root directory.
 func (x *Index) Close() error {
 	x.clock.close()
-	return unix.Close(x.root)
+	x.root.Close()
+	return nil
 }
 
 // Changed must be called after a task has run: anything may have changed.
@@ -141,12 +140,12 @@ func (x *Index) list(d *dir, fd *dirFD, epoch uint32) error {
 	} else if err != nil {
 		return err
 	}
-	if handle == x.root { // may have been listed before: rewind
+	if handle == x.root.FD() { // may have been listed before: rewind
 		if _, err := unix.Seek(handle, 0, io.SeekStart); err != nil {
 			return err
 		}
 	}
-	names, err := readNames(handle)
+	names, err := disk.Names(handle)
 	if err != nil {
 		return fmt.Errorf("listing %s: %w", d, err)
 	}
@@ -210,6 +209,12 @@ func (e *entry) reuse(old *entry) {
 	}
 }
 
+// hashable reports whether e is a file or link: only these have digests.
+func (e *entry) hashable() bool {
+	k := e.stamp.Kind()
+	return k == disk.File || k == disk.Link
+}
+
 // String names d in an error.
 func (d *dir) String() string {
 	if d.path == "" {
@@ -228,7 +233,7 @@ type dirFD struct {
 	err  error
 }
 
-func (x *Index) fd(d *dir) *dirFD { return &dirFD{root: x.root, path: d.path, fd: -1} }
+func (x *Index) fd(d *dir) *dirFD { return &dirFD{root: x.root.FD(), path: d.path, fd: -1} }
 
 func (f *dirFD) open() (int, error) {
 	if f.done {
@@ -261,24 +266,5 @@ func (f *dirFD) open() (int, error) {
 func (f *dirFD) close() {
 	if f.fd >= 0 && f.fd != f.root {
 		unix.Close(f.fd)
-	}
-}
-
-var listBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// readNames returns the names in an open directory.
-func readNames(fd int) ([]string, error) {
-	buf := listBuffers.Get().(*[32 << 10]byte)
-	defer listBuffers.Put(buf)
-	var names []string
-	for {
-		n, err := disk.Retry(func() (int, error) { return unix.ReadDirent(fd, buf[:]) })
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return names, nil
-		}
-		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
 }

@@ -8,7 +8,15 @@ import (
 	"sync"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
+)
+
+// The kinds of a Found, as they stand in digests.
+const (
+	File = 'f'
+	Exec = 'x' // a file that its owner may execute
+	Link = 'l'
 )
 
 // A Found is a file or link that matches one of a task's patterns.
@@ -16,6 +24,17 @@ type Found struct {
 	Path   string // slash-separated, relative to the workspace root
 	Kind   byte   // File, Exec or Link
 	Digest digest.Digest
+}
+
+// kindOf returns the kind of a file or link with this stamp.
+func kindOf(st disk.Stamp) byte {
+	switch {
+	case st.Kind() == disk.Link:
+		return Link
+	case st.Executable():
+		return Exec
+	}
+	return File
 }
 
 // A Match is the result of matching a task's patterns.
@@ -111,8 +130,8 @@ func (w *walk) visit(d *dir, states []state) ([]subdir, error) {
 		buf     []state
 	)
 	for _, e := range candidates {
-		kind := e.kind()
-		if kind == 0 {
+		kind := e.stamp.Kind()
+		if kind != disk.Directory && !e.hashable() {
 			continue
 		}
 		full := d.path + "/" + e.name
@@ -124,7 +143,7 @@ func (w *walk) visit(d *dir, states []state) ([]subdir, error) {
 		if len(next) == 0 {
 			continue
 		}
-		if kind == 'd' {
+		if kind == disk.Directory {
 			subs = append(subs, subdir{full, slices.Clone(next)})
 			continue
 		}
@@ -135,7 +154,7 @@ func (w *walk) visit(d *dir, states []state) ([]subdir, error) {
 				hits = append(hits, s.pattern)
 			}
 		}
-		if kind == Link {
+		if kind == disk.Link {
 			links = w.ps.spelled(links, states, e.name)
 		}
 		if found {
@@ -146,14 +165,14 @@ func (w *walk) visit(d *dir, states []state) ([]subdir, error) {
 			links = links[:0]
 		}
 	}
-	if err := w.x.hashAll(d, fd, matched); err != nil {
+	if err := w.x.hashAll(w.ctx, d, fd, matched); err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, e := range matched {
-		if kind := e.kind(); kind != 0 { // 0 if it was removed in the meantime
-			w.found = append(w.found, Found{paths[i], kind, e.digest})
+		if e.hashable() { // still: it may have been removed in the meantime
+			w.found = append(w.found, Found{paths[i], kindOf(e.stamp), e.digest})
 		}
 	}
 	for _, i := range hits {

@@ -8,8 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 )
 
@@ -59,9 +58,9 @@ func (s *scan) parent(up, name string) error {
 		return err
 	case e == nil:
 		return ErrNotThere
-	case e.kind() == Link:
+	case e.stamp.Kind() == disk.Link:
 		return fmt.Errorf("the symbolic link %s on its path is not followed: %w", path.Join(up, name), ErrNotThere)
-	case e.kind() != 'd':
+	case e.stamp.Kind() != disk.Directory:
 		return ErrNotThere
 	}
 	return nil
@@ -105,25 +104,30 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 			wanted = append(wanted, &d.entries[i])
 		}
 	}
-	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return e.kind() == 'd' || e.kind() == 0 })
-	if err := s.x.hashAll(d, fd, contents); err != nil {
+	contents := slices.DeleteFunc(slices.Clone(wanted), func(e *entry) bool { return !e.hashable() })
+	if err := s.x.hashAll(s.ctx, d, fd, contents); err != nil {
 		return nil, err
 	}
 	for _, e := range wanted {
 		o := dotsame.Output{Path: path.Join(d.path, e.name), Mode: dotsame.Mode(e.stamp.Mode & 0o777)}
-		if e.kind() != 'd' { // a directory may inherit its setgid bit
+		if e.stamp.Kind() != disk.Directory { // a directory may inherit its setgid bit
 			o.Mode = dotsame.Mode(e.stamp.Mode & 0o7777)
 		}
-		switch e.kind() {
-		case 'd':
+		switch e.stamp.Kind() {
+		case disk.Directory:
 			o.Type = dotsame.TypeDir
 			subs = append(subs, o.Path)
-		case Link:
-			o.Type, o.Mode = dotsame.TypeLink, 0
-			if o.Link, err = readlink(fd, e.name); err != nil {
+		case disk.Link:
+			handle, err := fd.open()
+			var target []byte
+			if err == nil {
+				target, err = readLink(handle, e.name)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("reading the link %s: %w", o.Path, err)
 			}
-		case File, Exec:
+			o.Type, o.Mode, o.Link = dotsame.TypeLink, 0, string(target)
+		case disk.File:
 			o.Type, o.Size, o.Digest = dotsame.TypeFile, e.stamp.Size, e.digest
 		default:
 			return nil, fmt.Errorf("%s is not a file, a directory or a link", o.Path)
@@ -131,14 +135,4 @@ func (s *scan) entries(d *dir, only string) (subs []string, err error) {
 		s.outputs = append(s.outputs, o)
 	}
 	return subs, nil
-}
-
-func readlink(fd *dirFD, name string) (string, error) {
-	handle, err := fd.open()
-	if err != nil {
-		return "", err
-	}
-	buf := make([]byte, 4096)
-	n, err := unix.Readlinkat(handle, name, buf)
-	return string(buf[:max(n, 0)]), err
 }
