@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestDamage damages one file after another of what is remembered: a run
-// always succeeds, and every output is what a run from nothing would make.
+// TestDamage damages one file after another below .same. Every run succeeds, and
+// every output is what a run from nothing would make.
 func TestDamage(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -36,7 +36,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// damaged runs everything; which tasks run is up to the damage.
+// damaged runs everything and compares the outputs. Which tasks run depends on
+// the damage.
 func (w *world) damaged(what string) {
 	w.write("same.yaml", modelFile{content: w.model.manifest(w.log)})
 	var all []int
@@ -49,7 +50,7 @@ func (w *world) damaged(what string) {
 	w.compareOutputs(what)
 }
 
-// damage changes one file below .same in a way that may happen to it.
+// damage damages one file below .same, and describes how.
 func (w *world) damage() string {
 	var files []string
 	err := filepath.WalkDir(filepath.Join(w.root, ".same"), func(name string, d fs.DirEntry, err error) error {

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,35 +19,132 @@ import (
 	"cachekey/internal/message"
 )
 
+// inherited are the variables of our own environment that every task sees. None
+// of them is in an input hash, except the part of PATH that storeEntries returns.
+var inherited = []string{"HOME", "PATH", "TERM", "TMPDIR", "USER"}
+
+// environment returns the environment of t's command: inherited and passed
+// variables, then its tools', then its own. The later of two variables with one
+// name counts.
+func (s *session) environment(t *manifest.Task, tools []string) []string {
+	env := make(map[string]string)
+	for _, name := range slices.Concat(inherited, s.PassEnv) {
+		if value, ok := s.LookupEnv(name); ok {
+			env[name] = value
+		}
+	}
+	for _, variable := range tools {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	maps.Copy(env, t.Env)
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, name+"="+env[name])
+	}
+	return list
+}
+
+// storeEntries returns the entries of path that lie in the Nix store, without
+// those that contain the program own: a new version of same is not another
+// toolchain.
+func storeEntries(path, own string) []string {
+	var entries []string
+	for _, entry := range filepath.SplitList(path) {
+		if strings.HasPrefix(entry, "/nix/store/") && !isIn(own, entry) {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+func isIn(program, dir string) bool {
+	if program == "" {
+		return false
+	}
+	if filepath.Dir(program) == dir {
+		return true
+	}
+	mine, err := os.Stat(program)
+	if err != nil {
+		return false
+	}
+	its, err := os.Stat(filepath.Join(dir, filepath.Base(program)))
+	return err == nil && os.SameFile(mine, its)
+}
+
 var errNotOnPath = errors.New("it is not on the task's PATH")
 
-// defaultGrace is how long an interrupted task may take to clean up after itself.
-const defaultGrace = 10 * time.Second
+// lookPath finds the program that a task's command names, on the PATH in env and
+// relative to the task's working directory.
+func lookPath(name, dir string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return name, executable(name)
+	}
+	for _, variable := range env {
+		path, ok := strings.CutPrefix(variable, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, entry := range filepath.SplitList(path) {
+			if !filepath.IsAbs(entry) {
+				entry = filepath.Join(dir, entry)
+			}
+			if file := filepath.Join(entry, name); executable(file) == nil {
+				return file, nil
+			}
+		}
+	}
+	return "", &os.PathError{Op: "finding the program", Path: name, Err: errNotOnPath}
+}
 
-// patience is how long an interrupted task may take before people are told
-// what they are waiting for.
-const patience = time.Second
+func executable(file string) error {
+	st, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if st.IsDir() || st.Mode()&0o111 == 0 {
+		return &os.PathError{Op: "executing", Path: file, Err: os.ErrPermission}
+	}
+	return nil
+}
 
-// lingering is how long output is waited for that somebody else, who left the
-// task's process group, might still write.
-const lingering = time.Second
+const (
+	// defaultGrace is how long an interrupted task may take to end.
+	defaultGrace = 10 * time.Second
 
-// lockFD is the descriptor by which a task has the lock of runs open. Should same
-// be killed, what it leaves running keeps the next run waiting, rather than
-// write on beside it. Shells have no names for so high a number.
-const lockFD = 10
+	// patience is how long an interrupted task may take before a warning says
+	// that it still runs.
+	patience = time.Second
 
-// execute runs t's command with a process group of its own and no input, and
-// copies what it says to out. When ctx is done the whole group is asked to end,
-// and in the end made to.
-func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, out io.Writer) error {
+	// lingering is how long to wait for output of a process that has left the
+	// task's process group.
+	lingering = time.Second
+
+	// lockFD is the descriptor of the run lock in a task. If same is killed,
+	// processes that it leaves running make the next run wait, instead of
+	// writing beside it. Shells have no names for so high a number.
+	lockFD = 10
+)
+
+// runCommand runs t's command in a process group of its own, with no input, and
+// copies its output to out. When ctx is done it asks the whole group to end, and
+// kills it after the grace period.
+func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string, out io.Writer) error {
 	if len(t.Command) == 0 {
 		return nil
 	}
-	dir := r.dir.Path(t.WorkingDir)
+	dir := s.dir.Path(t.WorkingDir)
 	program, err := lookPath(t.Command[0], dir, env)
 	if errors.Is(err, errNotOnPath) {
-		return message.WithHint(err, "%s", whereToFind(t))
+		hint := "a task without tools has the PATH that same was started with: install the program, or name a tool that has it"
+		if len(t.Tools) > 0 {
+			hint = "a task with tools has nothing else on PATH: name the tool that has the program"
+		}
+		return message.WithHint(err, "%s", hint)
 	}
 	if err != nil {
 		return err
@@ -55,8 +156,8 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	defer read.Close()
 	cmd := &exec.Cmd{
 		Path: program, Args: t.Command, Dir: dir, Env: env,
-		Stdout: write, Stderr: write, // one pipe, so that both stay in order
-		ExtraFiles:  []*os.File{lockFD - 3: r.held},
+		Stdout: write, Stderr: write, // one pipe, so that the order is kept
+		ExtraFiles:  []*os.File{lockFD - 3: s.lockFile},
 		SysProcAttr: processGroup(),
 	}
 	err = cmd.Start()
@@ -67,20 +168,20 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		_, _ = io.Copy(out, read) // ends when the last writer does, or on Close
+		_, _ = io.Copy(out, read) // ends when every writer has closed, or on Close
 	}()
 	ended := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		endGroup(ctx, cmd.Process.Pid, ended, r.Grace, func() {
-			r.warnf("task %q is still running: it is killed in %v, or at once by a second interrupt", t.Name, r.Grace-patience)
+		endGroup(ctx, cmd.Process.Pid, ended, s.Grace, func() {
+			s.warnf("task %q is still running: it is killed in %v, or at once by a second interrupt", t.Name, s.Grace-patience)
 		})
 	}()
 	err = cmd.Wait()
 	close(ended)
 	<-stopped
-	// What the command has left running would go on writing to its outputs.
+	// Processes that the command has left running could still write outputs.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	select {
 	case <-copied:
@@ -100,19 +201,9 @@ func (r *Runner) execute(ctx context.Context, t *manifest.Task, env []string, ou
 	return nil
 }
 
-// whereToFind says what to do about a program that is not on t's PATH.
-func whereToFind(t *manifest.Task) string {
-	if len(t.Tools) > 0 {
-		return "a task with tools has nothing else on PATH: name the tool that has the program"
-	}
-	return "a task without tools has the PATH that same was started with: install the program, or name a tool that has it"
-}
-
-var errInterrupted = errors.New("interrupted")
-
-// endGroup waits until the command has ended. If ctx is done before, it ends the
-// command's group: those that the command has started may take their time too.
-// It calls waiting if that takes long.
+// endGroup returns when the command has ended. If ctx is done first, it ends the
+// command's process group, and waits for every process in it. It calls waiting
+// if that takes long.
 func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.Duration, waiting func()) {
 	select {
 	case <-ended:
@@ -120,17 +211,17 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.
 	case <-ctx.Done():
 	}
 	_ = syscall.Kill(-group, syscall.SIGTERM)
-	again := make(chan os.Signal, 1) // whoever interrupts once more does not want to wait
+	again := make(chan os.Signal, 1) // a second interrupt ends the wait
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(again)
 	long, enough := time.After(patience), time.After(grace)
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
 	for !groupEnded(group, ended) {
 		select {
 		case <-again:
 		case <-enough:
-		case <-look.C:
+		case <-poll.C:
 			continue
 		case <-long:
 			waiting()
@@ -142,8 +233,8 @@ func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.
 	}
 }
 
-// groupEnded says whether the command and all that it started in its group have
-// ended. As a container's first process same is the one to bury the latter.
+// groupEnded reports whether the command and every process in its group have
+// ended. As PID 1 of a container, same must also reap those processes.
 func groupEnded(group int, ended <-chan struct{}) bool {
 	select {
 	case <-ended:

@@ -16,8 +16,8 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// A cache that somebody made to look right: the input hash is the one of this
-// very checkout, and every digest fits. All that it may do is to make a task run.
+// A forged cache has the input hash of this checkout, and every digest fits. It
+// may make a task run, and nothing else.
 func TestForgedBuildInfo(t *testing.T) {
 	evil := digest.Of([]byte("evil"))
 	file := func(p string) dotsame.Output {
@@ -53,9 +53,9 @@ func TestForgedBuildInfo(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: &out},
+				c := Config{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: &out},
 					Warnf: func(f string, args ...any) { fmt.Fprintf(&warnings, f+"\n", args...) }}
-				if _, err := r.Run(context.Background(), ws.Tasks); err != nil {
+				if _, err := c.Run(context.Background(), ws.Tasks); err != nil {
 					t.Fatal(err)
 				}
 				return out.String() + warnings.String()
@@ -71,25 +71,25 @@ func TestForgedBuildInfo(t *testing.T) {
 				t.Fatal(err)
 			}
 			put(dotsame.BlobPath(evil), "evil")
-			said := run()
-			if link := name == "below a link, by parts"; !link && (!strings.Contains(said, "can't be used") || !strings.Contains(said, "1 ran")) {
-				t.Errorf("%s", said)
+			printed := run()
+			if link := name == "below a link, by parts"; !link && (!strings.Contains(printed, "can't be used") || !strings.Contains(printed, "1 ran")) {
+				t.Errorf("got %s, want a warning and a run", printed)
 			}
 			for p, want := range map[string]string{"src/a": "source", "same.yaml": manifestText} {
 				if got, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(got) != want {
-					t.Errorf("%s is now %q %v", p, got, err)
+					t.Errorf("%s: got %q %v, want %q", p, got, err, want)
 				}
 			}
 			if _, err := os.Lstat("/tmp/x"); err == nil {
-				t.Error("something was written behind the link")
+				t.Error("a file was written behind the link")
 			}
 		})
 	}
 }
 
-// However often a directory becomes a link while outputs come back, nothing is
-// written to or removed from where it leads.
-func TestDirectorySwappedForALink(t *testing.T) {
+// While outputs are restored, a directory becomes a link again and again: nothing
+// is written or removed where the link points.
+func TestRestoreBelowSwappedDirectory(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(outside, "1"), []byte("precious"), 0o644); err != nil {
 		t.Fatal(err)
@@ -103,8 +103,8 @@ func TestDirectorySwappedForALink(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: func(string, ...any) {}}
-		_, _ = r.Run(context.Background(), ws.Tasks) // it may fail; that is not the question
+		c := Config{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: func(string, ...any) {}}
+		_, _ = c.Run(context.Background(), ws.Tasks) // it may fail
 	}
 	run()
 	dir, kept := filepath.Join(root, "out/d"), filepath.Join(root, "out/e")
@@ -133,31 +133,31 @@ func TestDirectorySwappedForALink(t *testing.T) {
 	<-stopped
 	there, err := os.ReadDir(outside)
 	if err != nil || len(there) != 1 || there[0].Name() != "1" {
-		t.Errorf("there is now %v: %v", there, err)
+		t.Errorf("got files %v %v, want only 1", there, err)
 	}
 	if data, err := os.ReadFile(filepath.Join(outside, "1")); err != nil || string(data) != "precious" {
-		t.Errorf("what was there is now %q: %v", data, err)
+		t.Errorf("got %q %v, want precious", data, err)
 	}
 }
 
-// An output that somebody replaces when it has been looked at holds nobody up.
-func TestKeepAPipe(t *testing.T) {
+// Storing an output that has become a pipe fails; it does not block.
+func TestStorePipe(t *testing.T) {
 	root := t.TempDir()
 	dir, err := disk.OpenRoot(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	r := &Runner{dir: dotsame.Open(root), root: dir}
+	s := &session{dir: dotsame.Open(root), root: dir}
 	if err := syscall.Mkfifo(filepath.Join(root, "out"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.keep(dotsame.Output{Path: "out", Type: dotsame.TypeFile, Digest: digest.Of(nil)}); err == nil || !strings.Contains(err.Error(), "named pipe") {
-		t.Errorf("got %v", err)
+	if err := s.storeFile(dotsame.Output{Path: "out", Type: dotsame.TypeFile, Digest: digest.Of(nil)}); err == nil || !strings.Contains(err.Error(), "named pipe") {
+		t.Errorf("got %v, want an error that names the pipe", err)
 	}
 }
 
-// What a run has left may be anything that once was JSON, too.
+// A list of leftovers can't remove any file but a task's own outputs.
 func FuzzLeftovers(f *testing.F) {
 	seed, err := json.Marshal([]dotsame.Output{{Path: "out/x", Type: dotsame.TypeFile}})
 	if err != nil {
@@ -180,22 +180,22 @@ func FuzzLeftovers(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Runner{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: t.Logf, dir: dotsame.Open(root)}
+		s := newSession(Config{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: t.Logf})
 		if err := os.MkdirAll(filepath.Join(root, "out"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.open(); err != nil {
+		if err := s.open(); err != nil {
 			t.Fatal(err)
 		}
-		defer r.files.Close()
-		if err := r.dir.WriteFile(leftoverPath(ws.Tasks[0]), data); err != nil {
+		defer s.close(false)
+		if err := s.dir.WriteFile(leftoverPath(ws.Tasks[0]), data); err != nil {
 			t.Fatal(err)
 		}
-		in, err := r.inputsOf(context.Background(), ws.Tasks[0], nil)
+		v, err := s.decide(context.Background(), ws.Tasks[0], nil, forecast{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.sweep(context.Background(), ws.Tasks[0], in)
+		s.removeLeftovers(context.Background(), ws.Tasks[0], v.inputs)
 		if _, err := os.Stat(filepath.Join(root, "src/a")); err != nil {
 			t.Fatal(err)
 		}
@@ -217,6 +217,6 @@ func TestStoreEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !isIn(own, profile) || isIn(own, t.TempDir()) {
-		t.Error("same's own directory is not known behind a link")
+		t.Error("same's own directory is not recognized behind a link")
 	}
 }

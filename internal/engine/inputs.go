@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,7 +17,8 @@ import (
 	"cachekey/internal/message"
 )
 
-// The input hash is the digest of everything that a task's result may hang on:
+// inputs is everything that the result of a task may depend on. The input hash
+// is the digest of
 //
 //   - the command and its working directory,
 //   - the variables of its environment,
@@ -22,17 +26,18 @@ import (
 //   - the system, x86_64-linux,
 //   - its tools: each alias with the digest of what it resolves to; for a task
 //     without tools the /nix/store entries of the PATH that it inherits, in order,
-//   - of each task that it depends on the result (what lies at its targets), or
-//     the input hash if it has no targets,
+//   - the result of each task that it depends on (the files at its targets), or
+//     the input hash if that task has no targets,
 //   - each file and link that its input patterns match: the path relative to the
 //     workspace root, whether it is executable, the content or the link's target.
 //
-// Neither the workspace's place nor any time nor the order of a listing is in it.
+// The location of the workspace, times and the order of a listing do not count.
 type inputs struct {
-	recipe  map[string]digest.Digest
-	depends map[string]digest.Digest
-	match   *files.Match // nil while t waits for its turn
-	hash    digest.Digest
+	recipe   map[string]digest.Digest
+	depends  map[string]digest.Digest // of the results of dependencies
+	patterns *files.Patterns
+	match    *files.Match // nil while the task waits to be run
+	hash     digest.Digest
 }
 
 // The parts of a recipe, as build infos and reasons name them.
@@ -51,8 +56,21 @@ func parts(tag byte, fields ...string) digest.Digest {
 	return p.Sum()
 }
 
-// recipe gives what of a task's inputs no file says.
-func (r *Runner) recipe(ctx context.Context, t *manifest.Task) (map[string]digest.Digest, error) {
+// newInputs returns the inputs of t without its files.
+func (s *session) newInputs(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest) (in *inputs, err error) {
+	in = &inputs{depends: depends}
+	if in.recipe, err = s.recipe(ctx, t); err != nil {
+		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
+	}
+	if in.patterns, err = files.Compile(t.Inputs, t.Targets); err != nil {
+		return nil, fmt.Errorf("%s: task %q: input %w", t.Pos, t.Name, err)
+	}
+	return in, nil
+}
+
+// recipe returns the digests of everything that counts besides files and
+// dependencies.
+func (s *session) recipe(ctx context.Context, t *manifest.Task) (map[string]digest.Digest, error) {
 	var env []string
 	for _, name := range slices.Sorted(maps.Keys(t.Env)) {
 		env = append(env, name, t.Env[name])
@@ -61,18 +79,75 @@ func (r *Runner) recipe(ctx context.Context, t *manifest.Task) (map[string]diges
 		partCommand:     parts('c', append([]string{t.WorkingDir}, t.Command...)...),
 		partEnvironment: parts('e', env...),
 		partTargets:     parts('t', t.Targets...),
-		partSystem:      parts('s', r.System),
+		partSystem:      parts('s', s.System),
 	}
 	if len(t.Tools) == 0 {
-		recipe[partPath] = r.inherited()
+		recipe[partPath] = s.storePath()
 		return recipe, nil
 	}
-	resolution, err := r.Resolver.Resolve(ctx, t.Tools)
+	resolution, err := s.Resolver.Resolve(ctx, t.Tools)
 	if err != nil {
 		return nil, err
 	}
 	recipe[partTools] = resolution.Digest()
 	return recipe, nil
+}
+
+// find sets the files of in, as they are now or will be then, and the hash
+// unless that is not known yet.
+func (s *session) find(ctx context.Context, t *manifest.Task, in *inputs, then forecast) (err error) {
+	if in.match, err = s.match(ctx, t, in); err != nil {
+		return err
+	}
+	if len(then.targets) > 0 {
+		in.match.Replace(in.patterns, then.targets, then.outputs)
+	}
+	if len(in.unknown()) > 0 {
+		return nil // a pattern that matches nothing now may do so then
+	}
+	if err := checkEmpty(t, in.match); err != nil {
+		return err
+	}
+	in.sum()
+	return nil
+}
+
+func (s *session) match(ctx context.Context, t *manifest.Task, in *inputs) (*files.Match, error) {
+	m, err := s.files.Match(ctx, in.patterns)
+	if err != nil {
+		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
+	}
+	return m, nil
+}
+
+// checkEmpty refuses patterns that match nothing: with a typing error in one,
+// the task would otherwise never run again.
+func checkEmpty(t *manifest.Task, m *files.Match) error {
+	if len(m.Empty) == 0 {
+		return nil
+	}
+	pattern := m.Empty[0]
+	err := fmt.Errorf("%s: task %q: input %q matches nothing", t.Pos, t.Name, pattern)
+	if link := m.Through[pattern]; link != "" {
+		return message.WithHint(err, "%s is a symbolic link, which is not followed: name the directory that it points to", link)
+	}
+	for _, target := range t.Targets {
+		if pattern == target || strings.HasPrefix(pattern, target+"/") {
+			return message.WithHint(err, "it is the task's own target %s, which does not exist before it has run", target)
+		}
+	}
+	return message.WithHint(err, "remove it, correct it, or name under dependsOn the task that makes it")
+}
+
+// unknown returns the dependencies whose results are not known yet, as it may
+// be in a plan.
+func (in *inputs) unknown() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(in.depends)) {
+		if in.depends[name].IsZero() {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // sum sets the input hash.
@@ -92,46 +167,112 @@ func (in *inputs) sum() {
 	in.hash = p.Sum()
 }
 
-// has says whether the file at p is one of the inputs.
+// result returns the digest by which t counts among the inputs of tasks that
+// depend on it.
+func (in *inputs) result(t *manifest.Task, outputs []dotsame.Output) digest.Digest {
+	if len(t.Targets) == 0 {
+		return in.hash
+	}
+	return dotsame.ResultHash(outputs)
+}
+
+// has reports whether the file at p is one of the inputs.
 func (in *inputs) has(p string) bool {
 	_, ok := slices.BinarySearchFunc(in.match.Found, p, func(f files.Found, p string) int { return strings.Compare(f.Path, p) })
 	return ok
 }
 
-// remembered gives the inputs as a build info lists them: one digest for all
-// that counts of each.
-func (in *inputs) remembered() []dotsame.Input {
+// list returns the files as a build info lists them: one digest for everything
+// that counts of each. A plain file has its content's, as b3sum prints it.
+func (in *inputs) list() []dotsame.Input {
 	list := make([]dotsame.Input, len(in.match.Found))
 	for i, f := range in.match.Found {
-		list[i] = dotsame.Input{Path: f.Path, Digest: inputDigest(f)}
+		list[i] = dotsame.Input{Path: f.Path, Digest: f.Digest}
+		if f.Kind != files.File {
+			list[i].Digest = parts('i', string(f.Kind), string(f.Digest[:]))
+		}
 	}
 	return list
 }
 
-// inputDigest is a plain file's own digest, so that people can compare it with
-// b3sum's.
-func inputDigest(f files.Found) digest.Digest {
-	if f.Kind == files.File {
-		return f.Digest
+// changed returns the path of an input that is no longer what it was when t
+// started, or "".
+func (s *session) changed(ctx context.Context, t *manifest.Task, in *inputs) string {
+	now, err := s.match(ctx, t, in)
+	if err != nil {
+		return err.Error()
 	}
-	return parts('i', string(f.Kind), string(f.Digest[:]))
-}
-
-// checkEmpty refuses patterns that match nothing: a typo would else mean that
-// the task never runs again.
-func checkEmpty(t *manifest.Task, m *files.Match) error {
-	if len(m.Empty) == 0 {
-		return nil
-	}
-	pattern := m.Empty[0]
-	err := fmt.Errorf("%s: task %q: input %q matches nothing", t.Pos, t.Name, pattern)
-	if link := m.Through[pattern]; link != "" {
-		return message.WithHint(err, "%s is a symbolic link, which is not followed: name the directory that it points to", link)
-	}
-	for _, target := range t.Targets {
-		if pattern == target || strings.HasPrefix(pattern, target+"/") {
-			return message.WithHint(err, "it is the task's own target %s, which does not exist before it has run", target)
+	before, after := in.match.Found, now.Found
+	for i := range max(len(before), len(after)) {
+		switch {
+		case i >= len(after) || i < len(before) && before[i].Path < after[i].Path:
+			return before[i].Path
+		case i >= len(before) || before[i] != after[i]:
+			return after[i].Path
 		}
 	}
-	return message.WithHint(err, "remove it, correct it, or name under dependsOn the task that makes it")
+	return ""
+}
+
+// warnOfInputs warns of inputs that are probably not what their author meant.
+func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
+	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
+		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: no change behind it makes the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
+	}
+	var upstream []*manifest.Task
+	warned := map[*manifest.Task]bool{nil: true, t: true}
+	for _, f := range in.match.Found {
+		if f.Kind == files.Link && slices.Contains(t.Inputs, f.Path) {
+			s.warnOfLink(t, in, f.Path)
+		}
+		// The manifest knows the inputs that are spelled out; here are the files
+		// that patterns match.
+		maker := s.makerOf(f.Path)
+		if warned[maker] {
+			continue
+		}
+		warned[maker] = true
+		if upstream == nil {
+			upstream = s.upstream(t)
+		}
+		if !slices.Contains(upstream, maker) {
+			s.warnf("%s: task %q: its input %s is made by task %q, on which it does not depend: which of them comes first is left to chance", t.Pos, t.Name, f.Path, maker.Name)
+		}
+	}
+}
+
+// warnOfLink warns of a link that t names as an input, unless the file that it
+// points to is an input too, or lies in the Nix store, where nothing changes.
+func (s *session) warnOfLink(t *manifest.Task, in *inputs, link string) {
+	to, err := os.Readlink(filepath.Join(s.Workspace.Root, filepath.FromSlash(link)))
+	if err != nil || strings.HasPrefix(to, "/nix/store/") {
+		return
+	}
+	if !path.IsAbs(to) {
+		to = path.Join(path.Dir(link), to)
+	}
+	if slices.ContainsFunc(in.match.Found, func(f files.Found) bool { return isBelow(f.Path, to) }) {
+		return
+	}
+	s.warnf("%s: task %q: input %q is a symbolic link and counts as one: no change of %s, to which it leads, makes the task run again", t.Pos, t.Name, link, to)
+}
+
+// makerOf returns the task that has p at one of its targets, or nil.
+func (s *session) makerOf(p string) *manifest.Task {
+	for ; p != "."; p = path.Dir(p) {
+		if maker := s.makers[p]; maker != nil {
+			return maker
+		}
+	}
+	return nil
+}
+
+// isBelow reports whether p is one of targets, or below one.
+func isBelow(p string, targets ...string) bool {
+	for _, target := range targets {
+		if p == target || len(p) > len(target) && p[len(target)] == '/' && p[:len(target)] == target {
+			return true
+		}
+	}
+	return false
 }

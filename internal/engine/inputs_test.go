@@ -10,9 +10,9 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// What was made on one system is no result on another. (That each of the other
-// parts counts is for the scripts of tools/same: there they can be changed.)
-func TestTheSystemCounts(t *testing.T) {
+// A result of one system is not used on another. The scripts of tools/same test
+// the other parts of the recipe, which they can change.
+func TestSystemIsAnInput(t *testing.T) {
 	root := t.TempDir()
 	text := "version: \"1\"\ntasks: {t: {cmd: [sh, -c, 'echo x >out'], target: [out]}}\n"
 	if err := os.WriteFile(filepath.Join(root, "same.yaml"), []byte(text), 0o644); err != nil {
@@ -25,8 +25,8 @@ func TestTheSystemCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out strings.Builder
-		r := &Runner{Workspace: ws, System: system, LookupEnv: os.LookupEnv, Report: &Lines{To: &out}, Warnf: t.Errorf}
-		if _, err := r.Run(context.Background(), ws.Tasks); err != nil {
+		c := Config{Workspace: ws, System: system, LookupEnv: os.LookupEnv, Report: &Lines{To: &out}, Warnf: t.Errorf}
+		if _, err := c.Run(context.Background(), ws.Tasks); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
@@ -37,8 +37,8 @@ func TestTheSystemCounts(t *testing.T) {
 		{"aarch64-linux", "1 ran, 0 cached"},
 		{"x86_64-linux", "1 ran, 0 cached"},
 	} {
-		if said := run(c.system); !strings.Contains(said, c.want) {
-			t.Errorf("on %s, want %s:\n%s", c.system, c.want, said)
+		if got := run(c.system); !strings.Contains(got, c.want) {
+			t.Errorf("on %s: got %s, want %s", c.system, got, c.want)
 		}
 	}
 }

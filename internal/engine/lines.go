@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -12,8 +13,23 @@ import (
 	"cachekey/internal/message"
 )
 
-// Lines reports a run as plain lines. All that is said of a task, and all that
-// the task says, begins with its name in brackets:
+// A Reporter prints what happens in a run. Its methods may be called
+// concurrently.
+type Reporter interface {
+	Waiting(*dotsame.LockedError) // for another run in the same workspace
+	Started(task string) Output   // the task's output is written there until it is closed
+	Completed(task string, took time.Duration)
+	Failed(task string, took time.Duration, err error) // also of a task that could not be started
+	Cached(task string)
+	Done(Summary)
+}
+
+// An Output receives the output of a task. Close is called before the end of the
+// task is reported.
+type Output io.WriteCloser
+
+// Lines reports a run as plain lines. Each line about a task, and each line of
+// its output, begins with its name in brackets:
 //
 //	[task] Starting...
 //	[task] <a line of its output>
@@ -21,20 +37,20 @@ import (
 //	[task] Failed after 1.2s: exit status 2
 //	[task] Skipped (Cached)
 //
-// A task that prints such words itself has printed them after its Starting
-// line; a skipped task has none.
+// A task that prints such words itself does so after its Starting line; a
+// skipped task has none.
 type Lines struct {
 	To     io.Writer
-	GitHub bool // hold a task's lines back until it ends and fold them: Actions' ::group::
+	GitHub bool // print the lines of a task when it ends, folded: ::group:: of Actions
 	Colour bool
 
-	mu   sync.Mutex // around everything that is written
-	held map[string]*holding
+	mu       sync.Mutex // around everything that is written
+	buffered map[string]*outputBuffer
 }
 
 var _ Reporter = (*Lines)(nil)
 
-func (l *Lines) say(task, format string, args ...any) {
+func (l *Lines) print(task, format string, args ...any) {
 	fmt.Fprintf(l.To, "[%s] %s\n", task, fmt.Sprintf(format, args...))
 }
 
@@ -52,32 +68,32 @@ func (l *Lines) Waiting(locked *dotsame.LockedError) {
 	}
 }
 
-// Started says that a task begins.
+// Started prints that a task starts.
 func (l *Lines) Started(task string) Output {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.GitHub {
-		h := &holding{}
-		if l.held == nil {
-			l.held = make(map[string]*holding)
-		}
-		l.held[task] = h
-		fmt.Fprintf(h, "[%s] Starting...\n", task)
-		return &lineWriter{task: task, to: h}
+	if !l.GitHub {
+		l.print(task, "Starting...")
+		return &lineWriter{task: task, to: l.To, mu: &l.mu}
 	}
-	l.say(task, "Starting...")
-	return &lineWriter{task: task, to: l.To, mu: &l.mu}
+	if l.buffered == nil {
+		l.buffered = make(map[string]*outputBuffer)
+	}
+	b := &outputBuffer{}
+	l.buffered[task] = b
+	fmt.Fprintf(b, "[%s] Starting...\n", task)
+	return &lineWriter{task: task, to: b}
 }
 
-// Completed says that a task has succeeded.
+// Completed prints that a task has succeeded.
 func (l *Lines) Completed(task string, took time.Duration) {
 	l.end(task, "Completed in "+message.Seconds(took), nil)
 }
 
-// Failed says that a task has not, and why.
+// Failed prints that a task has failed, and why.
 func (l *Lines) Failed(task string, took time.Duration, err error) {
 	var lines []string
-	for line := range strings.SplitSeq(err.Error(), "\n") { // an error may be several; a name in it forges no line
+	for line := range strings.SplitSeq(err.Error(), "\n") { // an error may have several lines; a name in it begins none
 		lines = append(lines, message.OneLine(line))
 	}
 	l.end(task, "Failed after "+message.Seconds(took)+": "+strings.Join(lines, "\n["+task+"] "), err)
@@ -86,19 +102,19 @@ func (l *Lines) Failed(task string, took time.Duration, err error) {
 func (l *Lines) end(task, text string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	h := l.held[task]
-	if h != nil {
-		delete(l.held, task)
+	b := l.buffered[task]
+	if b != nil {
+		delete(l.buffered, task)
 		fmt.Fprintf(l.To, "::group::%s\n", escapeData(task))
-		if err := h.copyTo(l.To); err != nil {
-			l.say(task, "its output is lost: %v", err)
+		if err := b.copyTo(l.To); err != nil {
+			l.print(task, "its output is lost: %v", err)
 		}
 	}
-	l.say(task, "%s", l.paint(text, err))
+	l.print(task, "%s", l.paint(text, err))
 	if err != nil && message.Hint(err) != "" {
-		l.say(task, "hint: %s", message.OneLine(message.Hint(err)))
+		l.print(task, "hint: %s", message.OneLine(message.Hint(err)))
 	}
-	if h != nil {
+	if b != nil {
 		fmt.Fprintln(l.To, "::endgroup::")
 	}
 	if err != nil && l.GitHub {
@@ -106,17 +122,38 @@ func (l *Lines) end(task, text string, err error) {
 	}
 }
 
-// Cached says that a task was skipped.
+func (l *Lines) paint(text string, err error) string {
+	switch {
+	case !l.Colour:
+		return text
+	case err != nil:
+		return "\x1b[31m" + text + "\x1b[0m"
+	}
+	return "\x1b[32m" + text + "\x1b[0m"
+}
+
+// The escapes of GitHub Actions' workflow commands: of a command's text, and of
+// a property (title=…), which a colon or a comma would end.
+// https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+var (
+	dataEscaper     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscaper = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+func escapeData(s string) string     { return dataEscaper.Replace(s) }
+func escapeProperty(s string) string { return propertyEscaper.Replace(s) }
+
+// Cached prints that a task is skipped.
 func (l *Lines) Cached(task string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.say(task, "Skipped (Cached)")
+	l.print(task, "Skipped (Cached)")
 }
 
 // maxFailed is how many failed tasks the last line names.
 const maxFailed = 5
 
-// Done says what came of it all.
+// Done prints the summary.
 func (l *Lines) Done(s Summary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,26 +177,15 @@ func (l *Lines) Done(s Summary) {
 	fmt.Fprintln(l.To, b.String())
 }
 
-func (l *Lines) paint(text string, err error) string {
-	switch {
-	case !l.Colour:
-		return text
-	case err != nil:
-		return "\x1b[31m" + text + "\x1b[0m"
-	}
-	return "\x1b[32m" + text + "\x1b[0m"
-}
-
-// maxLine is where a line without an end is cut, in bytes.
+// maxLine is the length, in bytes, at which a longer line is broken.
 const maxLine = 64 << 10
 
-// A lineWriter puts the task's name in front of every line. A carriage return
-// ends a line too: a progress bar becomes lines, and nothing can write over the
-// name in front of it.
+// A lineWriter writes the task's name in front of every line. A carriage return
+// ends a line too: a progress bar becomes lines, and cannot overwrite the name.
 type lineWriter struct {
 	task string
 	to   io.Writer
-	mu   *sync.Mutex // around a whole line; nil if to is the task's own
+	mu   *sync.Mutex // around each line; nil if to is the task's own
 	rest []byte
 }
 
@@ -179,7 +205,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		line, next := w.rest[from:from+i], from+i+1
 		if w.rest[from+i] == '\r' {
 			if next == len(w.rest) {
-				break // whether it is \r\n, the next bytes say
+				break // the next byte may be its \n
 			}
 			if w.rest[next] == '\n' {
 				next++
@@ -200,7 +226,7 @@ func (w *lineWriter) line(text []byte) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 	}
-	// One call a line, so that a pipe's reader sees no half of one.
+	// One call per line, so that a reader of a pipe never sees half a line.
 	_, _ = w.to.Write(fmt.Appendf(nil, "[%s] %s\n", w.task, text))
 }
 
@@ -210,4 +236,50 @@ func (w *lineWriter) Close() error {
 	}
 	w.rest = nil
 	return nil
+}
+
+// maxBuffered is how many bytes of a task's output are kept in memory. When
+// there are more, all go to a file without a name.
+const maxBuffered = 256 << 10
+
+// An outputBuffer holds the output of a task until it ends.
+type outputBuffer struct {
+	memory []byte
+	file   *os.File
+	err    error
+}
+
+func (b *outputBuffer) Write(p []byte) (int, error) {
+	if b.file == nil && b.err == nil && len(b.memory)+len(p) > maxBuffered {
+		if b.file, b.err = os.CreateTemp("", "same-output-*"); b.err == nil {
+			os.Remove(b.file.Name())
+			_, b.err = b.file.Write(b.memory)
+			b.memory = nil
+		}
+	}
+	switch {
+	case b.err != nil:
+	case b.file != nil:
+		_, b.err = b.file.Write(p)
+	default:
+		b.memory = append(b.memory, p...)
+	}
+	return len(p), nil // copyTo returns the error; the task goes on
+}
+
+func (b *outputBuffer) copyTo(w io.Writer) error {
+	if _, err := w.Write(b.memory); err != nil {
+		return err
+	}
+	if b.file == nil {
+		return b.err
+	}
+	defer b.file.Close()
+	if _, err := b.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, b.file); err != nil {
+		return err
+	}
+	return b.err
 }

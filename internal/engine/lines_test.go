@@ -2,15 +2,16 @@ package engine
 
 import (
 	"bytes"
-	"cachekey/internal/message"
 	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"cachekey/internal/message"
 )
 
-// Whatever a task prints, in whatever pieces, each line of it has the task's
-// name in front, and nothing of it is lost but how its lines ended.
+// Whatever a task writes, in whatever pieces, each line has the task's name in
+// front, and nothing but line endings is lost.
 func FuzzLineWriter(f *testing.F) {
 	f.Add([]byte("one\ntwo\r\nthree\rfour"), uint8(3))
 	f.Add([]byte("\r\n\r\r\n\n"), uint8(1))
@@ -29,22 +30,22 @@ func FuzzLineWriter(f *testing.F) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		var said strings.Builder
+		var text strings.Builder
 		for line := range strings.Lines(out.String()) {
-			text, ok := strings.CutPrefix(line, "[t] ")
-			if !ok || strings.Contains(text, "\r") || len(text) > maxLine+1 {
+			rest, ok := strings.CutPrefix(line, "[t] ")
+			if !ok || strings.Contains(rest, "\r") || len(rest) > maxLine+1 {
 				t.Fatalf("line %.100q", line)
 			}
-			said.WriteString(strings.TrimSuffix(text, "\n"))
+			text.WriteString(strings.TrimSuffix(rest, "\n"))
 		}
-		if want := strings.NewReplacer("\r", "", "\n", "").Replace(string(data)); said.String() != want {
-			t.Errorf("said %.100q, want %.100q", said.String(), want)
+		if want := strings.NewReplacer("\r", "", "\n", "").Replace(string(data)); text.String() != want {
+			t.Errorf("got %.100q, want %.100q", text.String(), want)
 		}
 	})
 }
 
-// An error of many lines, as Nix has them, can't pass for another task's line.
-func TestErrorOfManyLines(t *testing.T) {
+// An error of several lines, as Nix prints them, cannot forge another task's line.
+func TestFailedWithSeveralLines(t *testing.T) {
 	var out bytes.Buffer
 	l := &Lines{To: &out}
 	l.Failed("t", time.Second, errors.New("nix says:\n[other] Skipped (Cached)"))
@@ -56,10 +57,10 @@ func TestErrorOfManyLines(t *testing.T) {
 func TestEscapes(t *testing.T) {
 	// The expected values are those of actions/toolkit's own tests (packages/core/__tests__/command.test.ts).
 	if got, want := escapeData("percent % percent % cr \r cr \r lf \n lf \n"), "percent %25 percent %25 cr %0D cr %0D lf %0A lf %0A"; got != want {
-		t.Errorf("data: %s", got)
+		t.Errorf("data: got %s, want %s", got, want)
 	}
 	if got, want := escapeProperty("percent % cr \r lf \n colon : comma ,"), "percent %25 cr %0D lf %0A colon %3A comma %2C"; got != want {
-		t.Errorf("property: %s", got)
+		t.Errorf("property: got %s, want %s", got, want)
 	}
 }
 
@@ -72,23 +73,23 @@ func TestGate(t *testing.T) {
 		select {
 		case <-open:
 		default:
-			t.Errorf("number %d is not let through", i)
+			t.Errorf("task %d of the order may not pass", i)
 		}
 	}
 	g.leave()
 	<-g.enter(1)
 }
 
-// A name in an error begins no line, neither here nor where GitHub's runner or a
-// terminal breaks lines.
-func TestFailedForgesNothing(t *testing.T) {
+// A name in an error cannot begin a line, neither here nor where GitHub's runner
+// or a terminal breaks lines.
+func TestFailedCannotForgeLines(t *testing.T) {
 	var out strings.Builder
 	l := &Lines{To: &out}
 	evil := "out/x\r[other] Skipped (Cached)\n[third] Skipped (Cached)\x1b[2K\u009b2K##[error]"
 	l.Failed("t", 0, message.WithHint(errors.New(evil), "remove %s", evil))
 	for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
 		if !strings.HasPrefix(line, "[t] ") || strings.ContainsAny(line, "\r\x1b\u009b") || strings.Contains(line, "##[") {
-			t.Errorf("%q", line)
+			t.Errorf("got line %q", line)
 		}
 	}
 }

@@ -10,13 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 )
 
-// TestWaitingTasksAreLight has many tasks with the same many inputs wait for one
-// that runs, and looks at the memory in use when all but that one wait.
-func TestWaitingTasksAreLight(t *testing.T) {
+// While one task runs, many others wait, each with the same long list of inputs.
+// TestMemoryOfWaitingTasks measures the heap when all of them wait.
+func TestMemoryOfWaitingTasks(t *testing.T) {
 	const tasks, inputs = 60, 3000
 	root := t.TempDir()
 	for i := range inputs {
@@ -39,11 +38,11 @@ func TestWaitingTasksAreLight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Runner{Workspace: ws, Jobs: 1, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: t.Errorf, dir: dotsame.Open(root)}
-	if err := r.open(); err != nil {
+	s := newSession(Config{Workspace: ws, Jobs: 1, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: t.Errorf})
+	if err := s.open(); err != nil {
 		t.Fatal(err)
 	}
-	defer r.close()
+	defer s.close(true)
 	inUse := func() uint64 {
 		var m runtime.MemStats
 		runtime.GC()
@@ -51,26 +50,26 @@ func TestWaitingTasksAreLight(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := inUse()
-	s := newSchedule(r, ws.Tasks)
+	r := newRun(s, ws.Tasks)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.run(context.Background())
+		r.all(context.Background())
 	}()
 	for waiting := 0; waiting < tasks; time.Sleep(time.Millisecond) {
-		s.jobs.mu.Lock()
-		waiting = len(s.jobs.waiting)
-		s.jobs.mu.Unlock()
+		r.jobs.mu.Lock()
+		waiting = len(r.jobs.waiting)
+		r.jobs.mu.Unlock()
 	}
-	// The files themselves, once; the lists of all that wait would be 15 MiB.
+	// The index has every file once; a list per waiting task would be 15 MiB.
 	if at := inUse(); at > before+5<<20 {
-		t.Errorf("%d KiB were in use before, %d KiB when %d tasks wait", before>>10, at>>10, tasks)
+		t.Errorf("got %d KiB when %d tasks wait, want at most 5 MiB more than the %d KiB before", at>>10, tasks, before>>10)
 	}
 	if err := os.WriteFile(filepath.Join(root, "go"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	<-ended
-	if s.summary.Ran != tasks+1 {
-		t.Errorf("%+v", s.summary)
+	if r.summary.Ran != tasks+1 {
+		t.Errorf("got %+v, want %d ran", r.summary, tasks+1)
 	}
 }

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// A model is a workspace as an independent program would have it: plain maps
-// and strings, no hashes, no files. It says which tasks have to run and what
-// lies at every target afterwards.
+// A model is an independent implementation of a workspace: plain maps and
+// strings, no hashes, no files. It predicts which tasks run and which files are
+// at every target afterwards.
 type model struct {
 	rand    *rand.Rand
 	files   map[string]modelFile // the sources
 	tasks   []*modelTask         // each depends only on earlier ones
-	outputs map[string]modelFile // what all targets hold once everything has run
-	last    map[string]string    // of each task, the signature of its last success
+	outputs map[string]modelFile // at all targets, once everything has run
+	last    map[string]string    // task → signature of its inputs at its last success
 }
 
 type modelFile struct {
@@ -30,9 +30,9 @@ type modelTask struct {
 	name    string
 	kind    string // concat, head, dir, check
 	dirs    []string
-	ext     string // "" for all files of the directories, else only these
+	ext     string // of the files that count; "" for all
 	depends []int
-	names   bool // it has its dependencies' files among its inputs, not just their tasks
+	names   bool // its dependencies' targets are among its inputs
 	salt    int
 	always  bool
 }
@@ -69,7 +69,7 @@ func newModel(r *rand.Rand) *model {
 
 func (m *model) text() string { return fmt.Sprintf("%04d\n", m.rand.IntN(10000)) }
 
-// target is what the task makes, or "".
+// target returns the task's target, or "".
 func (t *modelTask) target() string {
 	switch t.kind {
 	case "dir":
@@ -80,8 +80,8 @@ func (t *modelTask) target() string {
 	return "out/" + t.name + ".txt"
 }
 
-// manifest gives same.yaml. Commands see what the model sees: their files in
-// order of their names, and what their dependencies made.
+// manifest returns the same.yaml. Its commands read what the model reads: their
+// files in the order of their names, and the outputs of their dependencies.
 func (m *model) manifest(log string) string {
 	tasks := map[string]any{}
 	for _, t := range m.tasks {
@@ -148,7 +148,7 @@ func (m *model) script(t *modelTask, log string) string {
 	return script + "{ " + all + "; } >/dev/null"
 }
 
-// run says which of the selected tasks have to run, and takes it that they did.
+// run runs the selected tasks in the model, and returns those that had to run.
 func (m *model) run(selected []int, log string, noCache bool) (ran []string) {
 	m.outputs = map[string]modelFile{}
 	want := map[int]bool{}
@@ -162,7 +162,7 @@ func (m *model) run(selected []int, log string, noCache bool) (ran []string) {
 	for _, i := range selected {
 		need(i)
 	}
-	signature := map[int]string{} // of the inputs of those that were looked at
+	signature := map[int]string{} // of each wanted task's inputs
 	for i, t := range m.tasks {
 		if !want[i] {
 			continue
@@ -193,7 +193,7 @@ func (m *model) run(selected []int, log string, noCache bool) (ran []string) {
 	return ran
 }
 
-// inputs gives the sources that the task reads.
+// inputs returns the sources that the task reads.
 func (m *model) inputs(t *modelTask) (paths []string) {
 	for p := range m.files {
 		dir, _, _ := strings.Cut(p, "/")
@@ -205,7 +205,7 @@ func (m *model) inputs(t *modelTask) (paths []string) {
 	return paths
 }
 
-// make is what the task's script does.
+// make does what the task's script does.
 func (m *model) make(t *modelTask) {
 	all := fmt.Sprintf("%d\n", t.salt)
 	for _, p := range m.inputs(t) {

@@ -16,9 +16,9 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// TestAgainstModel makes random workspaces and edits them at random. After
-// every edit the tasks that ran are those that the model says, and all targets
-// hold what a run from nothing would make.
+// TestAgainstModel edits random workspaces at random. After every edit, the tasks
+// that run are those that the model and the plan name, and the targets contain
+// what a run from nothing would make.
 func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -38,13 +38,13 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
-// A world is a model and a real workspace that is kept like it.
+// A world is a model and a real workspace with the same files.
 type world struct {
 	t     *testing.T
 	model *model
 	rand  *rand.Rand
 	root  string
-	log   string // where tasks say that they ran; outside the workspace
+	log   string // tasks write their names there; outside the workspace
 	moves int
 
 	noCache  bool
@@ -77,7 +77,7 @@ func (w *world) write(p string, f modelFile) {
 	}
 }
 
-// edit changes model and workspace alike, and says how.
+// edit makes one change to both model and workspace, and describes it.
 func (w *world) edit() string {
 	w.noCache, w.selected = w.rand.IntN(15) == 0, nil
 	if w.rand.IntN(5) == 0 {
@@ -88,7 +88,7 @@ func (w *world) edit() string {
 	f := w.model.files[p]
 	name := filepath.Join(w.root, p)
 	switch w.rand.IntN(11) {
-	case 0, 1: // same size, and the time put back
+	case 0, 1: // the same size and mtime as before
 		st, err := os.Stat(name)
 		if err != nil {
 			w.t.Fatal(err)
@@ -98,7 +98,7 @@ func (w *world) edit() string {
 		if err := os.Chtimes(name, time.Now(), st.ModTime()); err != nil {
 			w.t.Fatal(err)
 		}
-		return "edited " + p + " in secret"
+		return "edited " + p + ", with the same size and mtime"
 	case 2:
 		f.exec = !f.exec
 		w.set(p, f)
@@ -141,7 +141,7 @@ func (w *world) edit() string {
 		return "nothing"
 	case 8:
 		w.move()
-		return "moved to another place, with only what is carried"
+		return "moved to another directory, with sources and store only"
 	}
 	return "nothing"
 }
@@ -163,7 +163,7 @@ func (w *world) move() {
 	}
 }
 
-// step runs the tasks and compares.
+// step plans and runs the tasks, and compares both with the model.
 func (w *world) step(what string) {
 	w.t.Helper()
 	w.write("same.yaml", modelFile{content: w.model.manifest(w.log)})
@@ -183,31 +183,31 @@ func (w *world) step(what string) {
 	ran := strings.Fields(string(data))
 	slices.Sort(ran)
 	if !slices.Equal(ran, want) {
-		w.t.Errorf("%s: %v ran, the model says %v; warnings: %s", what, ran, want, warnings)
+		w.t.Errorf("%s: ran %v, want %v; warnings: %s", what, ran, want, warnings)
 	}
 	for _, task := range planned.Tasks {
 		has := slices.Contains(ran, task.Task)
 		if task.State == Cached && has && !w.noCache || task.State == Runs && !has {
-			w.t.Errorf("%s: %s was planned as %s %v, and ran: %v", what, task.Task, task.State, task.Reasons, has)
+			w.t.Errorf("%s: %s is planned as %s %v, but ran: %v", what, task.Task, task.State, task.Reasons, has)
 		}
 	}
 	w.compareOutputs(what)
 	w.noExtra(what)
 }
 
-// compareOutputs compares all targets with what a run from nothing makes.
+// compareOutputs compares the targets with what a run from nothing makes.
 func (w *world) compareOutputs(what string) {
 	w.t.Helper()
 	for p, f := range w.model.outputs {
 		data, err := os.ReadFile(filepath.Join(w.root, p))
 		st, _ := os.Stat(filepath.Join(w.root, p))
 		if err != nil || string(data) != f.content || st.Mode()&0o100 != 0 != f.exec {
-			w.t.Errorf("%s: %s is %q %v, from nothing it would be %q", what, p, data, err, f.content)
+			w.t.Errorf("%s: got %s %q %v, want %q", what, p, data, err, f.content)
 		}
 	}
 }
 
-// noExtra looks for what should not be at the targets.
+// noExtra checks that the targets contain no other files.
 func (w *world) noExtra(what string) {
 	for _, t := range w.model.tasks {
 		if t.kind != "dir" {
@@ -217,43 +217,43 @@ func (w *world) noExtra(what string) {
 		for _, name := range left {
 			p, _ := filepath.Rel(w.root, name)
 			if _, ok := w.model.outputs[p]; !ok && len(w.selected) == 0 {
-				w.t.Errorf("%s: %s is none of %s's outputs", what, p, t.name)
+				w.t.Errorf("%s: %s is not an output of %s", what, p, t.name)
 			}
 		}
 	}
 }
 
-func (w *world) runner(warn func(string, ...any)) (*Runner, *manifest.Workspace) {
+func (w *world) config(warn func(string, ...any)) Config {
 	ws, err := manifest.Load(w.root)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &Runner{
+	return Config{
 		Workspace: ws, System: "x86_64-linux", NoCache: w.noCache,
 		LookupEnv: os.LookupEnv, Report: &Lines{To: &strings.Builder{}}, Warnf: warn,
-	}, ws
+	}
 }
 
-func (w *world) run(names []string) string {
-	var warnings strings.Builder
-	r, ws := w.runner(func(format string, args ...any) { fmt.Fprintf(&warnings, format+"\n", args...) })
-	tasks, err := ws.Select(names...)
+func (w *world) run(names []string) (warnings string) {
+	var b strings.Builder
+	c := w.config(func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) })
+	tasks, err := c.Workspace.Select(names...)
 	if err == nil {
-		_, err = r.Run(context.Background(), tasks)
+		_, err = c.Run(context.Background(), tasks)
 	}
 	if err != nil {
-		w.t.Errorf("%v\n%s", err, r.Report.(*Lines).To)
+		w.t.Errorf("%v\n%s", err, c.Report.(*Lines).To)
 	}
-	return warnings.String()
+	return b.String()
 }
 
 func (w *world) plan(names []string) *Plan {
-	r, ws := w.runner(w.t.Logf)
-	tasks, err := ws.Select(names...)
+	c := w.config(w.t.Logf)
+	tasks, err := c.Workspace.Select(names...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	plan, err := r.Plan(context.Background(), tasks)
+	plan, err := c.Plan(context.Background(), tasks)
 	if err != nil {
 		w.t.Fatal(err)
 	}

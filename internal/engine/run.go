@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"cachekey/internal/digest"
@@ -11,180 +14,313 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// A Summary is what came of a run.
+// A Summary is the result of a run.
 type Summary struct {
 	Ran, Cached, NotRun int
 	Failed              []string      // the tasks' names, sorted
-	Took, Saved         time.Duration // Saved: how long the skipped tasks once ran
+	Took, Saved         time.Duration // Saved: how long the last runs of the skipped tasks took
 }
 
-// ErrTasksFailed says that not every task succeeded. People have been told
-// which.
+// ErrTasksFailed reports that a task failed. The Reporter has printed which.
 var ErrTasksFailed = errors.New("not every task succeeded")
 
-// Run runs tasks, which come in dependency order with all that they depend on.
-func (r *Runner) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error) {
+var (
+	errInterrupted = errors.New("interrupted")
+	errNotStarted  = errors.New("not started")
+)
+
+// Run runs tasks, which come in dependency order with every task that they
+// depend on.
+func (c Config) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error) {
 	start := time.Now()
-	r.dir = dotsame.Open(r.Workspace.Root)
-	unlock, err := r.lock(ctx)
+	s := newSession(c)
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
 	defer unlock()
-	_ = r.dir.ClearTemp() // what can't be removed is in nobody's way
-	_ = r.dir.IgnoreInGit()
-	if err := r.open(); err != nil {
+	_ = s.dir.ClearTemp() // a file that can't be removed does no harm
+	_ = s.dir.IgnoreInGit()
+	if err := s.open(); err != nil {
 		return Summary{}, err
 	}
-	defer r.close()
-	s := newSchedule(r, tasks)
-	s.run(ctx)
-	s.summary.Took = time.Since(start)
-	r.Report.Done(s.summary)
+	defer s.close(true)
+	r := newRun(s, tasks)
+	r.all(ctx)
+	r.summary.Took = time.Since(start)
+	s.Report.Done(r.summary)
 	switch {
 	case ctx.Err() != nil:
-		return s.summary, errInterrupted
-	case len(s.summary.Failed) > 0:
-		return s.summary, ErrTasksFailed
+		return r.summary, errInterrupted
+	case len(r.summary.Failed) > 0:
+		return r.summary, ErrTasksFailed
 	}
-	return s.summary, nil
+	return r.summary, nil
 }
 
-// A result is what came of one task.
-type result struct {
+// A run is a session that starts each task when those that it depends on are
+// done.
+type run struct {
+	*session
+	checks  *gate // our own work: at most one task per core
+	jobs    *gate // the tasks' work: at most Config.Jobs
+	order   []*manifest.Task
+	place   map[string]int              // in order
+	missing map[string]int              // how many dependencies of a task are not done
+	waiting map[string][]*manifest.Task // the tasks that wait for a task
+	running sync.WaitGroup
+
+	mu       sync.Mutex // guards the fields below
+	outcomes map[string]outcome
+	stop     bool // start no more tasks
+	summary  Summary
+}
+
+// An outcome is the result of one task.
+type outcome struct {
 	err    error
 	cached bool
-	digest digest.Digest // what the tasks that depend on it count it by
+	digest digest.Digest // counts among the inputs of tasks that depend on it
 	saved  time.Duration
 }
 
-// do skips or runs one task whose dependencies are done, and whose way through
-// the gate of checks was asked for. stopped says whether nothing is to start
-// any more.
-func (s *schedule) do(ctx context.Context, t *manifest.Task, check <-chan struct{}) result {
-	stopped := func() bool { return ctx.Err() != nil || s.stopped() }
-	<-check
-	in, res := s.r.check(ctx, t, s.depends(t), stopped)
+func newRun(s *session, tasks []*manifest.Task) *run {
+	r := &run{
+		session: s, order: tasks, place: make(map[string]int, len(tasks)),
+		checks: newGate(min(runtime.GOMAXPROCS(0), s.Jobs)), jobs: newGate(s.Jobs),
+		missing: make(map[string]int), waiting: make(map[string][]*manifest.Task), outcomes: make(map[string]outcome),
+	}
+	for i, t := range tasks {
+		r.place[t.Name] = i
+		r.missing[t.Name] = len(t.DependsOn)
+		for _, d := range t.DependsOn {
+			r.waiting[d] = append(r.waiting[d], t)
+		}
+	}
+	return r
+}
+
+// all runs every task and fills in the summary.
+func (r *run) all(ctx context.Context) {
+	for _, t := range r.order {
+		if len(t.DependsOn) == 0 {
+			r.start(ctx, t)
+		}
+	}
+	r.running.Wait()
+	slices.Sort(r.summary.Failed)
+	r.summary.NotRun = len(r.order) - r.summary.Ran - r.summary.Cached - len(r.summary.Failed)
+}
+
+func (r *run) start(ctx context.Context, t *manifest.Task) {
+	turn := r.checks.enter(r.place[t.Name])
+	r.running.Go(func() {
+		<-turn
+		res := r.do(ctx, t)
+		for _, next := range r.finish(t, res) {
+			r.start(ctx, next)
+		}
+	})
+}
+
+// do skips or runs a task that has entered the gate of checks, and leaves it.
+func (r *run) do(ctx context.Context, t *manifest.Task) outcome {
+	in, res := r.check(ctx, t)
 	if res != nil {
-		s.checks.leave()
+		r.checks.leave()
 		return *res
 	}
-	perform := s.jobs.enter(s.place[t.Name])
-	s.checks.leave()
+	turn := r.jobs.enter(r.place[t.Name])
+	r.checks.leave()
 	select {
-	case <-perform:
+	case <-turn:
 	default:
-		in.match = nil // of all the tasks that wait, the lists of files would fill the memory
-		<-perform
+		in.match = nil // the lists of files of all tasks that wait would fill the memory
+		<-turn
 	}
-	defer s.jobs.leave()
-	if stopped() {
-		return result{err: errNotStarted}
+	defer r.jobs.leave()
+	if r.stopped(ctx) {
+		return outcome{err: errNotStarted}
 	}
-	return s.r.perform(ctx, t, in)
+	return r.perform(ctx, t, in)
 }
 
-var errNotStarted = errors.New("not started")
-
-// check finds t's inputs and skips t if it can be skipped: then, or when
-// something is wrong, there is a result.
-func (r *Runner) check(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest, stopped func() bool) (*inputs, *result) {
-	if stopped() {
-		return nil, &result{err: errNotStarted}
+// check skips t if it can be skipped. It returns an outcome then and when it
+// fails; otherwise t has to run, with the inputs that it returns.
+func (r *run) check(ctx context.Context, t *manifest.Task) (*inputs, *outcome) {
+	if r.stopped(ctx) {
+		return nil, &outcome{err: errNotStarted}
 	}
 	start := time.Now()
-	in, err := r.inputsOf(ctx, t, depends)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, &result{err: errNotStarted}
-		}
+	v, err := r.decide(ctx, t, r.depends(t), forecast{})
+	switch {
+	case ctx.Err() != nil:
+		return nil, &outcome{err: errNotStarted}
+	case err != nil:
 		r.Report.Failed(t.Name, time.Since(start), err)
-		return nil, &result{err: err}
+		return nil, &outcome{err: err}
 	}
-	if r.NoCache || t.Rebuild == manifest.Always {
-		return in, nil
+	r.warnOfInputs(t, v.inputs)
+	if v.state != Cached {
+		return v.inputs, nil
 	}
-	info := r.remembered(t, in.hash)
-	if info == nil {
-		return in, nil
+	err = r.restore(ctx, t, v.inputs, v.result.Outputs)
+	switch {
+	case err == nil:
+		r.dir.Used(t.Name)
+		r.Report.Cached(t.Name)
+		return nil, &outcome{cached: true, saved: v.result.Duration(), digest: v.digest}
+	case ctx.Err() != nil:
+		return nil, &outcome{err: errNotStarted}
 	}
-	if err := r.bringBack(ctx, t, in, info); err != nil {
-		if ctx.Err() != nil {
-			return nil, &result{err: errNotStarted}
-		}
-		r.warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
-		return in, nil
-	}
-	r.dir.Used(t.Name)
-	r.Report.Cached(t.Name)
-	return nil, &result{cached: true, saved: info.Duration(), digest: in.result(t, info.Outputs)}
+	r.warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
+	return v.inputs, nil
 }
 
-// result is what the tasks that depend on t count it by.
-func (in *inputs) result(t *manifest.Task, outputs []dotsame.Output) digest.Digest {
-	if len(t.Targets) == 0 {
-		return in.hash
-	}
-	return dotsame.ResultHash(outputs)
-}
-
-// made is what a run of a task came to.
-type made struct {
-	outputs []dotsame.Output
-	aside   []dotsame.Output // what was at its targets before, and is not known to be its own
-	stayed  error            // why something of that could not be moved: then nobody can tell the outputs from it
-}
-
-// perform runs t for real.
-func (r *Runner) perform(ctx context.Context, t *manifest.Task, in *inputs) result {
+// perform runs t.
+func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) outcome {
 	start := time.Now()
 	if in.match == nil {
-		if err := r.look(ctx, t, in); err != nil {
-			r.Report.Failed(t.Name, time.Since(start), err)
-			return result{err: err}
+		if err := s.find(ctx, t, in, forecast{}); err != nil {
+			s.Report.Failed(t.Name, time.Since(start), err)
+			return outcome{err: err}
 		}
 	}
-	out := r.Report.Started(t.Name)
-	m, err := r.make(ctx, t, in, out)
-	defer func() { r.settle(t, m.aside, m.outputs) }()
+	out := s.Report.Started(t.Name)
+	outputs, cleared, err := s.execute(ctx, t, in, out)
+	defer func() { s.reportAside(t, cleared.aside, outputs) }()
 	took := time.Since(start)
 	if err != nil {
-		r.Report.Failed(t.Name, took, err)
-		return result{err: err}
+		s.Report.Failed(t.Name, took, err)
+		return outcome{err: err}
 	}
-	if m.stayed != nil {
-		r.warnf("task %q will run again next time: %v", t.Name, m.stayed)
-	} else if !r.remember(ctx, t, in, m.outputs, took) {
-		r.leave(t)
+	if cleared.stuck != nil {
+		s.warnf("task %q will run again next time: %v", t.Name, cleared.stuck)
+	} else if !s.store(ctx, t, in, outputs, took) {
+		s.recordLeftovers(t)
 	}
-	r.Report.Completed(t.Name, took)
-	return result{digest: in.result(t, m.outputs)}
+	s.Report.Completed(t.Name, took)
+	return outcome{digest: in.result(t, outputs)}
 }
 
-func (r *Runner) make(ctx context.Context, t *manifest.Task, in *inputs, out Output) (m made, err error) {
+// execute runs t's command with its tools, at empty targets, and returns the
+// outputs.
+func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out Output) (outputs []dotsame.Output, c cleared, err error) {
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
-		resolution, err := r.Resolver.Resolve(ctx, t.Tools)
+		resolution, err := s.Resolver.Resolve(ctx, t.Tools)
 		if err == nil {
-			tools, err = r.Resolver.Environment(ctx, t.Tools, resolution)
+			tools, err = s.Resolver.Environment(ctx, t.Tools, resolution)
 		}
 		if err != nil {
-			return m, err
+			return nil, c, err
 		}
 	}
-	if m.aside, m.stayed, err = r.clean(ctx, t, in); err != nil {
-		return m, err
+	if c, err = s.emptyTargets(ctx, t, in); err != nil {
+		return nil, c, err
 	}
-	err = r.execute(ctx, t, r.environment(t, tools), out)
-	r.files.Changed()
+	err = s.runCommand(ctx, t, s.environment(t, tools), out)
+	s.files.Changed()
 	if err == nil {
-		if m.outputs, err = r.scan(ctx, t); err != nil {
+		var missing error
+		outputs, missing, err = s.scan(ctx, t)
+		if err == nil {
+			err = missing
+		}
+		if err != nil {
 			err = fmt.Errorf("the command succeeded, but %w", err)
 		}
 	}
-	if err != nil && m.stayed == nil {
-		r.leave(t)
+	if err != nil && c.stuck == nil {
+		s.recordLeftovers(t)
 	}
-	return m, err
+	return outputs, c, err
+}
+
+// finish records the outcome of t and returns the tasks whose turn it is now.
+func (r *run) finish(t *manifest.Task, res outcome) (next []*manifest.Task) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outcomes[t.Name] = res
+	switch {
+	case errors.Is(res.err, errNotStarted):
+		return nil
+	case res.err != nil:
+		r.summary.Failed = append(r.summary.Failed, t.Name)
+		r.stop = r.stop || !r.KeepGoing
+		return nil
+	case res.cached:
+		r.summary.Cached++
+		r.summary.Saved += res.saved
+	default:
+		r.summary.Ran++
+	}
+	for _, w := range r.waiting[t.Name] {
+		if r.missing[w.Name]--; r.missing[w.Name] == 0 {
+			next = append(next, w)
+		}
+	}
+	return next
+}
+
+// stopped reports whether no more tasks are to start.
+func (r *run) stopped(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stop || ctx.Err() != nil
+}
+
+// depends returns the digests of the results of t's dependencies.
+func (r *run) depends(t *manifest.Task) map[string]digest.Digest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	depends := make(map[string]digest.Digest, len(t.DependsOn))
+	for _, d := range t.DependsOn {
+		depends[d] = r.outcomes[d].digest
+	}
+	return depends
+}
+
+// A gate lets a number of tasks through at a time. Of those that wait, the
+// earliest in the order of the run is next: with one at a time, every run has
+// the same order.
+type gate struct {
+	mu      sync.Mutex
+	free    int
+	waiting map[int]chan struct{} // by place in the order
+}
+
+func newGate(width int) *gate { return &gate{free: width, waiting: make(map[int]chan struct{})} }
+
+// enter returns a channel that is closed when the task may pass.
+func (g *gate) enter(place int) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	turn := make(chan struct{})
+	if g.free > 0 {
+		g.free--
+		close(turn)
+		return turn
+	}
+	g.waiting[place] = turn
+	return turn
+}
+
+// leave lets the next task through.
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.free++
+		return
+	}
+	next := -1
+	for place := range g.waiting {
+		if next < 0 || place < next {
+			next = place
+		}
+	}
+	close(g.waiting[next])
+	delete(g.waiting, next)
 }

@@ -254,9 +254,9 @@ func (w *hostile) same(names ...string) *hits.Log {
 	system, err := key.System(runtime.GOOS, runtime.GOARCH)
 	must(w.t, err)
 	var out bytes.Buffer
-	r := &engine.Runner{Workspace: workspace, System: system, LookupEnv: os.LookupEnv, Warnf: w.t.Logf,
+	c := engine.Config{Workspace: workspace, System: system, LookupEnv: os.LookupEnv, Warnf: w.t.Logf,
 		Resolver: &nixenv.Resolver{Root: w.root, System: system}, Report: &engine.Lines{To: &out}}
-	_, err = r.Run(context.Background(), tasks)
+	_, err = c.Run(context.Background(), tasks)
 	w.t.Log(out.String())
 	must(w.t, err)
 	log := hits.NewReader()

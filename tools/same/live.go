@@ -11,15 +11,15 @@ import (
 	"cachekey/internal/message"
 )
 
-// A live keeps what a terminal shows below the lines of a run: how many tasks
-// are done and which are running, for how long.
+// A live keeps the status line that a terminal shows below a run: how many tasks
+// are done, and which are running, for how long.
 type live struct {
 	engine.Reporter // of the lines
 	tasks           int
 
 	mu      sync.Mutex
 	done    int
-	running []runningTask // in the order in which they began
+	running []runningTask // in the order in which they started
 }
 
 type runningTask struct {
@@ -56,7 +56,7 @@ func (l *live) end(task string) {
 	l.running = slices.DeleteFunc(l.running, func(r runningTask) bool { return r.name == task })
 }
 
-// status is "2 of 12 tasks done; running: build 14s, test 3s".
+// status returns "2 of 12 tasks done; running: build 14s, test 3s".
 func (l *live) status(time.Duration) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

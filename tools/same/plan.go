@@ -39,11 +39,11 @@ func planCommand() *cli.Command {
 				if len(args) == 0 {
 					args = []string{manifest.All}
 				}
-				r, tasks, err := open(*dir, o, args)
+				config, tasks, err := open(*dir, o, args)
 				if err != nil {
 					return err
 				}
-				plan, err := r.Plan(ctx, tasks)
+				plan, err := config.Plan(ctx, tasks)
 				if err != nil {
 					return err
 				}
@@ -60,7 +60,7 @@ func planCommand() *cli.Command {
 	}
 }
 
-// maxReasons is how many reasons people are told for one task.
+// maxReasons is how many reasons of one task are printed.
 const maxReasons = 10
 
 func printPlan(w io.Writer, plan *engine.Plan) {

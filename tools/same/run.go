@@ -46,22 +46,22 @@ func runCommand() *cli.Command {
 				if fs.Changed("jobs") && *jobs < 1 {
 					return message.Usagef("--jobs %d: at least one task has to run at once", *jobs)
 				}
-				r, tasks, err := open(*dir, o, args)
+				config, tasks, err := open(*dir, o, args)
 				if err != nil {
 					return err
 				}
-				r.NoCache, r.Jobs, r.KeepGoing, r.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
-				r.Report = &engine.Lines{
+				config.NoCache, config.Jobs, config.KeepGoing, config.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
+				config.Report = &engine.Lines{
 					To:     o.Out,
 					GitHub: o.Getenv("GITHUB_ACTIONS") == "true",
 					Colour: !*ci && o.Colour(o.Out),
 				}
 				if !*ci && cli.Terminal(o.Out) {
-					live := &live{Reporter: r.Report, tasks: len(tasks)}
+					live := &live{Reporter: config.Report, tasks: len(tasks)}
 					defer o.Status(live.status)()
-					r.Report = live
+					config.Report = live
 				}
-				_, err = r.Run(ctx, tasks)
+				_, err = config.Run(ctx, tasks)
 				if errors.Is(err, engine.ErrTasksFailed) {
 					return cli.ErrFailed
 				}

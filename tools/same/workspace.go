@@ -15,28 +15,28 @@ import (
 	"cachekey/internal/nixenv"
 )
 
-// open reads the workspace that dir lies in, and finds the tasks that names
-// select.
-func open(dir string, o *cli.IO, names []string) (*engine.Runner, []*manifest.Task, error) {
+// open reads the workspace that contains dir, and returns the tasks that names
+// select in it.
+func open(dir string, o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, err error) {
 	w, err := manifest.Load(dir)
 	if err != nil {
-		return nil, nil, err
+		return c, nil, err
 	}
 	for _, warning := range w.Warnings {
 		o.Warnf("%s", warning)
 	}
 	if len(names) == 0 {
-		return nil, nil, message.WithHint(message.Usagef("no task is named"), "%s", known(w))
+		return c, nil, message.WithHint(message.Usagef("no task is named"), "%s", known(w))
 	}
-	tasks, err := w.Select(names...)
+	tasks, err = w.Select(names...)
 	if err != nil {
-		return nil, nil, err
+		return c, nil, err
 	}
 	system, err := key.System(runtime.GOOS, runtime.GOARCH)
 	if err != nil {
-		return nil, nil, err
+		return c, nil, err
 	}
-	return &engine.Runner{
+	return engine.Config{
 		Workspace: w,
 		Resolver:  resolver(w, system, o),
 		System:    system,
@@ -46,7 +46,7 @@ func open(dir string, o *cli.IO, names []string) (*engine.Runner, []*manifest.Ta
 	}, tasks, nil
 }
 
-// known says which tasks there are, for whoever has named none.
+// known lists the tasks of the workspace in a hint.
 func known(w *manifest.Workspace) string {
 	text := "name all, or some of:"
 	for i, t := range w.Tasks {

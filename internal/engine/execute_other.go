@@ -4,5 +4,5 @@ package engine
 
 import "syscall"
 
-// processGroup gives a command its own group.
+// processGroup gives a command a process group of its own.
 func processGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

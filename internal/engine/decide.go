@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/manifest"
+)
+
+// A State says what a run does with a task.
+type State string
+
+// The states. Depends is that of a planned task if another one runs first, and
+// only the result of that one can make it run.
+const (
+	Cached  State = "cached"
+	Runs    State = "run"
+	Depends State = "depends"
+)
+
+// A Reason says why a task runs, or may run.
+type Reason struct {
+	Kind string `json:"kind"`
+	Path string `json:"path,omitempty"` // of an input or output; the name of a dependency
+}
+
+// The kinds of reasons. Besides them there is one for each part of a recipe:
+// command-changed, environment-changed, targets-changed, tools-changed,
+// path-changed (the /nix/store entries of PATH) and system-changed.
+const (
+	NeverBuilt        = "never-built"
+	RebuildAlways     = "rebuild-always"
+	CacheDisabled     = "cache-disabled" // Config.NoCache
+	InputAdded        = "input-added"
+	InputRemoved      = "input-removed"
+	InputChanged      = "input-changed"
+	DependencyChanged = "dependency-changed"
+	DependencyRuns    = "dependency-runs" // the one of a task that depends
+	OutputMissing     = "output-missing"  // neither in place nor in the store
+
+	inputsChanged = "inputs-changed" // in a run, for all kinds of changes
+)
+
+// String returns the reason as `same plan` prints it.
+func (r Reason) String() string {
+	text := strings.ReplaceAll(r.Kind, "-", " ")
+	switch {
+	case r.Path == "":
+		return text
+	case strings.ContainsFunc(r.Path, unicode.IsControl):
+		return fmt.Sprintf("%s: %q", text, r.Path)
+	}
+	return text + ": " + r.Path
+}
+
+// A verdict is the decision about one task.
+type verdict struct {
+	state   State
+	reasons []Reason // none if cached
+	inputs  *inputs
+	result  *dotsame.BuildInfo // has the outputs to restore; nil unless cached
+	digest  digest.Digest      // counts among the inputs of tasks that depend on it; zero if only a run can tell
+}
+
+// decide decides whether t is skipped or runs. depends has the digests of its
+// dependencies' results. In a plan a digest may be zero: that dependency runs
+// first, with a result that is not known yet; and then says which files it will
+// find instead of those of now.
+//
+// A run stops at the first reason. A dry session lists all, and checks that the
+// outputs of a cached task can be restored, which a run finds out by doing it.
+func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest, then forecast) (*verdict, error) {
+	in, err := s.newInputs(ctx, t, depends)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.find(ctx, t, in, then); err != nil {
+		return nil, err
+	}
+	v := &verdict{state: Cached, reasons: []Reason{}, inputs: in}
+	if s.NoCache {
+		v.reasons = append(v.reasons, Reason{Kind: CacheDisabled})
+	}
+	if t.Rebuild == manifest.Always {
+		v.reasons = append(v.reasons, Reason{Kind: RebuildAlways})
+	}
+	var last *dotsame.BuildInfo
+	if s.dry || len(v.reasons) == 0 {
+		last = s.lastSuccess(t, in)
+		v.reasons = append(v.reasons, s.changes(t, in, last, then.open)...)
+	}
+	if s.dry && len(v.reasons) == 0 {
+		v.reasons = s.missingOutputs(ctx, t, last)
+	}
+	switch unknown := in.unknown(); {
+	case len(v.reasons) > 0:
+		v.state = Runs
+	case len(unknown) > 0:
+		v.state = Depends
+		for _, d := range unknown {
+			v.reasons = append(v.reasons, Reason{DependencyRuns, d})
+		}
+	default:
+		v.result = last
+		v.digest = in.result(t, last.Outputs)
+	}
+	if len(t.Targets) == 0 {
+		v.digest = in.hash
+	}
+	return v, nil
+}
+
+// lastSuccess returns what is stored of t's last success, or nil if there is
+// nothing that t could be skipped with.
+func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
+	info, err := s.dir.ReadBuildInfo(t.Name)
+	if err == nil && info != nil && !info.Foreign() && (info.InputHash == in.hash.String() || info.Recipe[partTargets] == in.recipe[partTargets]) {
+		err = checkOutputs(info, t)
+	}
+	if err != nil {
+		s.warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+		return nil
+	}
+	if info == nil || info.Foreign() {
+		return nil
+	}
+	return info
+}
+
+// checkOutputs refuses outputs that are at none of t's targets, and a target
+// without any. The build info may come from a cache, and be forged.
+func checkOutputs(info *dotsame.BuildInfo, t *manifest.Task) error {
+	for _, o := range info.Outputs {
+		if !isBelow(o.Path, t.Targets...) {
+			return fmt.Errorf("output %q is at none of its targets", o.Path)
+		}
+	}
+	for _, target := range t.Targets {
+		_, ok := slices.BinarySearchFunc(info.Outputs, target, func(o dotsame.Output, p string) int { return strings.Compare(o.Path, p) })
+		if !ok {
+			return fmt.Errorf("target %q is not among its outputs", target)
+		}
+	}
+	return nil
+}
+
+// changes lists what has changed since the last success, whatever will lie at
+// the targets in open. It is empty if the input hash is the same.
+func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo, open []string) (reasons []Reason) {
+	if last == nil {
+		return []Reason{{Kind: NeverBuilt}}
+	}
+	known := len(in.unknown()) == 0
+	switch {
+	case known && last.InputHash == in.hash.String():
+		return nil
+	case known && !s.dry:
+		return []Reason{{Kind: inputsChanged}} // a run need not know which
+	}
+	for _, part := range sortedKeys(in.recipe, last.Recipe) {
+		if in.recipe[part] != last.Recipe[part] {
+			reasons = append(reasons, Reason{Kind: part + "-changed"})
+		}
+	}
+	for _, d := range sortedKeys(in.depends, last.Depends) {
+		now, is := in.depends[d]
+		if was, had := last.Depends[d]; is != had || !now.IsZero() && now != was {
+			reasons = append(reasons, Reason{DependencyChanged, d})
+		}
+	}
+	if full, err := s.dir.ReadInputs(t.Name); err == nil && full != nil {
+		reasons = append(reasons, inputChanges(in.list(), full.Inputs, open)...)
+	}
+	if known && len(reasons) == 0 {
+		return []Reason{{Kind: NeverBuilt}} // its list of inputs does not have the hash that it names
+	}
+	return reasons
+}
+
+func sortedKeys(a, b map[string]digest.Digest) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
+}
+
+func inputChanges(now, then []dotsame.Input, open []string) (reasons []Reason) {
+	for len(now) > 0 || len(then) > 0 {
+		switch {
+		case len(then) == 0 || len(now) > 0 && now[0].Path < then[0].Path:
+			reasons = append(reasons, Reason{InputAdded, now[0].Path})
+			now = now[1:]
+		case len(now) == 0 || now[0].Path > then[0].Path:
+			if !isBelow(then[0].Path, open...) {
+				reasons = append(reasons, Reason{InputRemoved, then[0].Path})
+			}
+			then = then[1:]
+		default:
+			if now[0] != then[0] {
+				reasons = append(reasons, Reason{InputChanged, now[0].Path})
+			}
+			now, then = now[1:], then[1:]
+		}
+	}
+	return reasons
+}
+
+// missingOutputs lists the outputs of t that could not be restored.
+func (s *session) missingOutputs(ctx context.Context, t *manifest.Task, info *dotsame.BuildInfo) (reasons []Reason) {
+	have, _, err := s.scan(ctx, t)
+	if err != nil {
+		have = nil
+	}
+	for _, o := range compare(have, info.Outputs).wrong {
+		if o.Type == dotsame.TypeFile && !s.dir.CheckBlob(o.Digest, o.Size) {
+			reasons = append(reasons, Reason{OutputMissing, o.Path})
+		}
+	}
+	return reasons
+}

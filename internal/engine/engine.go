@@ -1,0 +1,196 @@
+// Package engine decides which tasks of a workspace have to run, runs them, and
+// restores the outputs of those that it skips.
+//
+// The way of one task, and the file that has each step:
+//
+//	run.go      the tasks that it depends on are done: it is its turn
+//	inputs.go   its input files are found and hashed with everything else that counts
+//	decide.go   the hash is compared with that of its last success
+//	outputs.go  unchanged: outputs that are missing or differ are restored
+//	targets.go  changed: its targets are emptied,
+//	execute.go  its command is run,
+//	outputs.go  and its outputs are stored
+//	lines.go    each step is printed
+//
+// plan.go decides about every task and does none of the rest.
+package engine
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/files"
+	"cachekey/internal/manifest"
+	"cachekey/internal/nixenv"
+)
+
+// A Config says which workspace to work in, and how.
+type Config struct {
+	Workspace *manifest.Workspace
+	Resolver  Resolver // of the tasks' tools
+	System    string   // as Nix names it: x86_64-linux
+	Own       string   // the path of the running program, which is not part of a toolchain
+
+	Jobs      int           // how many tasks run concurrently; 0 for one per core
+	KeepGoing bool          // a failed task stops only the tasks that depend on it
+	Grace     time.Duration // how long an interrupted task may take to end; 0 for 10 s
+	NoCache   bool          // run every task, whatever the store has
+	PassEnv   []string      // more variables that tasks see, outside every input hash
+
+	LookupEnv func(string) (string, bool)
+	Report    Reporter // prints a run; Plan does not use it
+	Warnf     func(format string, args ...any)
+}
+
+// A Resolver resolves the tools of a task, and makes an environment that has
+// them on its PATH.
+type Resolver interface {
+	Resolve(ctx context.Context, tools map[string]string) (nixenv.Resolution, error)
+	Environment(ctx context.Context, tools map[string]string, resolution nixenv.Resolution) ([]string, error)
+}
+
+var _ Resolver = (*nixenv.Resolver)(nil)
+
+// A session is what one call of Run or Plan works with.
+type session struct {
+	Config
+	dry      bool // for a plan: change nothing, and list every reason
+	dir      *dotsame.Dir
+	root     *disk.Dir // the workspace's
+	files    *files.Index
+	tasks    map[string]*manifest.Task // by name
+	makers   map[string]*manifest.Task // by target
+	lockFile *os.File                  // inherited by every task; nil without a lock
+	aside    string                    // where this run moves files that are in the way
+
+	// storePath is the digest of PATH's Nix store entries. It is the same for
+	// every task, and takes two stats an entry.
+	storePath func() digest.Digest
+
+	warning  sync.Mutex
+	unstored sync.Once // for the one warning about a .same that can't be written
+}
+
+func newSession(c Config) *session {
+	if c.Jobs <= 0 {
+		c.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if c.Grace <= 0 {
+		c.Grace = defaultGrace
+	}
+	s := &session{
+		Config: c,
+		dir:    dotsame.Open(c.Workspace.Root),
+		tasks:  make(map[string]*manifest.Task),
+		makers: make(map[string]*manifest.Task),
+		aside:  path.Join(dotsame.Local, "aside", time.Now().UTC().Format("20060102T150405.000")),
+	}
+	for _, t := range c.Workspace.Tasks {
+		s.tasks[t.Name] = t
+		for _, target := range t.Targets {
+			s.makers[target] = t
+		}
+	}
+	s.storePath = sync.OnceValue(func() digest.Digest {
+		path, _ := c.LookupEnv("PATH")
+		return parts('p', storeEntries(path, c.Own)...)
+	})
+	return s
+}
+
+// lock makes this the only run of its workspace. It waits for another run, and
+// for tasks that a killed run has left running: they may write to the same
+// targets. A .same that cannot be written needs no lock.
+func (s *session) lock(ctx context.Context) (unlock func(), err error) {
+	lock, err := s.dir.Lock(ctx, s.Report.Waiting)
+	switch {
+	case err == nil:
+		s.lockFile = lock.File()
+		return lock.Unlock, nil
+	case ctx.Err() != nil, errors.Is(err, dotsame.ErrOwnTask):
+		return nil, err
+	case errors.Is(err, dotsame.ErrNoLocks):
+		s.warnf("%v; do not run same twice at once here", err)
+	default:
+		s.cannotStore(err)
+	}
+	return func() {}, nil
+}
+
+// open opens the workspace and reads the stat cache.
+func (s *session) open() (err error) {
+	if s.root, err = disk.OpenRoot(s.Workspace.Root); err != nil {
+		return err
+	}
+	if s.files, err = files.New(s.Workspace.Root, s.dir.Path(dotsame.Local)); err != nil {
+		s.root.Close()
+		return err
+	}
+	data, err := s.dir.ReadFile(dotsame.StatCache, files.MaxCache)
+	if err == nil {
+		err = s.files.Load(data)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.warnf("%s: %v; every input is read again", dotsame.StatCache, err)
+	}
+	return nil
+}
+
+// close saves the stat cache, if save is true, and closes the workspace.
+func (s *session) close(save bool) {
+	if save && s.files.Dirty() {
+		err := s.dir.Create(dotsame.StatCache, 0o644, func(f *os.File) error { return s.files.Save(f) })
+		if err != nil {
+			s.cannotStore(err)
+		}
+	}
+	_ = s.files.Close() // it was only read
+	s.root.Close()
+}
+
+// warnf prints a warning. It may be called concurrently.
+func (s *session) warnf(format string, args ...any) {
+	s.warning.Lock()
+	defer s.warning.Unlock()
+	s.Warnf(format, args...)
+}
+
+// cannotStore warns that err keeps a result out of the store. If .same can't be
+// written at all it says so once; the tasks run all the same.
+func (s *session) cannotStore(err error) {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		s.warnf("%v; it will run again next time", err)
+		return
+	}
+	s.unstored.Do(func() { s.warnf("nothing can be remembered for the next run: %v", err) })
+}
+
+// upstream returns every task that t waits for, directly or by way of others.
+func (s *session) upstream(t *manifest.Task) []*manifest.Task {
+	var list []*manifest.Task
+	seen := make(map[string]bool)
+	var visit func(*manifest.Task)
+	visit = func(t *manifest.Task) {
+		for _, name := range t.DependsOn {
+			if !seen[name] {
+				seen[name] = true
+				dep := s.tasks[name]
+				list = append(list, dep)
+				visit(dep)
+			}
+		}
+	}
+	visit(t)
+	return list
+}

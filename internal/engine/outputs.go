@@ -1,0 +1,303 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/files"
+	"cachekey/internal/manifest"
+)
+
+// scan returns the files at t's targets, ordered by path. missing is an error
+// about the first target that does not exist.
+func (s *session) scan(ctx context.Context, t *manifest.Task) (outputs []dotsame.Output, missing, err error) {
+	for _, target := range t.Targets {
+		found, err := s.files.Scan(ctx, target)
+		if errors.Is(err, files.ErrNotThere) {
+			if missing == nil {
+				missing = fmt.Errorf("target %q was not made: %w", target, err)
+			}
+			continue
+		} else if err != nil {
+			return nil, nil, err
+		}
+		outputs = append(outputs, found...)
+	}
+	slices.SortFunc(outputs, comparePath)
+	return outputs, missing, nil
+}
+
+func comparePath(a, b dotsame.Output) int { return strings.Compare(a.Path, b.Path) }
+
+func byPath(outputs []dotsame.Output) map[string]dotsame.Output {
+	m := make(map[string]dotsame.Output, len(outputs))
+	for _, o := range outputs {
+		m[o.Path] = o
+	}
+	return m
+}
+
+// A difference is how the files at t's targets differ from stored outputs.
+type difference struct {
+	wrong []dotsame.Output // stored outputs that are missing or differ
+	extra []dotsame.Output // files that are not among the outputs
+}
+
+// compare compares two lists that are ordered by path.
+func compare(have, want []dotsame.Output) (d difference) {
+	for len(have) > 0 || len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(have) > 0 && have[0].Path < want[0].Path:
+			d.extra = append(d.extra, have[0])
+			have = have[1:]
+		case len(have) == 0 || have[0].Path > want[0].Path:
+			d.wrong = append(d.wrong, want[0])
+			want = want[1:]
+		default:
+			if have[0] != want[0] {
+				d.wrong = append(d.wrong, want[0])
+			}
+			have, want = have[1:], want[1:]
+		}
+	}
+	return d
+}
+
+// store stores the outputs of t and what they were made from, and reports
+// whether it could. The task has succeeded whatever fails here, but will run
+// again next time.
+func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output, took time.Duration) bool {
+	if changed := s.changed(ctx, t, in); changed != "" {
+		s.warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
+		return false
+	}
+	for _, o := range outputs {
+		if err := s.storeFile(o); err != nil {
+			s.cannotStore(fmt.Errorf("task %q: keeping %s: %w", t.Name, o.Path, err))
+			return false
+		}
+	}
+	info := &dotsame.BuildInfo{
+		TaskName:   t.Name,
+		InputHash:  in.hash.String(),
+		OutputHash: dotsame.OutputHash(outputs).String(),
+		Timestamp:  time.Now().UTC().Truncate(time.Second),
+		Schema:     dotsame.BuildInfoSchema,
+		DurationMS: took.Milliseconds(),
+		Outputs:    outputs,
+		Recipe:     in.recipe,
+		Depends:    in.depends,
+		Inputs:     in.list(),
+	}
+	if err := s.dir.WriteBuildInfo(info); err != nil {
+		s.cannotStore(err)
+		return false
+	}
+	return true
+}
+
+// storeFile stores the contents of o, unless the store has them. Directories
+// and links have none.
+func (s *session) storeFile(o dotsame.Output) error {
+	if o.Type != dotsame.TypeFile || s.isStored(o) {
+		return nil
+	}
+	return s.at(o.Path, func(dir *disk.Dir, name string) error {
+		f, err := dir.OpenFile(name)
+		if err != nil {
+			return fmt.Errorf("it is not what it was: %v", err) // not %w: .same can be written
+		}
+		defer f.Close()
+		err = s.dir.PutBlob(f, o.Digest, o.Size)
+		if errors.Is(err, dotsame.ErrBadBlob) {
+			return errors.New("it is still being written")
+		}
+		return err
+	})
+}
+
+// restore makes the files at t's targets equal to outputs: files that are
+// missing or differ come from the store. If it fails, t has to run.
+func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output) error {
+	s.removeLeftovers(ctx, t, in)
+	have, _, err := s.scan(ctx, t)
+	if err != nil {
+		return err
+	}
+	diff := compare(have, outputs)
+	if len(diff.wrong) == 0 && len(diff.extra) == 0 {
+		s.storeMissing(outputs)
+		return nil
+	}
+	staged, err := s.stage(ctx, diff.wrong)
+	defer func() {
+		for _, tmp := range staged {
+			if tmp != "" {
+				_ = syscall.Unlink(tmp) // does nothing to those that were placed
+			}
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, o := range slices.Concat(diff.wrong, diff.extra) {
+			s.files.ChangedPath(o.Path)
+		}
+	}()
+	wrong := byPath(diff.wrong)
+	s.makeWritable(outputs)
+	c := s.clear(in, replaced(have, diff, wrong), outputs)
+	s.reportAside(t, c.aside, outputs)
+	if c.stuck != nil {
+		return c.stuck
+	}
+	trail := s.root.Trail()
+	defer trail.Close()
+	for i, o := range diff.wrong {
+		if err := s.place(trail, staged[i], o); err != nil {
+			return fmt.Errorf("restoring %s: %w", o.Path, err)
+		}
+	}
+	for _, o := range slices.Backward(outputs) { // a directory may become read-only
+		if _, touched := wrong[o.Path]; o.Type == dotsame.TypeDir && (touched || o.Mode&0o300 != 0o300) {
+			dir, err := trail.Reach(path.Dir(o.Path))
+			if err == nil {
+				err = dir.Chmod(path.Base(o.Path), o.Mode.Perm())
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// storeMissing stores outputs that are in place, and have been lost from the
+// store. If it fails, only a later run suffers.
+func (s *session) storeMissing(outputs []dotsame.Output) {
+	for _, o := range outputs {
+		if err := s.storeFile(o); err != nil {
+			s.cannotStore(err)
+			return
+		}
+	}
+}
+
+// replaced returns the files that restore has to remove: those that are not
+// among the outputs, and those that differ in more than their mode.
+func replaced(have []dotsame.Output, diff difference, wrong map[string]dotsame.Output) []dotsame.Output {
+	gone := slices.Clone(diff.extra)
+	for _, o := range have {
+		if w, ok := wrong[o.Path]; ok && (o.Type != w.Type || o.Digest != w.Digest || o.Link != w.Link) {
+			gone = append(gone, o)
+		}
+	}
+	slices.SortFunc(gone, comparePath)
+	return gone
+}
+
+// stage makes every file and link that restore will place, so that a bad blob
+// changes nothing. It returns their names, parallel to outputs; directories
+// have none.
+func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (names []string, err error) {
+	for _, o := range outputs {
+		name := ""
+		switch err = ctx.Err(); {
+		case err != nil:
+		case o.Type == dotsame.TypeFile:
+			name, err = s.stageFile(o)
+		case o.Type == dotsame.TypeLink:
+			name, err = s.stageLink(o)
+		}
+		names = append(names, name)
+		if err != nil {
+			return names, fmt.Errorf("restoring %s: %w", o.Path, err)
+		}
+	}
+	return names, nil
+}
+
+func (s *session) stageFile(o dotsame.Output) (string, error) {
+	f, err := s.dir.Temp()
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := s.dir.GetBlob(f, o.Digest); err != nil {
+		return f.Name(), err
+	}
+	return f.Name(), f.Chmod(o.Mode.Perm())
+}
+
+func (s *session) stageLink(o dotsame.Output) (string, error) {
+	f, err := s.dir.Temp() // for its name
+	if err != nil {
+		return "", err
+	}
+	f.Close()
+	if err := os.Remove(f.Name()); err != nil {
+		return "", err
+	}
+	return f.Name(), os.Symlink(o.Link, f.Name())
+}
+
+// place moves a staged output to its path, or makes a directory there.
+func (s *session) place(trail *disk.Trail, staged string, o dotsame.Output) error {
+	dir, err := trail.ReachMaking(path.Dir(o.Path))
+	if err != nil {
+		return err
+	}
+	name := path.Base(o.Path)
+	st, err := dir.Lstat(name)
+	if err == nil && (st.Kind() == disk.Directory) != (o.Type == dotsame.TypeDir) {
+		// Only an empty directory is removed: nobody knows what is in another.
+		if st.Kind() == disk.Directory {
+			err = dir.RemoveEmpty(name)
+		} else {
+			err = dir.RemoveFile(name)
+		}
+		if err != nil {
+			return err
+		}
+		err = fs.ErrNotExist
+	}
+	if o.Type == dotsame.TypeDir {
+		if err == nil {
+			return dir.Chmod(name, o.Mode.Perm()|0o700)
+		}
+		return dir.Mkdir(name, o.Mode.Perm()|0o700)
+	}
+	err = dir.Take(staged, name)
+	if errors.Is(err, syscall.EXDEV) {
+		return s.placeAcross(dir, name, o)
+	}
+	return err
+}
+
+// placeAcross writes an output whose target is on another file system than
+// .same, where no staged file can be moved to.
+func (s *session) placeAcross(dir *disk.Dir, name string, o dotsame.Output) error {
+	if o.Type == dotsame.TypeLink {
+		if err := dir.RemoveFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return dir.Symlink(o.Link, name)
+	}
+	return dir.WriteAtomic(name, disk.NoSync, func(f *os.File) error {
+		if err := s.dir.GetBlob(f, o.Digest); err != nil {
+			return err
+		}
+		return f.Chmod(o.Mode.Perm())
+	})
+}

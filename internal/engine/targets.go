@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"syscall"
+
+	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/manifest"
+)
+
+// A task's targets are emptied before it runs, as if it had never run here: a
+// file that it no longer makes would otherwise stay among its outputs forever.
+// The files that it is known to have made are removed, and so are files whose
+// contents are in the store. Any other may be somebody's work, at a target that
+// was badly chosen: it is moved aside, below .same/local/aside.
+
+// cleared is what happened to the files that were at a task's targets.
+type cleared struct {
+	aside []dotsame.Output // moved there
+	stuck error            // why one could not be moved: it would pass for an output
+}
+
+// emptyTargets removes everything from t's targets, but inputs.
+func (s *session) emptyTargets(ctx context.Context, t *manifest.Task, in *inputs) (c cleared, err error) {
+	if len(t.Targets) == 0 {
+		return c, nil
+	}
+	s.removeLeftovers(ctx, t, in)
+	have, _, err := s.scan(ctx, t)
+	if err != nil {
+		return c, err
+	}
+	var known []dotsame.Output
+	if info, err := s.dir.ReadBuildInfo(t.Name); err == nil && info != nil {
+		known = info.Outputs
+	}
+	return s.clear(in, have, known), nil
+}
+
+// clear removes these files, unless they are inputs. known are those that the
+// task has made.
+func (s *session) clear(in *inputs, list, known []dotsame.Output) (c cleared) {
+	own := byPath(known)
+	s.makeWritable(list)
+	for _, o := range slices.Backward(list) { // the contents of a directory come after it
+		if in.has(o.Path) {
+			continue
+		}
+		s.files.ChangedPath(o.Path)
+		err := s.at(o.Path, func(dir *disk.Dir, name string) error {
+			switch {
+			case o.Type == dotsame.TypeDir:
+				_ = dir.RemoveEmpty(name) // it stays if a file in it does
+				return nil
+			case own[o.Path] == o, s.isStored(o):
+				return dir.RemoveFile(name)
+			}
+			err := s.moveAside(dir, name, o)
+			if err == nil {
+				c.aside = append(c.aside, o)
+			}
+			return err
+		})
+		if err != nil && c.stuck == nil && !errors.Is(err, fs.ErrNotExist) {
+			c.stuck = fmt.Errorf("%s is in the way at its target, and can't be moved: %w", o.Path, err)
+		}
+	}
+	return c
+}
+
+// at calls do with the directory that holds p, and p's name in it. The directory
+// is opened name by name from the workspace root: a symbolic link on the way,
+// even one that appears meanwhile, would lead to another place.
+func (s *session) at(p string, do func(dir *disk.Dir, name string) error) error {
+	dir, err := s.root.Reach(path.Dir(p))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return do(dir, path.Base(p))
+}
+
+// makeWritable lets the entries of these directories be removed and replaced.
+func (s *session) makeWritable(list []dotsame.Output) {
+	for _, o := range list {
+		if o.Type == dotsame.TypeDir && o.Mode&0o300 != 0o300 {
+			_ = s.at(o.Path, func(dir *disk.Dir, name string) error { // if it fails, so does the removal
+				return dir.Chmod(name, o.Mode.Perm()|0o700)
+			})
+		}
+	}
+}
+
+// isStored reports whether the store has the contents of o.
+func (s *session) isStored(o dotsame.Output) bool {
+	return o.Type == dotsame.TypeFile && s.dir.HasBlob(o.Digest, o.Size)
+}
+
+// moveAside moves name in dir, which is o.
+func (s *session) moveAside(dir *disk.Dir, name string, o dotsame.Output) error {
+	to := s.asidePath(o)
+	if err := os.MkdirAll(path.Dir(to), 0o755); err != nil {
+		return err
+	}
+	aside, err := disk.OpenRoot(path.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer aside.Close()
+	err = dir.Move(name, aside, path.Base(to))
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	// The target is on another file system than .same.
+	if o.Type == dotsame.TypeLink {
+		err = aside.Symlink(o.Link, path.Base(to))
+	} else {
+		err = copyAside(dir, name, aside, path.Base(to), o.Mode.Perm())
+	}
+	if err != nil {
+		return err
+	}
+	return dir.RemoveFile(name)
+}
+
+func copyAside(dir *disk.Dir, name string, aside *disk.Dir, as string, perm fs.FileMode) error {
+	from, err := dir.OpenFile(name)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	return aside.WriteAtomic(as, disk.Sync, func(f *os.File) error {
+		if _, err := io.Copy(f, from); err != nil {
+			return err
+		}
+		return f.Chmod(perm)
+	})
+}
+
+func (s *session) asidePath(o dotsame.Output) string { return s.dir.Path(path.Join(s.aside, o.Path)) }
+
+// reportAside warns of the files that were moved aside, now that t has its
+// outputs. Those that are stored or came out the same are removed instead.
+func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output) {
+	made := byPath(outputs)
+	var left []dotsame.Output
+	for _, o := range aside {
+		if !s.isStored(o) && made[o.Path] != o {
+			left = append(left, o)
+			continue
+		}
+		_ = os.Remove(s.asidePath(o))
+		for dir := path.Dir(path.Join(s.aside, o.Path)); dir != dotsame.Local; dir = path.Dir(dir) {
+			if os.Remove(s.dir.Path(dir)) != nil {
+				break // it is not empty
+			}
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	more := ""
+	if len(left) > 1 {
+		more = fmt.Sprintf(" and %d more", len(left)-1)
+	}
+	s.warnf("task %q: %s%s lay at its targets, and no remembered run made that; it is now below %s", t.Name, left[0].Path, more, s.aside)
+}
+
+// leftovers is a directory with a file per task: a JSON list of the outputs that
+// its last run has left at its targets, although it failed or its inputs
+// changed. The targets were empty before, so these files are the task's own and
+// are removed without a warning when it is its turn again. A run that is killed
+// writes no such list; then its files are moved aside.
+const leftovers = dotsame.Local + "/leftovers"
+
+func leftoverPath(t *manifest.Task) string { return path.Join(leftovers, dotsame.InfoName(t.Name)) }
+
+// recordLeftovers writes the list of t.
+func (s *session) recordLeftovers(t *manifest.Task) {
+	if len(t.Targets) == 0 {
+		return
+	}
+	left, _, err := s.scan(context.Background(), t) // an interrupted run writes it too
+	if err != nil || len(left) == 0 {
+		return
+	}
+	data, err := json.Marshal(left)
+	if err == nil {
+		err = s.dir.WriteFile(leftoverPath(t), data)
+	}
+	if err != nil {
+		s.cannotStore(err)
+	}
+}
+
+// removeLeftovers removes the files on the list of t that are still the same,
+// and the list.
+func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inputs) {
+	data, err := s.dir.ReadFile(leftoverPath(t), dotsame.MaxBuildInfo)
+	if err != nil {
+		return
+	}
+	var left []dotsame.Output
+	if json.Unmarshal(data, &left) == nil {
+		have, _, err := s.scan(ctx, t)
+		if err != nil {
+			return
+		}
+		listed := byPath(left)
+		have = slices.DeleteFunc(have, func(o dotsame.Output) bool { return listed[o.Path] != o })
+		s.clear(in, have, have) // moves none aside: all are known
+	}
+	_ = s.dir.Remove(leftoverPath(t)) // if that fails, the list is read again
+}
