@@ -93,7 +93,7 @@ func newSession(c Config) *session {
 		dir:    dotsame.Open(c.Workspace.Root),
 		tasks:  make(map[string]*manifest.Task),
 		makers: make(map[string]*manifest.Task),
-		aside:  path.Join(dotsame.Local, "aside", time.Now().UTC().Format("20060102T150405.000")),
+		aside:  path.Join(dotsame.Aside, time.Now().UTC().Format("20060102T150405.000")),
 	}
 	for _, t := range c.Workspace.Tasks {
 		s.tasks[t.Name] = t

@@ -188,7 +188,7 @@ func FuzzLeftovers(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer s.close(false)
-		if err := s.dir.WriteFile(leftoverPath(ws.Tasks[0]), data); err != nil {
+		if err := s.dir.WriteFile(dotsame.LeftoverPath(ws.Tasks[0].Name), data); err != nil {
 			t.Fatal(err)
 		}
 		v, err := s.decide(context.Background(), ws.Tasks[0], nil, forecast{})

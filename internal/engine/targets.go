@@ -175,16 +175,13 @@ func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output)
 	s.warnf("task %q: %s%s lay at its targets, and no remembered run made that; it is now below %s", t.Name, left[0].Path, more, s.aside)
 }
 
-// leftovers is a directory with a file per task: a JSON list of the outputs that
-// its last run has left at its targets, although it failed or its inputs
-// changed. The targets were empty before, so these files are the task's own and
-// are removed without a warning when it is its turn again. A run that is killed
-// writes no such list; then its files are moved aside.
-const leftovers = dotsame.Local + "/leftovers"
+// A task's leftovers are the outputs that its last run has left at its targets,
+// although it failed or its inputs changed. The targets were empty before, so
+// these files are the task's own, and are removed without a warning when it is
+// its turn again. A list of them is in dotsame.Leftovers. A run that is killed
+// writes none; then its files are moved aside.
 
-func leftoverPath(t *manifest.Task) string { return path.Join(leftovers, dotsame.InfoName(t.Name)) }
-
-// recordLeftovers writes the list of t.
+// recordLeftovers writes the list of t's leftovers.
 func (s *session) recordLeftovers(t *manifest.Task) {
 	if len(t.Targets) == 0 {
 		return
@@ -195,17 +192,16 @@ func (s *session) recordLeftovers(t *manifest.Task) {
 	}
 	data, err := json.Marshal(left)
 	if err == nil {
-		err = s.dir.WriteFile(leftoverPath(t), data)
+		err = s.dir.WriteFile(dotsame.LeftoverPath(t.Name), data)
 	}
 	if err != nil {
 		s.cannotStore(err)
 	}
 }
 
-// removeLeftovers removes the files on the list of t that are still the same,
-// and the list.
+// removeLeftovers removes t's leftovers that are still the same, and the list.
 func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inputs) {
-	data, err := s.dir.ReadFile(leftoverPath(t), dotsame.MaxBuildInfo)
+	data, err := s.dir.ReadFile(dotsame.LeftoverPath(t.Name), dotsame.MaxBuildInfo)
 	if err != nil {
 		return
 	}
@@ -219,5 +215,5 @@ func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inp
 		have = slices.DeleteFunc(have, func(o dotsame.Output) bool { return listed[o.Path] != o })
 		s.clear(in, have, have) // moves none aside: all are known
 	}
-	_ = s.dir.Remove(leftoverPath(t)) // if that fails, the list is read again
+	_ = s.dir.Remove(dotsame.LeftoverPath(t.Name)) // if that fails, the list is read again
 }
