@@ -35,7 +35,8 @@ type Options struct {
 	DryRun    bool  // report what would be removed, and remove nothing
 	// Gone is called for the first MaxNamed removals, except those of unused blobs,
 	// whose names mean nothing to a user.
-	Gone func(Gone)
+	Gone  func(Gone)
+	Warnf func(format string, args ...any)
 }
 
 // MaxNamed is the maximum number of calls of Options.Gone.
@@ -60,7 +61,7 @@ type Result struct {
 // is running.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
-		keep: map[string]bool{}, tasks: map[string]string{}, blobs: map[digest.Digest]*blob{}}
+		keep: map[string]bool{}, tasks: map[string]string{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
 	dir, err := disk.Open(filepath.Join(o.Workspace.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
@@ -69,6 +70,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, message.WithHint(fmt.Errorf("pruning: %w", err), "%s must be a directory, not a link to one", dotsame.Name)
 	}
 	defer dir.Close()
+	p.remover = dotsame.NewRemover(dir)
+	defer p.remover.Warn(o.Warnf)
 	if !o.DryRun {
 		unlock, err := p.lock(dir)
 		if err != nil {
@@ -77,12 +80,16 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		defer unlock()
 	}
 	for _, t := range o.Workspace.Tasks {
-		p.tasks[relative(dotsame.InfoPath(t.Name))] = t.Name
+		p.tasks[dotsame.Rel(dotsame.InfoPath(t.Name))] = t.Name
 		for _, file := range toolFiles(t.Tools) {
-			p.keep[relative(file)] = true
+			p.keep[dotsame.Rel(file)] = true
 		}
 	}
-	if err := p.entries(dir, "", p.top); err != nil {
+	items, err := dir.List()
+	if err == nil {
+		err = p.entries(dir, "", items, p.top)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return p.result, p.outputs(dir)
@@ -91,10 +98,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 // A pruning is the state of one call of Run. Its paths are relative to .same.
 type pruning struct {
 	Options
-	ctx    context.Context
-	same   *dotsame.Dir
-	result *Result
-	named  int // calls of Options.Gone
+	ctx     context.Context
+	same    *dotsame.Dir
+	remover *dotsame.Remover
+	result  *Result
+	named   int // calls of Options.Gone
+	left    int // names that may still be listed
 
 	keep  map[string]bool   // files of .same/cache
 	tasks map[string]string // build info → task
@@ -102,7 +111,7 @@ type pruning struct {
 	uses  []use
 }
 
-func relative(path string) string { return strings.TrimPrefix(path, dotsame.Name+"/") }
+var maxEntries = disk.MaxEntries // a test lowers it
 
 // toolFiles returns the files of .same/cache about a set of tools (alias → spec):
 // their environment, also where old versions of upstream same have it, and their
@@ -124,9 +133,10 @@ func toolFiles(tools map[string]string) []string {
 // lock takes the run lock, which is in .same/local. If that is not a directory it
 // is removed first, so that the lock is not created elsewhere.
 func (p *pruning) lock(dir *disk.Dir) (unlock func(), err error) {
-	info, err := dir.Lstat("local")
+	local := dotsame.Rel(dotsame.Local)
+	info, err := dir.Lstat(local)
 	if err == nil && info.Kind() != disk.Directory {
-		err = p.remove(dir, "local", "it is "+info.Kind().String())
+		err = p.remove(dir, local, "it is "+info.Kind().String())
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -141,39 +151,46 @@ func (p *pruning) lock(dir *disk.Dir) (unlock func(), err error) {
 // A pruner prunes one entry of dir, which has this path.
 type pruner func(dir *disk.Dir, it disk.Item, path string) error
 
-// entries calls prune for each entry of dir, which has this path.
-func (p *pruning) entries(dir *disk.Dir, path string, prune pruner) error {
-	items, err := dir.List()
+// entries calls prune for each of items, which are in dir. It has this path.
+func (p *pruning) entries(dir *disk.Dir, dirPath string, items []disk.Item, prune pruner) error {
 	for _, it := range items {
-		if err == nil {
-			err = p.ctx.Err()
+		if err := p.ctx.Err(); err != nil {
+			return err
 		}
-		if err == nil {
-			err = prune(dir, it, strings.TrimPrefix(path+"/"+it.Name, "/"))
+		if err := prune(dir, it, path.Join(dirPath, it.Name)); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
-// in calls prune for each entry of the directory path, which is in parent.
-func (p *pruning) in(parent *disk.Dir, path string, prune pruner) error {
-	dir, err := parent.OpenDir(filepath.Base(path))
+// in calls prune for each entry of the directory dirPath, which is in parent. A
+// directory that can't be read, or has too many entries, is removed.
+func (p *pruning) in(parent *disk.Dir, dirPath string, prune pruner) error {
+	dir, err := parent.OpenDir(path.Base(dirPath))
 	if err != nil {
-		return p.remove(parent, path, "it can't be read")
+		return p.remove(parent, dirPath, "it can't be read")
 	}
 	defer dir.Close()
-	return p.entries(dir, path, prune)
+	items, err := dir.List()
+	if err != nil {
+		return p.remove(parent, dirPath, "it can't be read")
+	}
+	if p.left -= len(items); p.left < 0 {
+		return p.remove(parent, dirPath, fmt.Sprintf("it and the directories before it have more than %d entries", maxEntries))
+	}
+	return p.entries(dir, dirPath, items, prune)
 }
 
 // top prunes an entry of .same.
 func (p *pruning) top(dir *disk.Dir, it disk.Item, path string) error {
-	inside := map[string]pruner{"store": p.store, "cache": p.cache, "local": p.local}[path]
+	inside := map[string]pruner{dotsame.Rel(dotsame.Store): p.store, dotsame.Rel(dotsame.Cache): p.cache, dotsame.Rel(dotsame.Local): p.local}[path]
 	switch {
 	case inside != nil && it.Kind == disk.Directory:
 		return p.in(dir, path, inside)
 	case inside != nil:
 		return p.remove(dir, path, "it is "+it.Kind.String())
-	case path == relative(dotsame.Daemon) || path == relative(dotsame.DebugLog):
+	case path == dotsame.Rel(dotsame.Daemon) || path == dotsame.Rel(dotsame.DebugLog):
 		return p.remove(dir, path, "it is never saved")
 	case strings.HasSuffix(path, ".tmp"):
 		return p.remove(dir, path, "it is a temporary file")
@@ -184,7 +201,7 @@ func (p *pruning) top(dir *disk.Dir, it disk.Item, path string) error {
 // cache prunes an entry of .same/cache or of a directory in it.
 func (p *pruning) cache(dir *disk.Dir, it disk.Item, path string) error {
 	switch path {
-	case relative(dotsame.Environments), relative(dotsame.OldEnvironments), relative(dotsame.Nixhub):
+	case dotsame.Rel(dotsame.Environments), dotsame.Rel(dotsame.OldEnvironments), dotsame.Rel(dotsame.Nixhub):
 		if it.Kind == disk.Directory {
 			return p.in(dir, path, p.cache)
 		}
@@ -203,13 +220,13 @@ func (p *pruning) cache(dir *disk.Dir, it disk.Item, path string) error {
 // Nix from collecting environments that no task has.
 func (p *pruning) local(dir *disk.Dir, it disk.Item, path string) error {
 	switch {
-	case path == relative(dotsame.Temp) && it.Kind == disk.Directory:
+	case path == dotsame.Rel(dotsame.Temp) && it.Kind == disk.Directory:
 		return p.in(dir, path, func(tmp *disk.Dir, _ disk.Item, path string) error {
 			return p.remove(tmp, path, "it is a temporary file")
 		})
-	case path == relative(dotsame.Temp) || strings.HasSuffix(path, ".tmp"):
+	case path == dotsame.Rel(dotsame.Temp) || strings.HasSuffix(path, ".tmp"):
 		return p.remove(dir, path, "it is a temporary file")
-	case it.Kind == disk.Directory && (it.Name == "environments" || it.Name == "gcroots"):
+	case it.Kind == disk.Directory && (path == dotsame.Rel(dotsame.Profiles) || path == dotsame.Rel(dotsame.GCRoots)):
 		return p.in(dir, path, p.root)
 	}
 	return nil
@@ -221,7 +238,7 @@ func (p *pruning) root(dir *disk.Dir, it disk.Item, path string) error {
 	if i := strings.IndexAny(id, ".-"); i >= 0 {
 		id = id[:i]
 	}
-	if p.keep[relative(dotsame.Environments)+"/"+id+".json"] {
+	if p.keep[dotsame.Rel(dotsame.Environments)+"/"+id+".json"] {
 		return nil
 	}
 	return p.remove(dir, path, "no task of this workspace uses its environment")
@@ -252,12 +269,12 @@ func (p *pruning) removeSilently(dir *disk.Dir, path string) (removed disk.Remov
 	if p.DryRun {
 		removed, err = dir.Measure(filepath.Base(path))
 	} else {
-		if strings.HasPrefix(path, "store") || strings.HasPrefix(path, "cache") {
+		if strings.HasPrefix(path, dotsame.Rel(dotsame.Store)) || strings.HasPrefix(path, dotsame.Rel(dotsame.Cache)) {
 			if err := p.same.Unseal(); err != nil {
 				return removed, err
 			}
 		}
-		removed, err = dir.Remove(filepath.Base(path))
+		removed, err = p.remover.Remove(dir, path)
 	}
 	p.result.Gone.Add(removed)
 	return removed, err

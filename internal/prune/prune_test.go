@@ -264,6 +264,43 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// A directory that can't be removed because it is beyond the bounds is moved away,
+// with one warning.
+func TestDirectoriesBeyondTheBounds(t *testing.T) {
+	w, _ := workspace(t, map[string]string{"a": "alpha"})
+	for _, p := range []string{"store/deep", "cache/deep"} {
+		must(t, os.MkdirAll(w.Root+"/.same/"+p+strings.Repeat("/x", 150), 0o777))
+	}
+	var warnings []string
+	r, said := run(t, Options{Workspace: w, MaxSize: -1, Warnf: func(f string, a ...any) { warnings = append(warnings, fmt.Sprintf(f, a...)) }})
+	if len(said) != 2 || r.Gone.Entries != 2 || len(warnings) != 1 || !strings.Contains(warnings[0], "nested more than 100 levels deep; it is now .same/local/refused-1 (and there are 1 more)") {
+		t.Errorf("removed %q, %+v, warnings %q", said, r.Gone, warnings)
+	}
+	if got := files(t, w.Root); len(got) != 2 {
+		t.Errorf("left: %q", got)
+	}
+	if again, said := run(t, Options{Workspace: w, MaxSize: -1}); again.Gone.Entries != 0 {
+		t.Errorf("the second time %q", said)
+	}
+}
+
+// Directories beyond the number of entries that are read are removed unread.
+func TestTooManyEntriesInAll(t *testing.T) {
+	defer func(n int) { maxEntries = n }(maxEntries)
+	maxEntries = 5 // two in local, two in store, a shard; its blob is one more
+	w, dir := workspace(t, map[string]string{"a": "alpha"})
+	_, said := run(t, Options{Workspace: w, MaxSize: 0})
+	if len(said) != 1 || !strings.Contains(said[0], "more than 5 entries") {
+		t.Errorf("removed %q", said)
+	}
+	if info, err := dir.ReadBuildInfo("a"); err != nil || info == nil {
+		t.Errorf("the build info is gone: %v", err)
+	}
+	if dir.HasBlob(digest.Of([]byte("alpha")), 5) {
+		t.Error("the blob is still there")
+	}
+}
+
 func TestNamesOnlySoMany(t *testing.T) {
 	w, _ := workspace(t, nil)
 	for i := range MaxNamed + 3 {

@@ -3,7 +3,9 @@ package prune
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -29,7 +31,7 @@ type use struct {
 // store prunes an entry of .same/store, except for the blobs: the tasks that name
 // them are known when all build infos have been read.
 func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
-	if path == relative(dotsame.Blobs) && it.Kind == disk.Directory {
+	if path == dotsame.Rel(dotsame.Blobs) && it.Kind == disk.Directory {
 		return nil
 	}
 	task, ok := p.tasks[path]
@@ -82,18 +84,18 @@ func (p *pruning) formerTask(dir *disk.Dir, name string) string {
 // outputs removes the blobs that no task names and then, with a maximum size, the
 // outputs of the least recently used tasks.
 func (p *pruning) outputs(same *disk.Dir) error {
-	if !isDir(same, "store") {
+	if !isDir(same, dotsame.Rel(dotsame.Store)) {
 		return nil
 	}
-	store, err := same.OpenDir("store")
+	store, err := same.OpenDir(dotsame.Rel(dotsame.Store))
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if !isDir(store, "blobs") {
+	if !isDir(store, path.Base(dotsame.Blobs)) {
 		return nil
 	}
-	if err := p.in(store, relative(dotsame.Blobs), p.shard); err != nil {
+	if err := p.in(store, dotsame.Rel(dotsame.Blobs), p.shard); err != nil {
 		return err
 	}
 	slices.SortFunc(p.uses, func(x, y use) int {
@@ -159,8 +161,11 @@ func (p *pruning) dropOutputs(same *disk.Dir, u use) error {
 		if b.tasks--; b.tasks > 0 || b.size == 0 {
 			continue
 		}
-		file := relative(dotsame.BlobPath(d))
+		file := dotsame.Rel(dotsame.BlobPath(d))
 		shard, err := same.Reach(path.Dir(file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the directory of blobs could not be read
+		}
 		if err != nil {
 			return err
 		}

@@ -58,9 +58,10 @@ func sumOf(h *blake3.Hasher) (sum digest.Digest) {
 
 // A Writer writes a seal.
 type Writer struct {
-	w    *bufio.Writer
-	sums *sums
-	line []byte // of the last entry: it is written when it is known what follows
+	w     *bufio.Writer
+	sums  *sums
+	line  []byte // the last entry, which Undo takes back, and what separates it from the one before
+	begun bool   // an entry has been written
 }
 
 // NewWriter writes the first line of a seal. Without a secret, k is nil.
@@ -85,16 +86,26 @@ func NewWriter(w io.Writer, doc *key.Document, k *MACKey) (*Writer, error) {
 
 // Add writes one entry. Entries must be added in the order of disk.Compare.
 func (s *Writer) Add(e Entry) {
-	if len(s.line) > 0 {
-		s.put(append(s.line, ",\n"...))
+	s.flush()
+	if s.begun {
+		s.line = append(s.line, ",\n"...)
 	}
-	s.line = appendEntry(s.line[:0], e)
+	s.line = appendEntry(s.line, e)
+}
+
+// Undo takes back the last Add.
+func (s *Writer) Undo() { s.line = s.line[:0] }
+
+func (s *Writer) flush() {
+	s.begun = s.begun || len(s.line) > 0
+	s.put(s.line)
+	s.line = s.line[:0]
 }
 
 // Close writes the end of the seal. It returns the first error of any write.
 func (s *Writer) Close() error {
-	if len(s.line) > 0 {
-		s.put(append(s.line, '\n'))
+	if s.flush(); s.begun {
+		s.put([]byte("\n"))
 	}
 	s.put([]byte(listEnd))
 	fmt.Fprintf(s.w, `"digest":"%s"`, sumOf(s.sums.plain))

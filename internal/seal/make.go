@@ -47,8 +47,9 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 		return Sealed{}, message.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
 	}
 	defer dir.Close()
-	m := &maker{MakeOptions: o, dir: dir}
-	err = dir.WriteAtomic(sealName, disk.Sync, func(f *os.File) (err error) {
+	m := &maker{MakeOptions: o, dir: dir, remover: dotsame.NewRemover(dir)}
+	defer m.remover.Warn(o.Warnf)
+	err = dir.WriteAtomic(dotsame.Rel(dotsame.Seal), disk.Sync, func(f *os.File) (err error) {
 		if m.w, err = NewWriter(f, o.Doc, o.Key); err != nil {
 			return err
 		}
@@ -64,6 +65,7 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 type maker struct {
 	MakeOptions
 	dir     *disk.Dir
+	remover *dotsame.Remover
 	w       *Writer
 	sealed  Sealed
 	entries int
@@ -83,12 +85,19 @@ func (m *maker) produce(p *pipeline) error {
 		}
 		return e.Kind == disk.Directory && j.problem == "", p.add(j)
 	}
-	return walkRoots(m.dir, visit, func(_ disk.Entry, err error) error { return err })
+	return walkRoots(m.dir, visit, func(e disk.Entry, err error) error {
+		return p.add(job{dir: e.Dir, path: e.Path, problem: reason(err), err: err})
+	})
 }
 
 // consume writes the entry of a finished job, or a warning.
 func (m *maker) consume(j *job) error {
-	if j.err != nil {
+	var beyond *disk.BoundsError
+	switch {
+	case errors.As(j.err, &beyond): // a directory, which was added before it was listed
+		m.w.Undo()
+		return m.remover.Refuse(j.dir, j.path, j.err)
+	case j.err != nil:
 		return fmt.Errorf("sealing: %w", j.err)
 	}
 	switch {

@@ -23,6 +23,7 @@ type merge struct {
 	next    Entry // of the seal, unless atEnd
 	atEnd   bool
 	dir     *disk.Dir
+	remover *dotsame.Remover
 	verdict *Verdict
 	// links are the paths of hard links. They are removed last: if one were removed
 	// before its other name is checked, that would be an ordinary file.
@@ -113,7 +114,7 @@ func (m *merge) consume(j *job) error {
 		m.report(Finding{Path: j.path, Problem: j.problem, Entries: 1})
 		return nil
 	}
-	removed, err := m.remove(j.dir, j.name, j.path)
+	removed, err := m.remove(j.dir, j.path)
 	if err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func (m *merge) consume(j *job) error {
 	return nil
 }
 
-func (m *merge) remove(dir *disk.Dir, name, path string) (disk.Removed, error) {
-	removed, err := dir.Remove(name)
+func (m *merge) remove(dir *disk.Dir, path string) (disk.Removed, error) {
+	removed, err := m.remover.Remove(dir, path)
 	m.verdict.Removed += removed.Entries
 	m.verdict.RemovedBytes += removed.Bytes
 	if err != nil {
@@ -137,7 +138,7 @@ func (m *merge) removeLinks() error {
 		if err != nil {
 			return err
 		}
-		_, err = m.remove(dir, path.Base(p), p)
+		_, err = m.remove(dir, p)
 		dir.Close()
 		if err != nil {
 			return err

@@ -31,13 +31,14 @@
 //
 // Some things are not sealed, so Verify removes them: anything but regular files
 // and directories, set-id files, names that are not printable UTF-8 or contain a
-// quote or a backslash, and what exceeds the limits below.
+// quote or a backslash, and what exceeds the limits below. A directory beyond the
+// bounds of package disk is moved away, unread (dotsame.Remover).
 //
 // # Walking
 //
 // Seal and disk are read side by side, both sorted, like two lists that are merged.
 // Files are hashed on all cores. Memory use does not depend on the number of files
-// or their size. Whatever links there are, nothing outside .same/cache and
+// or their size, but on the names in one directory, which are bounded. Whatever links there are, nothing outside .same/cache and
 // .same/store is reached (package disk).
 package seal
 
@@ -53,6 +54,7 @@ import (
 
 	"cachekey/internal/digest"
 	"cachekey/internal/disk"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 )
@@ -72,7 +74,7 @@ const (
 )
 
 // roots are the sealed directories, in order.
-var roots = []string{"cache", "store"}
+var roots = []string{dotsame.Rel(dotsame.Cache), dotsame.Rel(dotsame.Store)}
 
 // An Entry is one line of a seal.
 type Entry struct {

@@ -8,20 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
-)
-
-// The files that seal knows in .same and in .same/local.
-const (
-	sealName     = "seal.json"
-	localName    = "local"
-	lockName     = "lock"          // the run lock: waiting processes have it open
-	asideName    = "aside"         // files that a run moved out of its way: they may be somebody's work
-	restoredName = "restored.json" // the Verdict of the last Verify
 )
 
 // VerifyOptions are the options of Verify.
@@ -82,8 +74,8 @@ func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Mi
 // error: an error means that something could not be checked or removed, and then
 // nothing in .same may be used.
 //
-// Verify also clears .same/local except for the run lock and the files that a run
-// moved aside. It is never saved, so if it was restored it is forged.
+// Verify also clears .same/local except for the run lock, the files that a run
+// moved aside and the directories that a dotsame.Remover moved there. It is never saved, so if it was restored it is forged.
 func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(o.Root, v)
@@ -91,15 +83,17 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 		return v, err
 	}
 	defer dir.Close()
-	if err := clearLocal(dir); err != nil {
+	r := dotsame.NewRemover(dir)
+	defer r.Warn(o.Warnf)
+	if err := clearLocal(dir, r); err != nil {
 		return v, err
 	}
-	if err := check(ctx, dir, o, v); err != nil {
+	if err := check(ctx, dir, r, o, v); err != nil {
 		var refused refusal
 		if !errors.As(err, &refused) {
 			return v, err
 		}
-		if err := empty(dir, v, refused.Error()); err != nil {
+		if err := empty(dir, r, v, refused.Error()); err != nil {
 			return v, err
 		}
 	}
@@ -111,14 +105,16 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 
 // Empty removes everything that may have been restored. Reason becomes the
 // verdict's.
-func Empty(root, reason string) (*Verdict, error) {
+func Empty(root, reason string, warnf func(format string, args ...any)) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(root, v)
 	if dir == nil || err != nil {
 		return v, err
 	}
 	defer dir.Close()
-	return v, errors.Join(clearLocal(dir), empty(dir, v, reason), record(dir, v))
+	r := dotsame.NewRemover(dir)
+	defer r.Warn(warnf)
+	return v, errors.Join(clearLocal(dir, r), empty(dir, r, v, reason), record(dir, v))
 }
 
 // openSame opens .same. It returns nil if .same does not exist, and removes it if
@@ -146,11 +142,11 @@ func openSame(root string, v *Verdict) (*disk.Dir, error) {
 }
 
 // empty removes the seal and the sealed directories.
-func empty(dir *disk.Dir, v *Verdict, reason string) error {
+func empty(dir *disk.Dir, r *dotsame.Remover, v *Verdict, reason string) error {
 	*v = Verdict{State: None, Removed: v.Removed, RemovedBytes: v.RemovedBytes}
 	var failed error
-	for _, name := range append([]string{sealName}, roots...) {
-		removed, err := dir.Remove(name)
+	for _, name := range append([]string{dotsame.Rel(dotsame.Seal)}, roots...) {
+		removed, err := r.Remove(dir, name)
 		failed = errors.Join(failed, err)
 		v.Removed += removed.Entries
 		v.RemovedBytes += removed.Bytes
@@ -175,7 +171,7 @@ func invalid(err error) error {
 }
 
 // check compares the disk with the seal and removes what differs.
-func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) error {
+func check(ctx context.Context, dir *disk.Dir, remover *dotsame.Remover, o VerifyOptions, v *Verdict) error {
 	f, err := openSeal(dir)
 	if err != nil {
 		return err
@@ -204,7 +200,7 @@ func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) erro
 	if r, err = NewReader(f, o.Key); err != nil {
 		return invalid(err)
 	}
-	m := &merge{VerifyOptions: o, seal: r, dir: dir, verdict: v}
+	m := &merge{VerifyOptions: o, seal: r, dir: dir, remover: remover, verdict: v}
 	if err := run(ctx, m.produce, m.consume); err != nil {
 		return err
 	}
@@ -224,14 +220,14 @@ func check(ctx context.Context, dir *disk.Dir, o VerifyOptions, v *Verdict) erro
 
 // openSeal opens the seal, which must be a regular file.
 func openSeal(dir *disk.Dir) (*os.File, error) {
-	fd, info, err := dir.Open(sealName)
+	fd, info, err := dir.Open(dotsame.Rel(dotsame.Seal))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refusal{errors.New(noSeal)}
 	}
 	if err != nil {
 		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
 	}
-	f := os.NewFile(uintptr(fd), sealName)
+	f := os.NewFile(uintptr(fd), dotsame.Seal)
 	if info.Kind() != disk.File {
 		f.Close()
 		return nil, refusal{errors.New("the seal is " + info.Kind().String())}
@@ -240,25 +236,29 @@ func openSeal(dir *disk.Dir) (*os.File, error) {
 }
 
 // clearLocal empties .same/local, as Verify says.
-func clearLocal(dir *disk.Dir) error {
-	local, err := dir.OpenDir(localName)
+func clearLocal(dir *disk.Dir, r *dotsame.Remover) error {
+	local, err := dir.OpenDir(dotsame.Rel(dotsame.Local))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		_, err := dir.Remove(localName)
-		return err
+	var items []disk.Item
+	if err == nil {
+		defer local.Close()
+		items, err = local.List()
 	}
-	defer local.Close()
-	items, err := local.List()
 	if err != nil {
+		_, err := r.Remove(dir, dotsame.Rel(dotsame.Local))
 		return err
 	}
 	for _, it := range items {
-		if it.Name == lockName && it.Kind == disk.File || it.Name == asideName && it.Kind == disk.Directory {
+		p := path.Join(dotsame.Rel(dotsame.Local), it.Name)
+		switch {
+		case p == dotsame.Rel(dotsame.RunLock) && it.Kind == disk.File, // waiting processes have it open
+			p == dotsame.Rel(dotsame.Aside) && it.Kind == disk.Directory, // it may be somebody's work
+			dotsame.Refused(it.Name) && it.Kind == disk.Directory:
 			continue
 		}
-		if _, err := local.Remove(it.Name); err != nil {
+		if _, err := r.Remove(local, p); err != nil {
 			return err
 		}
 	}
@@ -267,12 +267,12 @@ func clearLocal(dir *disk.Dir) error {
 
 // record saves v for Restored.
 func record(dir *disk.Dir, v *Verdict) error {
-	local, err := dir.MakeDir(localName)
+	local, err := dir.MakeDir(dotsame.Rel(dotsame.Local))
 	if err != nil {
 		return err
 	}
 	defer local.Close()
-	return local.WriteAtomic(restoredName, disk.NoSync, func(f *os.File) error {
+	return local.WriteAtomic(path.Base(dotsame.Restored), disk.NoSync, func(f *os.File) error {
 		return json.NewEncoder(f).Encode(v)
 	})
 }
@@ -289,7 +289,7 @@ func Restored(root string) (*Verdict, error) {
 	dir, err := parent.Reach(dotsame.Local)
 	if err == nil {
 		defer dir.Close()
-		data, err = dir.ReadFile(restoredName, maxHeader+1<<20)
+		data, err = dir.ReadFile(path.Base(dotsame.Restored), maxHeader+1<<20)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -299,7 +299,7 @@ func Restored(root string) (*Verdict, error) {
 	}
 	v := &Verdict{}
 	if err := json.Unmarshal(data, v); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", dir.Path()+"/"+restoredName, err)
+		return nil, fmt.Errorf("reading %s: %w", dotsame.Restored, err)
 	}
 	return v, nil
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/disk"
 )
 
 func TestHostileCaches(t *testing.T) {
@@ -142,12 +144,86 @@ func TestMakeLeavesOut(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	root := sealed(t, nil)
-	v, err := Empty(root, "because")
+	v, err := Empty(root, "because", t.Errorf)
 	if err != nil || v.State != None || v.Reason != "because" || v.Removed != 13 {
 		t.Errorf("got %+v, %v", v, err)
 	}
 	if got, want := tree(t, root+"/.same"), []string{"local/", "local/restored.json"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// fill makes files in dir.
+func fill(t *testing.T, dir string, files int) {
+	t.Helper()
+	for i := range files {
+		first := i / 50_000 * 50_000 // a file has only so many links
+		var err error
+		if i == first {
+			err = os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o666)
+		} else {
+			err = os.Link(filepath.Join(dir, fmt.Sprint(first)), filepath.Join(dir, fmt.Sprint(i)))
+		}
+		must(t, err)
+	}
+}
+
+// A directory beyond the bounds of package disk is neither sealed nor read, but
+// moved away.
+func TestDirectoriesBeyondTheBounds(t *testing.T) {
+	root := sealed(t, nil)
+	same := filepath.Join(root, ".same")
+	fill(t, same+"/store/blobs/00", disk.MaxNames)
+	must(t, os.MkdirAll(same+"/store/zz"+strings.Repeat("/x", 150), 0o777))
+	v, lines, warnings := verify(t, root, VerifyOptions{})
+	want := []string{`removed ".same/store/blobs/00": it can't be read: more than 100000 names in one directory`,
+		`missing ".same/store/blobs/00/00ff"`, `removed ".same/store/zz": it is not in the seal`}
+	if len(lines) != len(want) || v.State != Partial || v.Removed < 2 {
+		t.Fatalf("got %+v, %q", v, lines)
+	}
+	for i := range want {
+		if !strings.HasPrefix(lines[i], want[i]) {
+			t.Errorf("got  %q\nwant %q", lines[i], want[i])
+		}
+	}
+	warning := `".same/store/blobs/00" can't be removed: more than 100000 names in one directory; it is now .same/local/refused-1 (and there are 1 more)`
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], warning) {
+		t.Errorf("got  %q\nwant %q", warnings, warning)
+	}
+	for _, refused := range []string{"refused-1", "refused-2"} {
+		if _, err := os.Lstat(filepath.Join(same, "local", refused)); err != nil {
+			t.Error(err)
+		}
+	}
+
+	// A second verify leaves them alone, and Make moves one that it meets.
+	if v, lines, warnings := verify(t, root, VerifyOptions{}); len(lines) != 2 || v.Removed > 0 || len(warnings) > 0 {
+		t.Errorf("the second time: %+v, %q, %q", v, lines, warnings)
+	}
+	must(t, os.Rename(same+"/local/refused-1", same+"/store/blobs/00"))
+	warnings = nil
+	_, err := Make(context.Background(), MakeOptions{Root: root, Doc: here, Warnf: func(f string, a ...any) { warnings = append(warnings, fmt.Sprintf(f, a...)) }})
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], strings.TrimSuffix(warning, " (and there are 1 more)")) {
+		t.Errorf("Make: %v, %q", err, warnings)
+	}
+	if v, lines, warnings := verify(t, root, VerifyOptions{}); v.State != Whole || len(lines)+len(warnings) > 0 {
+		t.Errorf("after Make: %+v, %q, %q", v, lines, warnings)
+	}
+}
+
+// If .same/local itself is beyond the bounds, it is moved into a new one.
+func TestLocalBeyondTheBounds(t *testing.T) {
+	root := sealed(t, nil)
+	local := filepath.Join(root, ".same/local")
+	must(t, os.MkdirAll(local, 0o777))
+	fill(t, local, disk.MaxNames+1)
+	v, lines, warnings := verify(t, root, VerifyOptions{})
+	if v.State != Whole || len(lines) > 0 || len(warnings) != 1 || !strings.HasPrefix(warnings[0], `".same/local" can't be removed`) {
+		t.Errorf("got %+v, %q, %q", v, lines, warnings)
+	}
+	entries, err := os.ReadDir(local)
+	if err != nil || len(entries) != 2 || entries[0].Name() != "refused-1" || entries[1].Name() != "restored.json" {
+		t.Errorf(".same/local has %v, %v", entries, err)
 	}
 }
 

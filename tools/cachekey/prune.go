@@ -45,7 +45,7 @@ Examples:
 				if *dry {
 					said.verb = "would remove"
 				}
-				options := prune.Options{Workspace: w, MaxSize: -1, DryRun: *dry, Gone: said.say}
+				options := prune.Options{Workspace: w, MaxSize: -1, DryRun: *dry, Gone: said.say, Warnf: o.Warnf}
 				if fs.Changed("max-size") {
 					options.MaxSize = int64(most)
 				}

@@ -93,7 +93,7 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*seal.Verdict, error) {
 	doc, err := compute(ctx, o, at.options)
 	if err != nil {
-		v, cleared := seal.Empty(at.root, "it can't be said which checkout this is")
+		v, cleared := seal.Empty(at.root, "it can't be said which checkout this is", o.Warnf)
 		return v, message.Join(err, cleared)
 	}
 	locks, tree := doc.Ingredient("locks").Digest, doc.Ingredient("tree").Digest
@@ -101,7 +101,7 @@ func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*sea
 		locks = given.Locks
 	}
 	if given != nil && given.Tree != tree {
-		v, cleared := seal.Empty(at.root, "the tree is not the one of --key")
+		v, cleared := seal.Empty(at.root, "the tree is not the one of --key", o.Warnf)
 		return v, message.Join(message.WithHint(
 			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
 			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)

@@ -15,7 +15,8 @@ const cleanLong = `What tasks made stays where it is; every task runs again next
 
 Examples:
   $ same clean          forget what tasks made: .same/store
-  $ same clean --all    forget resolved tools and environments too: .same/cache`
+  $ same clean --all    forget resolved tools and environments too: .same/cache, and
+                        what could not be removed before: .same/local/refused-*`
 
 func cleanCommand() *cli.Command {
 	return &cli.Command{
