@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -13,38 +14,46 @@ import (
 	"cachekey/internal/nixenv"
 )
 
-// look says whether there is a Nix to ask.
-func (r *realising) look() error {
-	if _, err := exec.LookPath(r.o.nixStore); err != nil {
-		return errors.New("there is no Nix here: no nix-store on PATH")
+// findNix returns an error if there is no nix-store.
+func (r *realiser) findNix() error {
+	if _, err := exec.LookPath(r.nixStore); err != nil {
+		return errors.New("nix-store is not on PATH")
 	}
 	return nil
 }
 
-// realise has nix-store make paths exist.
-func (r *realising) realise(ctx context.Context, paths []string, flags ...string) error {
-	_, err := nixenv.RunProgram(ctx, r.o.Root, r.o.nixStore, slices.Concat([]string{"--realise"}, flags, paths)...)
+// realise calls nix-store to make paths exist.
+func (r *realiser) realise(ctx context.Context, paths []string, flags ...string) error {
+	_, err := nixenv.RunProgram(ctx, r.Root, r.nixStore, slices.Concat([]string{"--realise"}, flags, paths)...)
 	return err
 }
 
-// root makes the garbage collector's roots of the environments that are left, and removes
-// those of others.
-func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
-	local, err := dir.MakeDir(filepath.Base(dotsame.Local))
-	if err != nil {
-		return err
-	}
-	defer local.Close()
-	roots, err := local.MakeDir(filepath.Base(dotsame.GCRoots))
+// exists reports whether a store path exists.
+func (r *realiser) exists(p string) bool {
+	_, err := os.Lstat(filepath.Join(r.store, path.Base(p)))
+	return err == nil
+}
+
+// missing returns the paths of e that do not exist.
+func (r *realiser) missing(e *environment) []string {
+	return slices.DeleteFunc(slices.Clone(e.paths), r.exists)
+}
+
+// root creates roots for the garbage collector, which keep it from collecting the
+// paths of the environments that were not dropped. It removes all other roots.
+func (r *realiser) root(ctx context.Context, dir *disk.Dir) error {
+	roots, err := dir.ReachMaking(dotsame.Rel(dotsame.GCRoots))
 	if err != nil {
 		return err
 	}
 	defer roots.Close()
-	wanted := map[string][]string{}
+	wanted := map[string][]string{} // id → paths
 	for _, e := range r.all {
-		paths := append(wanted[e.id], e.paths...)
-		slices.Sort(paths)
-		wanted[e.id] = slices.Compact(paths)
+		if e.problem == "" {
+			paths := append(wanted[e.id], e.paths...)
+			slices.Sort(paths)
+			wanted[e.id] = slices.Compact(paths)
+		}
 	}
 	items, err := roots.List()
 	if err != nil {
@@ -58,12 +67,12 @@ func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 			return err
 		}
 	}
-	if r.look() != nil {
+	if r.findNix() != nil {
 		return nil
 	}
 	for _, e := range r.all {
 		paths := wanted[e.id]
-		if len(paths) == 0 || slices.Equal(r.rooted(e.id), paths) {
+		if e.problem != "" || len(paths) == 0 || slices.Equal(r.rooted(e.id), paths) {
 			continue
 		}
 		if _, err := roots.Remove(e.id); err != nil {
@@ -76,14 +85,14 @@ func (r *realising) root(ctx context.Context, dir *disk.Dir) error {
 		at.Close()
 		link := filepath.Join(r.same.Path(dotsame.GCRoots), e.id, "root")
 		if err := r.realise(ctx, paths, "--add-root", link, "--indirect"); err != nil {
-			r.o.Warnf("nix may collect what the environment %s needs: %v", e.id, err)
+			r.Warnf("nix may collect what the environment %s needs: %v", e.id, err)
 		}
 	}
 	return nil
 }
 
-// rooted gives the store paths that the roots of an environment lead to, sorted.
-func (r *realising) rooted(id string) []string {
+// rooted returns the store paths that the roots of an environment point to, sorted.
+func (r *realiser) rooted(id string) []string {
 	links, _ := filepath.Glob(filepath.Join(r.same.Path(dotsame.GCRoots), id, "root*"))
 	var paths []string
 	for _, l := range links {

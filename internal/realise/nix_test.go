@@ -13,8 +13,8 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// TestRealNix fetches from a binary cache with both supported ends of Nix's
-// versions, and has Nix collect its garbage.
+// TestRealNix fetches from a binary cache and collects garbage, with the oldest and
+// the newest supported version of Nix.
 func TestRealNix(t *testing.T) {
 	for _, variable := range []string{"CACHEKEY_TEST_NIX", "CACHEKEY_TEST_NIX_OLDEST"} {
 		t.Run(variable, func(t *testing.T) {
@@ -47,8 +47,8 @@ func realNix(t *testing.T, nix string) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	// Nix looks for roots in every process of the machine, and now and then
-	// fails over one that is going away just then.
+	// Nix looks for roots in all processes, and sometimes fails because one of them
+	// ends in the meantime.
 	collect := func() {
 		t.Helper()
 		var out []byte
@@ -88,13 +88,13 @@ func realNix(t *testing.T, nix string) {
 		must(t, err)
 		return r
 	}
-	// One that can't be had does not keep the other from being fetched.
+	// A path that cannot be fetched does not prevent the other from being fetched.
 	if r := realise(); *r != (Result{Kept: 1, Dropped: 1, Fetched: 1}) || !exists(good) || exists(bad) {
 		t.Errorf("got %+v", r)
 	}
 	collect()
 	if !exists(filepath.Join(store, filepath.Base(fetchable), "bin", "tool")) {
-		t.Error("Nix collected what the environment needs")
+		t.Error("Nix collected a path that the environment needs")
 	}
 	must(t, os.Remove(good))
 	realise()

@@ -1,6 +1,7 @@
-// Package realise makes restored environments usable. An environment names
-// paths in the Nix store of the machine that it was made on; here they must be
-// fetched first, or the environment dropped, so that the runner makes it anew.
+// Package realise makes restored environments usable. An environment names paths in
+// the Nix store of the machine that created it. Run fetches those that do not exist
+// here, and removes the environments that stay incomplete, so that the runner
+// creates them again.
 package realise
 
 import (
@@ -8,41 +9,44 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/nix-community/go-nix/pkg/nixbase32"
+	"github.com/nix-community/go-nix/pkg/storepath"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/nixenv"
 )
 
-// Bounds of what restored environments may ask for.
+// Limits for restored environments.
 const (
 	maxEnvironments = 10_000
 	maxPaths        = 8_000 // store paths in all: they must fit on one command line
 )
 
-// Options say what to realise.
+// Options are the options of Run.
 type Options struct {
 	Root    string        // the workspace root
-	System  string        // Nix's: only environments for it are kept
-	Timeout time.Duration // for all that Nix is asked for
+	System  string        // as Nix names it: environments for others are removed
+	Timeout time.Duration // of all calls of Nix together
 
-	// Describe says in a few words which tools an environment is of, or "".
+	// Describe returns the tools of an environment in a few words, or "".
 	Describe func(id string) string
 	Sayf     func(format string, args ...any)
 	Warnf    func(format string, args ...any)
 
-	nixStore string // the program; a test has another
-	store    string // where store paths lie; a test has another
+	nixStore string // the program; tests replace it
+	store    string // the directory of the Nix store; tests replace it
 }
 
-// A Result says what came of it.
+// A Result counts what Run did.
 type Result struct {
 	Kept    int `json:"kept"` // environments
 	Dropped int `json:"dropped"`
@@ -53,174 +57,198 @@ type Result struct {
 type environment struct {
 	id, file string // file is relative to .same
 	dir      *disk.Dir
-	paths    []string // what it names in the Nix store
-	bad      string   // why it is dropped
+	paths    []string // in the Nix store
+	problem  string   // because of which it is dropped, or ""
 }
 
-// Run makes every restored environment whole or drops it. An error means that
-// something could not be dropped.
+// Run fetches the store paths of all restored environments and drops those that
+// cannot be used. An error means that one could not be dropped.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	r := &realising{o: o, same: dotsame.Open(o.Root), result: &Result{}}
-	if r.o.nixStore == "" {
-		r.o.nixStore = "nix-store"
+	r := &realiser{Options: o, same: dotsame.Open(o.Root)}
+	if r.nixStore == "" {
+		r.nixStore = "nix-store"
 	}
-	if r.o.store == "" {
-		r.o.store = "/nix/store"
+	if r.store == "" {
+		r.store = "/nix/store"
 	}
 	dir, err := disk.Open(filepath.Join(o.Root, dotsame.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return r.result, nil
+		return &r.result, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	if err := r.read(dir); err != nil {
-		return nil, err
-	}
 	defer func() {
 		for _, e := range r.all {
 			e.dir.Close()
 		}
 	}()
+	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
+		if err := r.read(dir, dotsame.Rel(folder)); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("nix took longer than %v", o.Timeout))
 	defer cancel()
 	r.fetch(ctx)
 	if err := r.drop(); err != nil {
-		return r.result, err
+		return &r.result, err
 	}
-	return r.result, r.root(ctx, dir)
+	return &r.result, r.root(ctx, dir)
 }
 
-// A realising is one Run.
-type realising struct {
-	o      Options
+// A realiser is the state of one call of Run.
+type realiser struct {
+	Options
 	same   *dotsame.Dir
-	result *Result
+	result Result
 	all    []*environment
 }
 
-// read finds the environment files and judges each by itself.
-func (r *realising) read(dir *disk.Dir) error {
-	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
-		rel := dotsame.Rel(folder)
-		at, err := dir.Reach(rel)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
-			return nil // of what is no directory prune knows what to do with it
+// read reads the environment files in folder. It ignores everything else, which is
+// left to prune.
+func (r *realiser) read(dir *disk.Dir, folder string) error {
+	at, err := dir.Reach(folder)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	items, err := at.List()
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		id, ok := strings.CutSuffix(it.Name, ".json")
+		if !ok {
+			continue
 		}
-		if err != nil {
-			return err
+		e := &environment{id: id, file: folder + "/" + it.Name, dir: at.Hold()}
+		if r.all = append(r.all, e); len(r.all) > maxEnvironments {
+			e.problem = fmt.Sprintf("there are more than %d", maxEnvironments)
+			continue
 		}
-		items, err := at.List()
-		if err != nil {
-			at.Close()
-			return err
-		}
-		for _, it := range items {
-			id, ok := strings.CutSuffix(it.Name, ".json")
-			if !ok {
-				continue // prune knows what to do with it
-			}
-			e := &environment{id: id, file: rel + "/" + it.Name, dir: at.Hold()}
-			r.all = append(r.all, e)
-			if len(r.all) > maxEnvironments {
-				e.bad = fmt.Sprintf("there are more than %d", maxEnvironments)
-				continue
-			}
-			r.judge(e, it)
-		}
-		at.Close()
+		r.check(e, it)
 	}
 	return nil
 }
 
-func (r *realising) judge(e *environment, it disk.Item) {
+// check reads and checks one environment file.
+func (r *realiser) check(e *environment, it disk.Item) {
 	if it.Kind != disk.File {
-		e.bad = "it is " + it.Kind.String()
+		e.problem = "it is " + it.Kind.String()
 		return
 	}
 	data, err := e.dir.ReadFile(it.Name, nixenv.MaxEnvironment)
 	if err != nil {
-		var in *fs.PathError
-		if errors.As(err, &in) {
-			err = in.Err // the path is said already
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err // the message has the path already
 		}
-		e.bad = "it can't be read: " + err.Error()
+		e.problem = "it can't be read: " + err.Error()
 		return
 	}
 	env, err := nixenv.ParseEnvironment(data)
 	switch {
 	case err != nil:
-		e.bad = "it is not to be used: " + err.Error()
+		e.problem = "it can't be used: " + err.Error()
 	case env.System == "":
-		e.bad = "it does not say for which system it is"
-	case env.System != r.o.System:
-		e.bad = fmt.Sprintf("it is for %q, not for %q", env.System, r.o.System)
+		e.problem = "it does not say which system it is for"
+	case env.System != r.System:
+		e.problem = fmt.Sprintf("it is for %q, not for %q", env.System, r.System)
 	default:
 		e.paths = storePaths(env.Variables)
-		if i := slices.IndexFunc(e.paths, func(p string) bool { return strings.HasSuffix(p, ".drv") && !r.there(p) }); i >= 0 {
-			e.bad = "it names a derivation, " + e.paths[i] + ", which would be built"
+		for _, p := range r.missing(e) {
+			if strings.HasSuffix(p, ".drv") {
+				e.problem = "it names a derivation, " + p + ", which would be built"
+				return
+			}
 		}
 	}
 }
 
-// there says whether a store path exists here.
-func (r *realising) there(p string) bool {
-	_, err := os.Lstat(filepath.Join(r.o.store, path.Base(p)))
-	return err == nil
+// maxName is Nix's limit for the name of a store path: StorePath::MaxPathLen.
+const maxName = 211
+
+var inText = regexp.MustCompile(regexp.QuoteMeta(storepath.StoreDir) + `/[` + nixbase32.Alphabet + `]{32}-[a-zA-Z0-9+_?=-][a-zA-Z0-9+._?=-]*`)
+
+// storePaths returns the store paths in variables ("KEY=VALUE"), sorted, without
+// duplicates. It leaves out the outputs of the shell's own derivation, which is never
+// built: variables with their names ("out") have their paths, and linker flags repeat
+// these.
+func storePaths(variables []string) []string {
+	value := map[string]string{}
+	for _, v := range variables {
+		name, text, _ := strings.Cut(v, "=")
+		value[name] = text
+	}
+	own := map[string]bool{}
+	outputs := strings.Fields(value["outputs"])
+	if len(outputs) == 0 {
+		outputs = []string{"out"}
+	}
+	for _, o := range outputs {
+		own[value[o]] = true
+	}
+	var paths []string
+	for _, text := range value {
+		for _, p := range inText.FindAllString(text, -1) {
+			if sp, err := storepath.FromAbsolutePath(p); err == nil && len(sp.Name) <= maxName && !own[p] {
+				paths = append(paths, p)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
-// absent gives those of e's paths that do not exist here.
-func (r *realising) absent(e *environment) []string {
-	return slices.DeleteFunc(slices.Clone(e.paths), r.there)
-}
-
-// fetch asks Nix once for all that is absent, and marks the environments that are
-// not whole then.
-func (r *realising) fetch(ctx context.Context) {
+// fetch calls Nix once for all missing paths, and marks the environments that are
+// incomplete afterwards.
+func (r *realiser) fetch(ctx context.Context) {
 	var wanted []string
 	for _, e := range r.all {
-		if e.bad != "" {
+		if e.problem != "" {
 			continue
 		}
-		absent := r.absent(e)
-		if len(wanted)+len(absent) > maxPaths {
-			e.bad = fmt.Sprintf("it and those before it name more than %d store paths that are not here", maxPaths)
+		missing := r.missing(e)
+		if len(wanted)+len(missing) > maxPaths {
+			e.problem = fmt.Sprintf("it and those before it name more than %d missing store paths", maxPaths)
 			continue
 		}
-		wanted = append(wanted, absent...)
+		wanted = append(wanted, missing...)
 	}
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
-	var failed error
-	if len(wanted) > 0 {
-		if failed = r.look(); failed == nil {
-			r.o.Sayf("asking Nix for %d store paths", len(wanted))
-			failed = r.realise(ctx, wanted, "--keep-going")
-		}
+	if len(wanted) == 0 {
+		return
+	}
+	err := r.findNix()
+	if err == nil {
+		r.Sayf("asking Nix for %d store paths", len(wanted))
+		err = r.realise(ctx, wanted, "--keep-going")
+	}
+	if err != nil {
+		r.Warnf("not all store paths could be fetched: %v", err)
 	}
 	for _, p := range wanted {
-		if r.there(p) {
+		if r.exists(p) {
 			r.result.Fetched++
 		}
 	}
-	if failed != nil {
-		r.o.Warnf("not all store paths could be fetched: %v", failed)
-	}
 	for _, e := range r.all {
-		if e.bad != "" {
-			continue
-		}
-		if absent := r.absent(e); len(absent) > 0 {
-			e.bad = absent[0] + " is not here and could not be fetched"
+		if missing := r.missing(e); e.problem == "" && len(missing) > 0 {
+			e.problem = missing[0] + " is missing and could not be fetched"
 		}
 	}
 }
 
-// drop removes the environments that are not to be used.
-func (r *realising) drop() error {
+// drop removes the environments that have a problem.
+func (r *realiser) drop() error {
 	for _, e := range r.all {
-		if e.bad == "" {
+		if e.problem == "" {
 			r.result.Kept++
 			continue
 		}
@@ -231,17 +259,11 @@ func (r *realising) drop() error {
 			return err
 		}
 		r.result.Dropped++
-		of := ""
-		if what := r.o.Describe(e.id); what != "" {
-			of = " (" + what + ")"
+		tools := r.Describe(e.id)
+		if tools != "" {
+			tools = " (" + tools + ")"
 		}
-		r.o.Sayf("dropped the environment %q%s: %s", dotsame.Name+"/"+e.file, of, e.bad)
+		r.Sayf("dropped the environment %q%s: %s", dotsame.Name+"/"+e.file, tools, e.problem)
 	}
-	r.all = slices.DeleteFunc(r.all, func(e *environment) bool {
-		if e.bad != "" {
-			e.dir.Close()
-		}
-		return e.bad != ""
-	})
 	return nil
 }

@@ -24,8 +24,8 @@ const (
 	outPath  = "/nix/store/w270m9clhj3aycywq9ph5chpr7881srn-nix-shell-env"
 )
 
-// A stage is a workspace with a Nix store of its own and a program that stands
-// for nix-store: it knows how to fetch some paths and logs what it was called with.
+// A stage is a workspace with its own Nix store and a stand-in for nix-store, which
+// can fetch some paths and logs its arguments.
 type stage struct {
 	t         *testing.T
 	root      string
@@ -127,11 +127,11 @@ func TestFetchesAllAtOnceAndRoots(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if !exists(a) || !exists(b) || !exists(filepath.Join(s.root, dotsame.Seal)) {
-		t.Error("something went")
+		t.Error("an environment or the seal was removed")
 	}
-	// When all is there, Nix is not asked again.
+	// Nothing is missing: Nix is not called again.
 	if r := s.run(); *r != (Result{Kept: 2}) || s.calls() != nil {
-		t.Errorf("the second time: %+v, %q", r, s.said)
+		t.Errorf("the second run: %+v, %q", r, s.said)
 	}
 	// A root lives as long as its environment.
 	must(t, os.Remove(b))
@@ -148,9 +148,9 @@ func TestDropsByName(t *testing.T) {
 		variables []string
 		said      string
 	}{
-		{"not to be fetched", append([]string{"GOROOT=" + goPath}, good...), goPath + " is not here and could not be fetched"},
+		{"cannot be fetched", append([]string{"GOROOT=" + goPath}, good...), goPath + " is missing and could not be fetched"},
 		{"another system", []string{good[0], "system=aarch64-darwin"}, `it is for "aarch64-darwin", not for "x86_64-linux"`},
-		{"no system", good[:1], "it does not say for which system it is"},
+		{"no system", good[:1], "it does not say which system it is for"},
 		{"runs code", append([]string{"BASH_ENV=/tmp/evil"}, good...), "BASH_ENV would run code"},
 		{"a derivation", append([]string{"X=" + goPath + ".drv"}, good...), "which would be built"},
 		{"outside of the store", []string{"PATH=/tmp/bin", good[1]}, "which is not in /nix/store"},
@@ -166,13 +166,13 @@ func TestDropsByName(t *testing.T) {
 				t.Errorf("got %+v", r)
 			}
 			if exists(bad) || !exists(fine) {
-				t.Error("the wrong one went")
+				t.Error("the wrong environment was removed")
 			}
 			if !s.saidThat(`dropped the environment ".same/cache/environments/aa.json" (go@1.25.4): `) || !s.saidThat(c.said) {
 				t.Errorf("said %q", s.said)
 			}
 			if exists(filepath.Join(s.root, dotsame.Seal)) {
-				t.Error("the seal vouches for what has gone")
+				t.Error("the seal still covers a removed environment")
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestWithoutNix(t *testing.T) {
 	if r := s.run(); *r != (Result{Kept: 1, Dropped: 1}) || exists(lost) || !exists(whole) {
 		t.Errorf("got %+v", r)
 	}
-	if !s.saidThat("there is no Nix here") {
+	if !s.saidThat("nix-store is not on PATH") {
 		t.Errorf("said %q", s.said)
 	}
 }
@@ -210,13 +210,13 @@ func TestTimeLimit(t *testing.T) {
 	}
 }
 
-// zombie says whether a process has ended and nobody has asked how.
+// zombie reports whether a process has ended and its parent has not waited for it.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && strings.Contains(string(stat), ") Z ")
 }
 
-// The doubled folder of some versions of the existing same is read, too.
+// The doubled folder of some versions of upstream same is read, too.
 func TestOldFolder(t *testing.T) {
 	s := newStage(t)
 	s.has(bashPath)
@@ -256,7 +256,7 @@ func TestHostileFiles(t *testing.T) {
 				}
 			}
 			if !exists(s.root + "/precious/env.json") {
-				t.Error("what is not the cache's went")
+				t.Error("a file outside of the cache was removed")
 			}
 		})
 	}
@@ -276,4 +276,40 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestStorePaths(t *testing.T) {
+	got := storePaths([]string{
+		"PATH=" + goPath + "/bin:" + bashPath + "/bin", "NIX_STORE=/nix/store", "out=" + outPath, "dev=" + cPath, "outputs=out dev",
+		"NIX_LDFLAGS=-rpath " + outPath + "/lib -L" + cPath + "/lib", "SELF=" + goPath, "EMPTY=",
+		"BAD=/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-x /nix/store/short-x /nix/store/52f5kjcmgmvgrz3rij676b3rjmgg5l5g-.x /nix/store/../etc",
+		"LONG=/nix/store/52f5kjcmgmvgrz3rij676b3rjmgg5l5g-" + strings.Repeat("x", 212),
+	})
+	if want := []string{goPath, bashPath}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// FuzzStorePaths checks that storePaths returns only valid store paths, whatever
+// text surrounds them.
+func FuzzStorePaths(f *testing.F) {
+	sample, err := os.ReadFile("testdata/environment.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var variables []string
+	if err := json.Unmarshal(sample, &variables); err != nil || len(variables) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, v := range variables {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		for _, p := range storePaths([]string{v, "A=" + v}) {
+			name := strings.TrimPrefix(p, "/nix/store/")
+			if len(name) < 34 || name[32] != '-' || strings.ContainsAny(name, "/: \n") || strings.HasPrefix(name[33:], ".") || !strings.Contains(v, p) {
+				t.Errorf("storePaths(%q) returned %q", v, p)
+			}
+		}
+	})
 }
