@@ -124,7 +124,7 @@ func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
 		err = checkOutputs(info, t)
 	}
 	if err != nil {
-		s.warnf("task %q: what was remembered of it can't be used: %v", t.Name, err)
+		s.warnf("task %q: its stored result can't be used: %v", t.Name, err)
 		return nil
 	}
 	if info == nil || info.Foreign() {
@@ -138,7 +138,7 @@ func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
 func checkOutputs(info *dotsame.BuildInfo, t *manifest.Task) error {
 	for _, o := range info.Outputs {
 		if !isBelow(o.Path, t.Targets...) {
-			return fmt.Errorf("output %q is at none of its targets", o.Path)
+			return fmt.Errorf("output %q is outside its targets", o.Path)
 		}
 	}
 	for _, target := range t.Targets {

@@ -120,7 +120,7 @@ func (s *session) lock(ctx context.Context) (unlock func(), err error) {
 	case ctx.Err() != nil, errors.Is(err, dotsame.ErrOwnTask):
 		return nil, err
 	case errors.Is(err, dotsame.ErrNoLocks):
-		s.warnf("%v; do not run same twice at once here", err)
+		s.warnf("%v; do not run same twice concurrently here", err)
 	default:
 		s.cannotStore(err)
 	}
@@ -173,7 +173,7 @@ func (s *session) cannotStore(err error) {
 		s.warnf("%v; it will run again next time", err)
 		return
 	}
-	s.unstored.Do(func() { s.warnf("nothing can be remembered for the next run: %v", err) })
+	s.unstored.Do(func() { s.warnf("results can't be stored for the next run: %v", err) })
 }
 
 // upstream returns every task that t waits for, directly or by way of others.

@@ -73,7 +73,7 @@ func isIn(program, dir string) bool {
 	return err == nil && os.SameFile(mine, its)
 }
 
-var errNotOnPath = errors.New("it is not on the task's PATH")
+var errNotOnPath = errors.New("not found on the task's PATH")
 
 // lookPath finds the program that a task's command names, on the PATH in env and
 // relative to the task's working directory.

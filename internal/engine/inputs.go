@@ -217,7 +217,7 @@ func (s *session) changed(ctx context.Context, t *manifest.Task, in *inputs) str
 // warnOfInputs warns of inputs that are probably not what their author meant.
 func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
-		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: no change behind it makes the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
+		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: changes behind it do not make the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
 	}
 	var upstream []*manifest.Task
 	warned := map[*manifest.Task]bool{nil: true, t: true}
@@ -236,7 +236,7 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 			upstream = s.upstream(t)
 		}
 		if !slices.Contains(upstream, maker) {
-			s.warnf("%s: task %q: its input %s is made by task %q, on which it does not depend: which of them comes first is left to chance", t.Pos, t.Name, f.Path, maker.Name)
+			s.warnf("%s: task %q: its input %s is made by task %q, on which it does not depend: either of them may run first", t.Pos, t.Name, f.Path, maker.Name)
 		}
 	}
 }
@@ -254,7 +254,7 @@ func (s *session) warnOfLink(t *manifest.Task, in *inputs, link string) {
 	if slices.ContainsFunc(in.match.Found, func(f files.Found) bool { return isBelow(f.Path, to) }) {
 		return
 	}
-	s.warnf("%s: task %q: input %q is a symbolic link and counts as one: no change of %s, to which it leads, makes the task run again", t.Pos, t.Name, link, to)
+	s.warnf("%s: task %q: input %q is a symbolic link and counts as a link: changes of %s, which it points to, do not make the task run again", t.Pos, t.Name, link, to)
 }
 
 // makerOf returns the task that has p at one of its targets, or nil.

@@ -60,7 +60,7 @@ func (l *Lines) Waiting(locked *dotsame.LockedError) {
 	defer l.mu.Unlock()
 	switch {
 	case locked.Killed():
-		fmt.Fprintf(l.To, "Waiting for what a killed same run (process %d) has left running in this workspace; fuser %s names it...\n", locked.Holder, dotsame.RunLock)
+		fmt.Fprintf(l.To, "Waiting for tasks that a killed same run (process %d) has left running in this workspace; fuser %s lists them...\n", locked.Holder, dotsame.RunLock)
 	case locked.Holder > 0:
 		fmt.Fprintf(l.To, "Waiting for another same run in this workspace (process %d)...\n", locked.Holder)
 	default:

@@ -83,7 +83,7 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 	}
 	for _, o := range outputs {
 		if err := s.storeFile(o); err != nil {
-			s.cannotStore(fmt.Errorf("task %q: keeping %s: %w", t.Name, o.Path, err))
+			s.cannotStore(fmt.Errorf("task %q: storing %s: %w", t.Name, o.Path, err))
 			return false
 		}
 	}
@@ -115,12 +115,12 @@ func (s *session) storeFile(o dotsame.Output) error {
 	return s.at(o.Path, func(dir *disk.Dir, name string) error {
 		f, err := dir.OpenFile(name)
 		if err != nil {
-			return fmt.Errorf("it is not what it was: %v", err) // not %w: .same can be written
+			return fmt.Errorf("the file has changed: %v", err) // not %w: .same can be written
 		}
 		defer f.Close()
 		err = s.dir.PutBlob(f, o.Digest, o.Size)
 		if errors.Is(err, dotsame.ErrBadBlob) {
-			return errors.New("it is still being written")
+			return errors.New("the file is still being written")
 		}
 		return err
 	})

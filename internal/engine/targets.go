@@ -71,7 +71,7 @@ func (s *session) clear(in *inputs, list, known []dotsame.Output) (c cleared) {
 			return err
 		})
 		if err != nil && c.stuck == nil && !errors.Is(err, fs.ErrNotExist) {
-			c.stuck = fmt.Errorf("%s is in the way at its target, and can't be moved: %w", o.Path, err)
+			c.stuck = fmt.Errorf("can't move %s out of the way at its target: %w", o.Path, err)
 		}
 	}
 	return c
@@ -172,7 +172,7 @@ func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output)
 	if len(left) > 1 {
 		more = fmt.Sprintf(" and %d more", len(left)-1)
 	}
-	s.warnf("task %q: %s%s lay at its targets, and no remembered run made that; it is now below %s", t.Name, left[0].Path, more, s.aside)
+	s.warnf("task %q: moved %s%s from its targets to %s: not outputs of a stored result", t.Name, left[0].Path, more, s.aside)
 }
 
 // A task's leftovers are the outputs that its last run has left at its targets,

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// same gives a process of this very program in dir.
+// same returns a command that runs this test binary as same, in dir.
 func same(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	cmd := exec.Command(ownPath(), args...)
 	cmd.Dir = dir
@@ -51,8 +51,8 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// chain is a workspace of tasks that each copy what the one before has made,
-// bit by bit, so that a kill finds them at it.
+// chain makes a workspace of tasks that each copy the output of the one before,
+// slowly, so that a kill comes while they run.
 func chain(t *testing.T, dir string, n int) {
 	t.Helper()
 	var b strings.Builder
@@ -69,7 +69,7 @@ func chain(t *testing.T, dir string, n int) {
 	write(t, filepath.Join(dir, "salt"), "0\n")
 }
 
-// outputs gives everything below out, to be compared.
+// outputs returns a listing of everything below out.
 func outputs(t *testing.T, dir string) string {
 	t.Helper()
 	list, err := exec.Command("sh", "-c", `cd "$1" && find out -type f -exec sha256sum {} + | LC_ALL=C sort -k2`, "sh", dir).CombinedOutput()
@@ -79,7 +79,7 @@ func outputs(t *testing.T, dir string) string {
 	return string(list)
 }
 
-// fromNothing gives the outputs of a workspace that has never been built.
+// fromNothing returns the outputs of a workspace that has never been built.
 func fromNothing(t *testing.T, dir string) string {
 	t.Helper()
 	clean := t.TempDir()
@@ -90,7 +90,7 @@ func fromNothing(t *testing.T, dir string) string {
 	return outputs(t, clean)
 }
 
-// Whenever a run is killed, the next one ends as if it had never been.
+// Whenever a run is killed, the next one has the outputs of a run from nothing.
 func TestKilledAtAnyMoment(t *testing.T) {
 	dir := t.TempDir()
 	chain(t, dir, 6)
@@ -111,16 +111,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		_ = cmd.Wait()
 		out := run(t, dir, "run", "all")
 		if got, want := outputs(t, dir), fromNothing(t, dir); got != want {
-			t.Fatalf("after kill %d:\n%s\nfrom nothing:\n%s\nthe run said:\n%s", i, got, want, out)
+			t.Fatalf("after kill %d: got\n%s\nwant\n%s\nthe run printed:\n%s", i, got, want, out)
 		}
-		if strings.Contains(out, "warning") && !strings.Contains(out, "no remembered run made that") {
+		if strings.Contains(out, "warning") && !strings.Contains(out, "not outputs of a stored result") {
 			t.Errorf("after kill %d: %s", i, out)
 		}
 	}
 }
 
-// What a killed run has left running does not write into the next one's outputs.
-func TestKilledRunLeavesSomething(t *testing.T) {
+// Tasks that a killed run leaves running do not write to the outputs of the next.
+func TestKilledRunLeavesTaskRunning(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	write(t, at("same.yaml"), `version: "1"
@@ -153,7 +153,7 @@ tasks:
 	}
 	write(t, at("src"), "source\n")
 	next, _ := same(dir, "run", "all")
-	said, err := os.Create(at("said"))
+	said, err := os.Create(at("log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,21 +162,21 @@ tasks:
 	if err := next.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, at("said")) // that it waits, or that it begins
+	await(t, at("log")) // it waits, or it starts
 	write(t, at("go"), "")
 	if err := next.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, read(t, at("said")))
+		t.Errorf("%v\n%s", err, read(t, at("log")))
 	}
-	if !strings.Contains(read(t, at("said")), "Waiting for what a killed same run") {
-		t.Errorf("it did not say for whom it waits:\n%s", read(t, at("said")))
+	if !strings.Contains(read(t, at("log")), "Waiting for tasks that a killed same run") {
+		t.Errorf("it did not print what it waits for:\n%s", read(t, at("log")))
 	}
 	if got := read(t, at("out")); got != "source\n" {
-		t.Errorf("out is %q", got)
+		t.Errorf("out: got %q", got)
 	}
 }
 
-// Runs in one workspace wait for each other, and say so.
-func TestRunsAtOnce(t *testing.T) {
+// Concurrent runs in one workspace wait for each other, and print that.
+func TestConcurrentRuns(t *testing.T) {
 	dir := t.TempDir()
 	chain(t, dir, 4)
 	var cmds []*exec.Cmd
@@ -196,15 +196,15 @@ func TestRunsAtOnce(t *testing.T) {
 		waited += strings.Count(outs[i].String(), "Waiting for another same run in this workspace")
 	}
 	if got := read(t, filepath.Join(dir, "ran")); got != "t0\nt1\nt2\nt3\n" {
-		t.Errorf("these ran: %q", got)
+		t.Errorf("got runs %q", got)
 	}
 	if waited == 0 {
-		t.Error("nobody said that they wait")
+		t.Error("no run printed that it waits")
 	}
 }
 
 // A task that runs same in its own workspace would wait for itself.
-func TestRunInARun(t *testing.T) {
+func TestRunInsideRun(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A target may lie on another file system than .same: what was in it does not
-// pass for the task's, and is not lost; what the task made comes back.
+// A target may be on another file system than .same: files that were in it are
+// moved aside, and the task's own outputs are restored.
 func TestTargetOnAnotherFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
@@ -32,15 +32,15 @@ tasks:
 	}
 	const want = "out out/d out/d/made out/link\n"
 	said := run(t, dir, "run", "all")
-	if got := list(); got != want || !strings.Contains(said, "no remembered run made that") {
-		t.Errorf("there is %s\n%s", got, said)
+	if got := list(); got != want || !strings.Contains(said, "not outputs of a stored result") {
+		t.Errorf("got files %s, want %s\n%s", got, want, said)
 	}
 	aside, err := filepath.Glob(filepath.Join(dir, ".same/local/aside/*/out/d/*"))
 	if err != nil || len(aside) != 2 || read(t, aside[0]) != "mine\n" {
-		t.Fatalf("put aside: %q %v", aside, err)
+		t.Fatalf("moved aside: got %q %v", aside, err)
 	}
 	if to, err := os.Readlink(aside[1]); to != "mine" {
-		t.Errorf("the link put aside leads to %q: %v", to, err)
+		t.Errorf("the link that was moved aside points to %q: %v", to, err)
 	}
 	for _, name := range []string{"d", "link"} {
 		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
@@ -50,11 +50,11 @@ tasks:
 	said = run(t, dir, "run", "all")
 	st, err := os.Stat(filepath.Join(out, "link"))
 	if err != nil || st.Mode().Perm() != 0o755 || read(t, filepath.Join(out, "link")) != "made\n" || list() != want || !strings.Contains(said, "1 cached") {
-		t.Errorf("there is %s, %v\n%s", list(), err, said)
+		t.Errorf("got files %s, %v\n%s", list(), err, said)
 	}
 }
 
-// What can't go from a target is not taken for a task's result.
+// If a file can't be moved out of a target, the result is not stored.
 func TestTargetThatCannotBeEmptied(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -66,15 +66,14 @@ tasks:
 	readOnlyCopy(t, stale, filepath.Join(dir, "out"))
 	for range 2 {
 		said := run(t, dir, "run", "all")
-		if !strings.Contains(said, `task "t" will run again next time: out/x is in the way at its target`) || !strings.Contains(said, "1 ran, 0 cached") {
+		if !strings.Contains(said, `task "t" will run again next time: can't move out/x out of the way`) || !strings.Contains(said, "1 ran, 0 cached") {
 			t.Errorf("%s", said)
 		}
 	}
 }
 
-// Where nothing can be remembered, tasks run all the same, and people are told
-// once.
-func TestNothingCanBeRemembered(t *testing.T) {
+// If no result can be stored, tasks run all the same, with a single warning.
+func TestUnwritableStore(t *testing.T) {
 	cases := map[string]func(t *testing.T, same string){
 		".same is a file": func(t *testing.T, same string) { write(t, same, "") },
 		"full disk":       full,
@@ -87,7 +86,7 @@ func TestNothingCanBeRemembered(t *testing.T) {
 			prepare(t, filepath.Join(dir, ".same"))
 			for range 2 {
 				out := run(t, dir, "run", "all")
-				if strings.Count(out, "warning: nothing can be remembered for the next run") != 1 {
+				if strings.Count(out, "warning: results can't be stored for the next run") != 1 {
 					t.Errorf("%s", out)
 				}
 				if !strings.Contains(out, "2 ran, 0 cached") {
@@ -102,8 +101,8 @@ func TestNothingCanBeRemembered(t *testing.T) {
 	}
 }
 
-// A .same that was filled elsewhere and is read-only here serves all the same.
-func TestReadOnlyStoreServes(t *testing.T) {
+// Tasks are skipped with a .same that was filled elsewhere and is read-only here.
+func TestReadOnlyStore(t *testing.T) {
 	dir := t.TempDir()
 	chain(t, dir, 2)
 	run(t, dir, "run", "all")
@@ -120,8 +119,8 @@ func TestReadOnlyStoreServes(t *testing.T) {
 	}
 }
 
-// full makes .same a full file system; where none can be mounted, one in which
-// nothing can be stored.
+// full makes .same a full file system, or a directory that can't be written where
+// none can be mounted.
 func full(t *testing.T, same string) {
 	if mount(t, same, "size=16k") {
 		_ = os.WriteFile(filepath.Join(same, "ballast"), make([]byte, 64<<10), 0o644)

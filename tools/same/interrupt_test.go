@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// An interrupt ends the whole group of each task, gently first.
+// An interrupt ends the process group of each task: first it asks, then it kills.
 func TestInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -59,9 +59,9 @@ tasks:
 	}
 }
 
-// What a task has started may clean up after itself too, although the shell
-// around it ends at once.
-func TestInterruptIsGentleToAll(t *testing.T) {
+// Processes that a task has started have time to clean up too, although its shell
+// ends immediately.
+func TestInterruptWaitsForGroup(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "server"), `trap "sleep 0.3; echo tidied >tidied; exit" TERM
 echo ready >ready
@@ -84,7 +84,7 @@ tasks:
 	}
 }
 
-// Who starts it by nohup wants it to go on when the terminal goes.
+// Started by nohup, same goes on when its terminal is closed.
 func TestHangupIgnored(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -104,7 +104,7 @@ tasks:
 	}
 }
 
-// A task that will not end is made to, when somebody interrupts twice.
+// A second interrupt kills a task that does not end.
 func TestInterruptTwice(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -123,8 +123,8 @@ tasks:
 	}
 }
 
-// Whoever interrupts is told what takes so long, and how to have it end.
-func TestInterruptSaysWhatItWaitsFor(t *testing.T) {
+// While an interrupted task does not end, a warning names it and says how to kill it.
+func TestInterruptWarnsOfSlowTask(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
@@ -143,7 +143,7 @@ tasks:
 	signalAt(t, cmd, filepath.Join(dir, "ready"), os.Interrupt)
 	await(t, filepath.Join(dir, "said"))
 	if got := read(t, filepath.Join(dir, "said")); !strings.Contains(got, `task "stubborn" is still running`) {
-		t.Errorf("said %q", got)
+		t.Errorf("got %q", got)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func await(t *testing.T, name string) {
 	}
 }
 
-// gone waits until a process runs no more. Nobody may be there to reap it.
+// gone waits until a process has ended. It may remain a zombie.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	for {

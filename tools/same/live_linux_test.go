@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On a terminal a line below all others says what is running; it is gone in the
-// end, and with --ci, or where the lines go elsewhere, it is never there.
+// On a terminal the last line shows what is running. It is erased at the end, and
+// never shown with --ci or if the output is not a terminal.
 func TestLive(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -62,17 +62,17 @@ tasks:
 				t.Fatal(err)
 			}
 			if !c.want && strings.Contains(shown.String(), "tasks done") {
-				t.Errorf("%q", shown.String())
+				t.Errorf("got %q", shown.String())
 			}
 			text := screenText(shown.String()) + out.String()
 			if strings.Contains(text, "tasks done") || !strings.Contains(text, "\n[slow] bye\n[slow] Completed in ") || !strings.HasSuffix(text, "s\n") {
-				t.Errorf("at last one sees\n%s", text)
+				t.Errorf("at the end, the screen shows\n%s", text)
 			}
 		})
 	}
 }
 
-// screenText is what a person sees in the end: a line that was erased is not there.
+// screenText returns what the screen shows at the end, without erased lines.
 func screenText(written string) string {
 	var b strings.Builder
 	for line := range strings.SplitAfterSeq(strings.ReplaceAll(written, "\r\n", "\n"), "\n") {
@@ -84,7 +84,7 @@ func screenText(written string) string {
 	return b.String()
 }
 
-// openTerminal makes a pseudo-terminal (pty(7)) of 80 columns.
+// openTerminal opens a pseudo-terminal (pty(7)) of 80 columns.
 func openTerminal(t *testing.T) (controller, terminal *os.File) {
 	t.Helper()
 	controller, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"same": main})
 }
 
-// TestScripts runs testdata/script: same as its users run it, one topic a file.
+// TestScripts runs the scripts in testdata/script, which use same as its users do.
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// answer stands in for Nixhub: it knows go 1.25.4, and nothing else.
+// answer is a fake Nixhub that only knows go 1.25.4.
 func answer(w http.ResponseWriter, req *http.Request) {
 	if req.URL.Query().Get("name") != "go" || req.URL.Query().Get("version") != "1.25.4" {
 		http.NotFound(w, req)
