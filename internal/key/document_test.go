@@ -10,8 +10,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The schema is hand-written documentation: a document with every field in
-// use must be valid, and one with a field more or less must not.
+// The schema is written by hand. A document with all fields is valid; one with a
+// field more or less is not.
 func TestSchema(t *testing.T) {
 	schema, err := jsonschema.NewCompiler().Compile("../../docs/key.schema.json")
 	if err != nil {
@@ -48,12 +48,12 @@ func TestSchema(t *testing.T) {
 		"two ingredients": func(m map[string]any) { m["ingredients"] = m["ingredients"].([]any)[:2] },
 	} {
 		if validate(edit) == nil {
-			t.Errorf("%s: valid", name)
+			t.Errorf("%s: valid, want an error", name)
 		}
 	}
 }
 
-// Whatever Parse accepts, it gives back from its own JSON, and Compare can read.
+// A document that Parse accepts survives its own JSON, and Compare accepts it.
 func FuzzParse(f *testing.F) {
 	dir := f.TempDir()
 	if err := os.WriteFile(dir+"/same.yaml", nil, 0o666); err != nil {
@@ -82,7 +82,7 @@ func FuzzParse(f *testing.F) {
 		}
 		e, err := Parse(bytes.NewReader(again))
 		if err != nil || !reflect.DeepEqual(d, e) {
-			t.Fatalf("%+v became %+v, %v", d, e, err)
+			t.Fatalf("got %+v, %v, want %+v", e, err, d)
 		}
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The worked example of docs/key-format.md, run as it stands there with b3sum
-// and nix, gives the key that stands below it, and so does Compute.
+// The worked example of docs/key-format.md, run with b3sum and nix, prints the key
+// that the page shows, and Compute returns it.
 func TestWorkedExample(t *testing.T) {
 	text, err := os.ReadFile("../../docs/key-format.md")
 	if err != nil {
@@ -40,13 +40,13 @@ func TestWorkedExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("by hand it is %s, the page says %s", got, want)
+		t.Errorf("by hand: got %s, the page has %s", got, want)
 	}
 	d, err := Compute(t.Context(), Options{Dir: dir, System: "x86_64-linux"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d.Key+"\n" != want {
-		t.Errorf("cachekey says %s, the page says %s", d.Key, want)
+		t.Errorf("Compute: got %s, the page has %s", d.Key, want)
 	}
 }

@@ -26,7 +26,7 @@ type selection struct {
 	name       string
 	patterns   []pattern
 	given      bool   // by the user: then each of them must match a file
-	flag       string // that the user gives them with
+	flag       string // with which the user gives them
 	mustMatch  int    // how many of the default patterns, from the first on, must each match; if 0, any one of them
 	submodules bool   // are entries too
 	nodes      []*source.Node
@@ -207,7 +207,7 @@ func (p pattern) matches(path string) bool {
 }
 
 // digestSize is 160 bits: in Nix's base 32 they are 32 characters, as in a
-// store path, and enough that nobody finds two ingredients with one digest.
+// store path, and enough that two ingredients with one digest cannot be found.
 const digestSize = 20 // bytes
 
 // Context returns the context string for BLAKE3's derive-key mode in which the

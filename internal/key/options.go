@@ -49,7 +49,7 @@ type Options struct {
 	Extra map[string]string
 
 	NarHash      string // SRI; computed if empty
-	AllowMissing bool   // no flake, no flake.lock, no manifest, no match: an ingredient without entries
+	AllowMissing bool   // a missing flake, flake.lock, manifest or match is not an error
 	Loose        bool   // adds the restore key that crosses locks
 
 	Progress func(done, total int64) // see source.Options
@@ -94,13 +94,13 @@ func (o *Options) check() error {
 func checkPattern(p string) error {
 	switch {
 	case p == "":
-		return message.Usagef("an empty pattern")
+		return message.Usagef("empty pattern")
 	case !utf8.ValidString(p):
 		return message.Usagef("the pattern %q is not UTF-8", p)
 	case !doublestar.ValidatePattern(p):
 		return message.WithHint(message.Usagef("%q is not a pattern", p), "patterns have * ? ** [class] and {a,b}; a literal bracket is \\[")
 	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):
-		return message.WithHint(message.Usagef("the pattern %q can match nothing", p), "patterns are relative to the git root, without ./ or ../")
+		return message.WithHint(message.Usagef("the pattern %q cannot match a file", p), "patterns are relative to the git root, without ./ or ../")
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func ParseExtra(pairs []string) (map[string]string, error) {
 			return nil, message.Usagef("the extra %q is not NAME=VALUE", pair)
 		}
 		if _, twice := extra[name]; twice {
-			return nil, message.Usagef("the extra %q is given twice", name)
+			return nil, message.Usagef("the extra %q is repeated", name)
 		}
 		extra[name] = value
 	}

@@ -31,7 +31,7 @@ func (v vector) one(t *testing.T, name string) string {
 	return values[0]
 }
 
-// fields unescapes the space-separated fields of a value.
+// fields returns the space-separated fields of a value, unescaped.
 func fields(t *testing.T, value string) (out []string) {
 	t.Helper()
 	for field := range strings.SplitSeq(value, " ") {
@@ -77,7 +77,7 @@ func eachVector(t *testing.T, f func(t *testing.T, v vector)) {
 	}
 }
 
-// digestOf hashes entries by the package's own framing.
+// digestOf hashes entries with the package's own framing.
 func digestOf(t *testing.T, name string, lines []string) string {
 	t.Helper()
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(fields(t, a)[1], fields(t, b)[1]) })
@@ -114,7 +114,7 @@ func TestVectors(t *testing.T) {
 	})
 }
 
-// vectorKey lays the vector's files out on disk and computes the key of them.
+// vectorKey writes the vector's files to disk and computes their key.
 func vectorKey(t *testing.T, v vector, want string) {
 	dir := t.TempDir()
 	layOut(t, dir, append(v.all("lock"), v.all("task")...))
@@ -132,13 +132,12 @@ func vectorKey(t *testing.T, v vector, want string) {
 	}
 }
 
-// Every ingredient once more from files on disk: listing, sorting and reading
-// must give what the framing alone gives.
+// Compute returns the same digests for files on disk as the framing alone.
 func TestVectorsOnDisk(t *testing.T) {
 	eachVector(t, func(t *testing.T, v vector) {
 		entries := v.all("entry")
 		if v.one(t, "kind") != "ingredient" || slices.ContainsFunc(entries, func(e string) bool { return e[0] == 'g' }) {
-			return // git's submodules have a test of their own
+			return // submodules need git, and a script of tools/cachekey tests them
 		}
 		dir := t.TempDir()
 		layOut(t, dir, entries)

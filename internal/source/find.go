@@ -1,7 +1,6 @@
 package source
 
 import (
-	"cachekey/internal/message"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,22 +8,23 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/message"
 )
 
-// A place says where a directory's flake is, and which tree its narHash covers.
+// A place is the flake of a directory and the tree that its narHash covers.
 type place struct {
 	root  string // the tree: the git root, else the flake's directory, else the directory itself
 	flake string // the directory of flake.nix; "" if there is none
 	git   bool   // whether root is a git work tree
 }
 
-// find looks for dir's flake as Nix does: upward to the nearest flake.nix, and
-// from there upward to the nearest .git, whose whole work tree is hashed. The
-// rules are those of parsePathFlakeRefWithFragment in Nix's
-// src/libflake/flakeref.cc.
+// find returns dir's flake by Nix's rules: upward to the nearest flake.nix, and
+// from there upward to the nearest .git, whose whole work tree is hashed
+// (parsePathFlakeRefWithFragment in Nix's src/libflake/flakeref.cc).
 //
-// A directory in a git work tree without a flake.nix has no narHash in Nix's
-// eyes; with withoutFlake it is the git work tree's.
+// For Nix, a directory in a git work tree without a flake.nix has no narHash. With
+// withoutFlake, its tree is the git work tree.
 func find(dir string, withoutFlake bool) (place, error) {
 	start, err := realDirectory(dir)
 	if err != nil {
@@ -39,7 +39,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 		if at == start {
 			device = uint64(st.Dev)
 		} else if uint64(st.Dev) != device {
-			return place{root: start}, nil // Nix looks no further than this file system
+			return place{root: start}, nil // Nix does not leave the file system
 		}
 		flake, err := exists(filepath.Join(at, "flake.nix"))
 		if err != nil {
@@ -57,7 +57,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 		}
 		if git {
 			return place{}, message.WithHint(fmt.Errorf("no flake.nix in %q or above it up to the git root %q", start, at),
-				"a git repository has a narHash only as a flake: add a flake.nix; cachekey key does without by --nar-hash or --allow-missing")
+				"a git repository has a narHash only if it is a flake: add a flake.nix, or give cachekey key --nar-hash or --allow-missing")
 		}
 		if at == filepath.Dir(at) {
 			return place{root: start}, nil
@@ -65,7 +65,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 	}
 }
 
-// above finds the git root of the flake in dir.
+// above returns the place of the flake in dir: its git root, if there is one.
 func above(dir string) (place, error) {
 	for at := dir; ; at = filepath.Dir(at) {
 		git, err := exists(filepath.Join(at, ".git"))
@@ -81,8 +81,8 @@ func above(dir string) (place, error) {
 	}
 }
 
-// realDirectory resolves every symbolic link in dir. A flake.nix stands for
-// the directory that it is in, as it does for Nix.
+// realDirectory returns the absolute path of dir without symbolic links. For a
+// flake.nix it returns the directory of it, as Nix does.
 func realDirectory(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

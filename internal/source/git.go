@@ -16,18 +16,18 @@ import (
 	"cachekey/internal/message"
 )
 
-// An indexEntry is one path of git's index, its conflict stages merged.
+// An indexEntry is a path in git's index, with its conflict stages merged.
 type indexEntry struct {
 	path       string // raw bytes, slash-separated
 	commit     string // of a gitlink (a submodule), hexadecimal
 	conflict   bool
 	gitlink    bool
 	unchanged  bool // marked with `git update-index --assume-unchanged`
-	inHead     bool // only known for gitlinks and for unchanged
-	headIsFile bool // it is in HEAD, and there it is not a gitlink
+	inHead     bool // in HEAD's tree; set for gitlinks and for unchanged only
+	headIsFile bool // in HEAD's tree, and not a gitlink there
 }
 
-// A repository is a git work tree and what its index says.
+// A repository is a git work tree and its index.
 type repository struct {
 	root       string
 	index      string     // the index file
@@ -36,8 +36,8 @@ type repository struct {
 	entries    []indexEntry
 }
 
-// openRepository reads the index of the work tree at root by asking git: it
-// knows every index format, and whether this user may read the repository.
+// openRepository reads the index of the work tree at root. It runs git, which
+// reads every index format and decides whether this user may read the repository.
 func openRepository(ctx context.Context, root string) (*repository, error) {
 	r := &repository{root: root}
 	ordinary := filepath.Join(root, ".git", "index")
@@ -60,11 +60,11 @@ func openRepository(ctx context.Context, root string) (*repository, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	// Not cut at newlines: the root may have some in its name.
-	index, same := strings.CutPrefix(string(top), root+"\n")
-	if !same {
-		return nil, message.WithHint(fmt.Errorf("the work tree of the git repository at %q is elsewhere (core.worktree): git rev-parse says %q", root, top),
-			"Nix mixes the two there; give the hash with --nar-hash")
+	// The root itself may contain newlines, so the output is not split at them.
+	index, ok := strings.CutPrefix(string(top), root+"\n")
+	if !ok {
+		return nil, message.WithHint(fmt.Errorf("the work tree of the git repository at %q is elsewhere (core.worktree): git rev-parse prints %q", root, top),
+			"Nix reads the files of one and the list of the other; give the hash with --nar-hash")
 	}
 	index = strings.TrimSuffix(index, "\n")
 	if !filepath.IsAbs(index) {
@@ -80,12 +80,12 @@ func openRepository(ctx context.Context, root string) (*repository, error) {
 	return r, r.askHead(ctx)
 }
 
-// parse reads what `git ls-files -z --stage -v` prints: for each entry a tag
-// (lower case for assume-unchanged), its mode, object id, stage, a tab, and the
-// path up to a NUL.
+// parse reads the output of `git ls-files -z --stage -v`. For each entry that is
+// a tag (lower case for assume-unchanged), the mode, object id and stage, a tab,
+// and the path, which ends with NUL.
 func (r *repository) parse(listing []byte) error {
 	r.entries = make([]indexEntry, 0, bytes.Count(listing, []byte{0}))
-	// One string for all paths: they are kept anyway.
+	// All paths share one string, because all are kept.
 	for text := string(listing); text != ""; {
 		record, rest, ok := strings.Cut(text, "\x00")
 		head, path, tab := strings.Cut(record, "\t")
@@ -114,8 +114,7 @@ func (r *repository) parse(listing []byte) error {
 	return nil
 }
 
-// askHead finds out, for the few entries where it matters, what HEAD has at
-// their path.
+// askHead sets inHead and headIsFile of the few entries for which they matter.
 func (r *repository) askHead(ctx context.Context) error {
 	ask := map[string]*indexEntry{}
 	args := []string{"ls-tree", "-z", "--full-tree", "HEAD", "--"}
@@ -129,9 +128,9 @@ func (r *repository) askHead(ctx context.Context) error {
 		return nil
 	}
 	if _, err := r.git(ctx, "rev-parse", "--quiet", "--verify", "HEAD^{tree}"); err != nil {
-		return nil // no commit yet: nothing is in HEAD
+		return nil // no commit yet
 	}
-	if len(args) > 1000 { // stay far below the limit on arguments: list all
+	if len(args) > 1000 { // far below the system's limit on arguments
 		args = []string{"ls-tree", "-r", "-z", "--full-tree", "HEAD"}
 	}
 	out, err := r.git(ctx, args...)
@@ -140,7 +139,7 @@ func (r *repository) askHead(ctx context.Context) error {
 	}
 	for _, record := range strings.Split(string(out), "\x00") {
 		head, path, _ := strings.Cut(record, "\t")
-		// A directory is none of HEAD's entries: those are what is in it.
+		// A directory is not an entry of HEAD; the files in it are.
 		if e := ask[path]; e != nil && !strings.HasPrefix(head, "040000 ") {
 			e.inHead = true
 			e.headIsFile = !strings.HasPrefix(head, "160000 ")
@@ -149,8 +148,8 @@ func (r *repository) askHead(ctx context.Context) error {
 	return nil
 }
 
-// untracked gives the files and directories (these with a slash at the end,
-// not descended) that git neither tracks nor ignores.
+// untracked returns the files and directories that git neither tracks nor
+// ignores. A directory ends in a slash and is not descended into.
 func (r *repository) untracked(ctx context.Context) ([]string, error) {
 	out, err := r.git(ctx, "ls-files", "-z", "--others", "--directory", "--exclude-standard")
 	if err != nil {
@@ -159,34 +158,34 @@ func (r *repository) untracked(ctx context.Context) ([]string, error) {
 	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 }), nil
 }
 
-// git runs git in the work tree and gives what it prints. An error has git's
-// own words.
+// git runs git in the work tree and returns its output. The error contains what
+// git wrote to stderr.
 func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
-	// core.fsmonitor may name a program to run: not because of a look at the index.
+	// core.fsmonitor may name a program, which reading the index must not run.
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false"}, args...)...)
 	cmd.Env = gitEnviron(r.root)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			return nil, message.WithHint(errors.New("git is not installed or not on PATH"), "%q is a git work tree, and only git can say what it tracks", r.root)
+			return nil, message.WithHint(errors.New("git is not installed or not on PATH"), "%q is a git work tree, and git lists its files: install git", r.root)
 		}
-		if said := strings.TrimSpace(stderr.String()); said != "" {
-			return nil, fmt.Errorf("git %s: %s", args[0], said)
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			return nil, fmt.Errorf("git %s: %s", args[0], text)
 		}
 		return nil, fmt.Errorf("git %s: %w", args[0], err)
 	}
 	return stdout.Bytes(), nil
 }
 
-// gitEnviron is the environment without the variables that would point git at
-// another repository or index: Nix's libgit2 does not look at them. What
-// configures git (safe.directory among it) stays.
+// gitEnviron returns the environment without the variables that select another
+// repository or index, because Nix's libgit2 ignores them. Variables that
+// configure git (safe.directory, for one) stay.
 func gitEnviron(root string) []string {
 	env := []string{
 		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
-		"GIT_LITERAL_PATHSPECS=1", // a path is no more than a path: ":(top)x"
-		// A broken .git must not make git go on to a repository further up.
+		"GIT_LITERAL_PATHSPECS=1", // ":(top)x" is a path
+		// With a broken .git, git must not use a repository further up.
 		"GIT_CEILING_DIRECTORIES=" + filepath.Dir(root),
 	}
 	for _, e := range os.Environ() {

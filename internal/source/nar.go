@@ -164,18 +164,17 @@ func (s step) appendContentEnd(b []byte) []byte {
 	return s.appendAfter(b)
 }
 
-// How the NAR is cut for reading. A SHA-256 has to see its bytes in order, one
-// core at a time, so everything else is kept off that core: workers take the
-// next stretch of the NAR, read its files and frame them in one buffer, and the
-// hash sees nothing but full buffers. A stretch is many small files or a piece
-// of a large one, so neither a file's size nor their number matters. All buffers
-// together have to fit into a core's second-level cache: four times as much
-// takes a fifth longer.
+// SHA-256 needs its bytes in order, so one core hashes and does nothing else.
+// Workers take the next stretch of the NAR, read its files and frame them in one
+// buffer; the hash sees only full buffers. A stretch is many small files or a piece
+// of a large one, so neither the sizes of files nor their number matter. All
+// buffers together must fit into a core's second-level cache: with four times as
+// much, hashing takes a fifth longer.
 const (
 	stretchSize = 64 << 10  // 64 KiB of contents or more: enough to make handing over cheap
 	pieceSize   = 128 << 10 // 128 KiB: larger files are read in pieces of this size
-	stepCost    = 256       // bytes: what a step counts beyond its contents
-	buffers     = 8         // stretches in memory at once
+	stepCost    = 256       // bytes: the cost of a step beside its contents
+	buffers     = 8         // stretches in memory
 )
 
 // A stretch is a run of steps, or a piece of one large file.
@@ -266,8 +265,8 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 	for range min(buffers, max(2, runtime.GOMAXPROCS(0))) {
 		group.Go(func() error {
 			for {
-				// The buffer comes first, then the number: whoever has the
-				// stretch that the hash waits for can always fill it.
+				// A worker takes a buffer before a stretch, so the stretch that
+				// the hash is waiting for always has a buffer.
 				var b []byte
 				select {
 				case b = <-free:
@@ -276,7 +275,7 @@ func (t *Tree) NarHash(ctx context.Context) (Hash, error) {
 				}
 				i := int(next.Add(1)) - 1
 				if i >= len(stretches) {
-					free <- b // for the next worker, who then sees the end too
+					free <- b // so that the next worker sees the end too
 					return nil
 				}
 				b, err := t.appendStretch(b[:0], stretches[i])

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// selfInput says whether the text of a flake.nix sets an attribute of
-// inputs.self, and which (".submodules"). Nix then fetches the flake a second
-// time, and a clean tree from git's objects (applySelfAttrs in Nix's
-// src/libflake/flake.cc), with another narHash than the tree on disk.
+// selfInput reports whether the text of a flake.nix sets an attribute of
+// inputs.self, and returns the first (".submodules"). Nix then fetches the flake
+// again, a clean tree from git's objects (applySelfAttrs in Nix's
+// src/libflake/flake.cc), and its narHash is not that of the tree on disk.
 //
-// Nix takes nothing but literal attribute sets for a flake and its inputs, so
-// that reading their bindings, without evaluating anything, is enough.
+// Nix accepts only literal attribute sets for a flake and its inputs, so their
+// bindings can be read without evaluating anything.
 func selfInput(text []byte) (attr string, found bool, err error) {
 	l := &lexer{text: string(text)}
 	tokens, err := l.all()
@@ -65,12 +65,12 @@ var (
 	errComputed = errors.New("a name in it is computed")
 )
 
-// bindings reads the bindings of a literal attribute set.
+// bindings returns the bindings of a literal attribute set.
 func bindings(tokens []token) ([]binding, error) {
 	for len(tokens) > 0 && tokens[0].is("rec") {
 		tokens = tokens[1:]
 	}
-	// Parentheses around a literal are nothing to Nix.
+	// Nix ignores parentheses around a literal.
 	for len(tokens) > 1 && tokens[0].is("(") && tokens[len(tokens)-1].is(")") {
 		tokens = tokens[1 : len(tokens)-1]
 	}
@@ -94,9 +94,9 @@ func bindings(tokens []token) ([]binding, error) {
 	return all, nil
 }
 
-// newBindings reads one binding, or the several that an inherit is. What Nix
-// would have to evaluate to know a name is an error: the name of the flake's own
-// attributes may be an expression, and __overrides adds attributes to a rec.
+// newBindings returns the binding in tokens, or the bindings of an inherit. A
+// name that Nix would have to evaluate is an error: names may be expressions, and
+// __overrides adds attributes to a rec.
 func newBindings(tokens []token) ([]binding, error) {
 	if len(tokens) > 0 && tokens[0].is("inherit") {
 		var all []binding
@@ -112,7 +112,7 @@ func newBindings(tokens []token) ([]binding, error) {
 	var b binding
 	for len(tokens) > 0 {
 		t := tokens[0]
-		// For Nix's parser ${"name"} is no expression but that name.
+		// For Nix's parser ${"name"} is that name and not an expression.
 		if len(tokens) > 2 && t.is("${") && tokens[1].kind == quoted && tokens[2].is("}") {
 			t, tokens = tokens[1], tokens[2:]
 		}
@@ -130,8 +130,8 @@ func newBindings(tokens []token) ([]binding, error) {
 	return nil, errNotASet
 }
 
-// endOfBinding finds the semicolon that ends the first binding. Others end the
-// bindings of a let, or stand after with and assert.
+// endOfBinding returns the index of the semicolon that ends the first binding,
+// or -1. Other semicolons end the bindings of a let, or follow with and assert.
 func endOfBinding(tokens []token) int {
 	depth, lets, clauses := 0, 0, 0
 	for i, t := range tokens {
@@ -155,8 +155,8 @@ func endOfBinding(tokens []token) int {
 	return -1
 }
 
-// A token of the Nix language, as far as the structure of a file needs them:
-// numbers, paths and operators are words or single characters without meaning.
+// A token is one of the Nix language, as far as the structure of a file needs it:
+// numbers, paths and operators are words or characters without a meaning.
 type token struct {
 	kind tokenKind
 	text string // of a name or a quoted name without its quotes
@@ -170,7 +170,7 @@ const (
 	other
 )
 
-// is says whether t is the keyword or the character s.
+// is reports whether t is the keyword or the character s.
 func (t token) is(s string) bool { return t.kind != quoted && t.text == s }
 
 func (t token) nesting() int {
@@ -183,8 +183,7 @@ func (t token) nesting() int {
 	return 0
 }
 
-// A lexer cuts Nix into tokens. The rules are those of Nix's
-// src/libexpr/lexer.l.
+// A lexer splits Nix into tokens by the rules of Nix's src/libexpr/lexer.l.
 type lexer struct {
 	text string
 	at   int
@@ -225,7 +224,7 @@ func (l *lexer) next() (t token, ok bool, err error) {
 			l.at++
 		}
 		word := l.text[start:l.at]
-		// A path is one token for Nix. Here it may be several: it holds no
+		// A path, one token for Nix, may be several here: it contains no
 		// brackets, quotes or semicolons.
 		if word[0] == '-' || word[0] == '\'' || '0' <= word[0] && word[0] <= '9' {
 			return token{other, word}, true, nil
@@ -236,8 +235,8 @@ func (l *lexer) next() (t token, ok bool, err error) {
 	return token{other, rest[:1]}, true, nil
 }
 
-// uri is a string without quotes, and may hold what elsewhere begins a string
-// or a comment.
+// uri matches a string without quotes. It may contain what elsewhere begins a
+// string or a comment.
 var uri = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:[a-zA-Z0-9%/?:@&=+$,_.!~*'-]+`)
 
 func isWord(c byte) bool {
@@ -259,7 +258,7 @@ func (l *lexer) skipBlank() error {
 		case strings.HasPrefix(rest, "/*"):
 			i := strings.Index(rest[2:], "*/")
 			if i < 0 {
-				return fmt.Errorf("a comment that does not end")
+				return fmt.Errorf("unterminated comment")
 			}
 			l.at += i + 4
 		default:
@@ -269,7 +268,7 @@ func (l *lexer) skipBlank() error {
 	return nil
 }
 
-// quoted reads a string that begins here with a delimiter of size bytes.
+// quoted reads the string that begins here with a delimiter of size bytes.
 func (l *lexer) quoted(size int, end string) (token, error) {
 	l.at += size
 	var b strings.Builder
@@ -306,7 +305,7 @@ func (l *lexer) quoted(size int, end string) (token, error) {
 			l.at++
 		}
 	}
-	return token{}, fmt.Errorf("a string that does not end")
+	return token{}, fmt.Errorf("unterminated string")
 }
 
 // interpolation reads up to the brace that closes the ${ before it.
@@ -317,7 +316,7 @@ func (l *lexer) interpolation() error {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("a ${ that does not end")
+			return fmt.Errorf("unterminated ${")
 		}
 		if t.is("{") || t.is("${") {
 			depth++

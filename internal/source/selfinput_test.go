@@ -32,7 +32,7 @@ func TestSelfInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			attr, found, err := selfInput([]byte(c.text))
 			if err != nil || attr != c.want || found != (c.want != "") {
-				t.Errorf("%q, %v, %v; want %q", attr, found, err, c.want)
+				t.Errorf("got %q, %v, %v, want %q", attr, found, err, c.want)
 			}
 		})
 	}
@@ -48,8 +48,8 @@ func TestSelfInputUnsure(t *testing.T) {
 	}
 }
 
-// What stands after the flake in a comment or before it as white space
-// changes no answer, and nothing crashes the lexer.
+// Comments and white space around a flake do not change the result, and no text
+// crashes the lexer.
 func FuzzSelfInput(f *testing.F) {
 	for _, s := range []string{`{ inputs.self.lfs = true; }`, `{ x = ''a ''${ '''${"b"}''; }`, `{ x = "$${a}\${b}${c "}" {}}"; }`, `{ inherit (a) b; c = ./d/*e*/; }`} {
 		f.Add(s)
@@ -61,7 +61,7 @@ func FuzzSelfInput(f *testing.F) {
 		}
 		attr2, found2, err2 := selfInput([]byte(" /* } */ \n" + text + "\n# inputs.self.x = 1;"))
 		if err2 != nil || attr != attr2 || found != found2 {
-			t.Errorf("%q %v, then %q %v %v", attr, found, attr2, found2, err2)
+			t.Errorf("got %q, %v, and with comments %q, %v, %v", attr, found, attr2, found2, err2)
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sizes around every boundary of the format and of the way files are cut.
+// sizes has the boundaries of the format and of the pieces in which files are read.
 var sizes = []int{0, 1, 7, 8, 9, 4095, 4096, stretchSize - 1, stretchSize, stretchSize + 1, pieceSize - 1, pieceSize, pieceSize + 1, 3*pieceSize - 1, 3 * pieceSize, 3*pieceSize + 13}
 
 // randomTree fills dir. go-nix refuses names that begin with "..", so none does.
@@ -90,10 +90,10 @@ func checkAgainstGoNix(t *testing.T, dir, what string) {
 		t.Fatal(err)
 	}
 	if size := contentBytes(t, dir); done != size || total != size {
-		t.Errorf("%s: in the end %d of %d bytes are hashed; there are %d", what, done, total, size)
+		t.Errorf("%s: progress ended at %d of %d bytes, want %d", what, done, total, size)
 	}
 	if want := Hash(h.Sum(nil)); got != want {
-		t.Errorf("%s: %s, go-nix says %s", what, got, want)
+		t.Errorf("%s: got %s, go-nix has %s", what, got, want)
 	}
 }
 
@@ -113,7 +113,7 @@ func contentBytes(t *testing.T, dir string) (n int64) {
 	return n
 }
 
-// A tree that was written to between the listing and the reading has no hash.
+// A tree that is written to between listing and reading has no hash.
 func TestChanged(t *testing.T) {
 	for name, change := range map[string]func(dir string) error{
 		"grown":     func(dir string) error { return os.WriteFile(dir+"/sub/file", []byte("longer"), 0o666) },
@@ -151,21 +151,21 @@ func TestChanged(t *testing.T) {
 			}
 			var c *ChangedError
 			if _, err := tree.NarHash(t.Context()); !errors.As(err, &c) {
-				t.Errorf("%v is not a ChangedError", err)
+				t.Errorf("got error %v, want a *ChangedError", err)
 			}
 		})
 	}
 }
 
-// Git may write its index anew at any time; what it lists must stay the same.
+// Git may rewrite its index at any time, but the index must list the same files.
 func TestIndexChanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		args    []string
 		changed bool
 	}{
-		"written anew": {[]string{"update-index", "--force-write-index"}, false},
-		"a file more":  {[]string{"add", "more"}, true},
-		"a file less":  {[]string{"rm", "-q", "--cached", "file"}, true},
+		"rewritten":   {[]string{"update-index", "--force-write-index"}, false},
+		"a file more": {[]string{"add", "more"}, true},
+		"a file less": {[]string{"rm", "-q", "--cached", "file"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -189,7 +189,7 @@ func TestIndexChanged(t *testing.T) {
 			defer tree.Close()
 			git(c.args...)
 			if _, err := tree.NarHash(t.Context()); errors.As(err, new(*ChangedError)) != c.changed || err != nil != c.changed {
-				t.Errorf("the error is %v", err)
+				t.Errorf("got error %v, want a *ChangedError: %t", err, c.changed)
 			}
 		})
 	}
@@ -256,12 +256,12 @@ func TestParseHash(t *testing.T) {
 	const empty = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" // printf '' | openssl dgst -sha256 -binary | base64
 	h, err := ParseHash(empty)
 	if err != nil || h != sha256.Sum256(nil) || h.String() != empty {
-		t.Errorf("%v, %v", h, err)
+		t.Errorf("ParseHash(%q) = %v, %v", empty, h, err)
 	}
 	for _, bad := range []string{"", "sha256-", "sha256:" + empty[7:], "sha512-" + empty[7:], empty + "\n", empty[:50], empty[:50] + "\n=",
 		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=", " " + empty, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="} {
 		if _, err := ParseHash(bad); err == nil {
-			t.Errorf("%q is accepted", bad)
+			t.Errorf("ParseHash(%q): no error", bad)
 		}
 	}
 }

@@ -148,10 +148,16 @@ func (t *Tree) ReadFile(path string, limit int64) (b []byte, ok bool, err error)
 	if n == nil || n.kind != disk.File || n.stamp.Size > limit {
 		return nil, false, nil
 	}
+	b, err = t.read(n)
+	return b, err == nil, err
+}
+
+// read keeps the contents of the file n and returns them.
+func (t *Tree) read(n *Node) ([]byte, error) {
 	t.Keep(n)
 	var text bytes.Buffer
-	err = t.Copy(&text, n)
-	return text.Bytes(), err == nil, err
+	err := t.Copy(&text, n)
+	return text.Bytes(), err
 }
 
 // Untracked returns the paths of files that git neither tracks nor ignores and
@@ -226,13 +232,10 @@ func (t *Tree) readTracked(path string) ([]byte, error) {
 		}
 		switch n.kind {
 		case disk.File:
-			var text bytes.Buffer
 			if n.stamp.Size > limit {
 				return nil, fmt.Errorf("%q has %d bytes, too many for a flake.nix", t.abs(path), n.stamp.Size)
 			}
-			t.Keep(n)
-			err := t.Copy(&text, n)
-			return text.Bytes(), err
+			return t.read(n)
 		case disk.Link:
 			target, err := t.Target(n)
 			if err != nil {
