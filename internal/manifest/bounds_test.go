@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestBounds: what is built to be large is refused, and does not get large first.
+// TestBounds checks that manifests that expand to a large size are refused early.
 func TestBounds(t *testing.T) {
 	// Each level repeats the one below ten times: 10^7 tasks of a line each.
 	bomb := "version: \"1\"\nx0: &x0 [" + strings.Repeat("a,", 10) + "]\n"
@@ -29,14 +29,14 @@ func TestBounds(t *testing.T) {
 		fmt.Fprintf(&tasks, "  t%d: {cmd: [x], dependsOn: [u%d]}\n", i, i)
 	}
 	for _, tt := range []struct{ name, manifest, want string }{
-		{"a large file", "# " + strings.Repeat("x", maxFile), "larger than 1 MiB"},
+		{"a large file", "# " + strings.Repeat("x", maxFile), "larger than 1048576 bytes"},
 		{"aliases of aliases", bomb, "unknown field"},
-		{"merges of merges", merges, "too large once its aliases are followed"},
-		{"a long string again and again", "version: \"1\"\ntasks: {a: {cmd: [x], input: [" + long + strings.Repeat(",*l", 20_000) + "]}}", "too large once its aliases are followed"},
-		{"a list again and again", "version: \"1\"\ntasks:\n  a: {cmd: [x], input: &l [" + strings.Repeat("x,", 100_000) + "]}\n" + againAndAgain(1000), "too large once its aliases are followed"},
+		{"merges of merges", merges, "too large after its aliases are expanded"},
+		{"many aliases of a long string", "version: \"1\"\ntasks: {a: {cmd: [x], input: [" + long + strings.Repeat(",*l", 20_000) + "]}}", "too large after its aliases are expanded"},
+		{"many aliases of a long list", "version: \"1\"\ntasks:\n  a: {cmd: [x], input: &l [" + strings.Repeat("x,", 100_000) + "]}\n" + aliasTasks(1000), "too large after its aliases are expanded"},
 		{"deep brackets", "a: " + strings.Repeat("[", 500_000), "not YAML"},
-		{"mistakes without end", "version: \"1\"\ntasks:\n" + strings.Repeat("  a: {}\n", 20_000), "more mistakes"},
-		{"unknown names without end", "version: \"1\"\ntasks:\n" + tasks.String(), "more mistakes"},
+		{"20,000 mistakes", "version: \"1\"\ntasks:\n" + strings.Repeat("  a: {}\n", 20_000), "more mistakes"},
+		{"5,000 unknown names", "version: \"1\"\ntasks:\n" + tasks.String(), "more mistakes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,13 +49,13 @@ func TestBounds(t *testing.T) {
 				t.Fatalf("got %.300v", err)
 			}
 			if len(err.Error()) > 20_000 {
-				t.Errorf("says %d bytes", len(err.Error()))
+				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
 		})
 	}
 }
 
-func againAndAgain(n int) string {
+func aliasTasks(n int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "  b%d: {cmd: [x], input: *l}\n", i)
@@ -63,7 +63,8 @@ func againAndAgain(n int) string {
 	return b.String()
 }
 
-// TestLinkedProject: a project may be a link, but not one out of the workspace.
+// TestLinkedProject checks that a project may be a link, but not to outside the
+// workspace.
 func TestLinkedProject(t *testing.T) {
 	root := unpack(t, txtar.Parse([]byte(`
 -- w/same.work.yaml --
@@ -92,12 +93,12 @@ tasks: {a: {cmd: [x]}}
 	if err := os.Symlink("../elsewhere", link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(w); err == nil || !strings.Contains(err.Error(), "leads out of the workspace") {
+	if _, err := Load(w); err == nil || !strings.Contains(err.Error(), "is a link to outside the workspace") {
 		t.Fatalf("got %v", err)
 	}
 }
 
-// TestWalkIsBounded: a ** over a large disk ends, and says why.
+// TestWalkIsBounded checks that ** does not walk more than the limit.
 func TestWalkIsBounded(t *testing.T) {
 	root := unpack(t, txtar.Parse([]byte("-- a/b/c/same.yaml --\n")))
 	for left, want := range map[int]bool{10: true, 2: false} {
@@ -108,13 +109,13 @@ func TestWalkIsBounded(t *testing.T) {
 	}
 }
 
-// TestFifo: whoever reads a fifo waits for a writer, so no manifest is one.
+// TestFifo checks that Load does not block on a named pipe.
 func TestFifo(t *testing.T) {
 	root := unpack(t, txtar.Parse([]byte("-- same.work.yaml --\nversion: \"1\"\nprojects: [a]\n-- a/x --\n")))
 	if err := unix.Mkfifo(filepath.Join(root, "a", TaskFile), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(root); err == nil || !strings.Contains(err.Error(), "a/same.yaml:1: not a regular file") {
-		t.Errorf("said: %v", err)
+		t.Errorf("got %v", err)
 	}
 }

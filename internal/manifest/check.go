@@ -1,22 +1,23 @@
 package manifest
 
 import (
-	"cachekey/internal/message"
 	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"cachekey/internal/message"
 )
 
-// check looks at what can only be judged once every task is known.
+// check checks what needs all tasks.
 func (l *loader) check() {
-	slices.SortFunc(l.drafts, func(a, b *draft) int { return cmp.Compare(a.task.Name, b.task.Name) })
+	slices.SortFunc(l.drafts, func(a, b *draft) int { return cmp.Compare(a.Name, b.Name) })
 	known := make([]string, 0, len(l.drafts))
 	for _, d := range l.drafts {
-		l.byName[d.task.Name] = d
-		known = append(known, d.task.Name)
+		l.byName[d.Name] = d
+		known = append(known, d.Name)
 	}
 	for _, d := range l.drafts {
 		for _, dep := range d.dependsOn {
@@ -24,10 +25,10 @@ func (l *loader) check() {
 				d.unknownDependency(dep, known)
 				continue
 			}
-			d.task.DependsOn = append(d.task.DependsOn, dep.text)
+			d.DependsOn = append(d.DependsOn, dep.text)
 		}
-		slices.Sort(d.task.DependsOn)
-		d.task.DependsOn = slices.Compact(d.task.DependsOn)
+		slices.Sort(d.DependsOn)
+		d.DependsOn = slices.Compact(d.DependsOn)
 	}
 	l.checkCycles()
 	l.checkTargets()
@@ -36,61 +37,62 @@ func (l *loader) check() {
 
 func (d *draft) unknownDependency(dep item, known []string) {
 	if d.document.many() {
-		known = nil // looking for the nearest is the dear part
+		known = nil // finding the nearest name is expensive
 	}
-	err := unknownTask(dep.text, known, d.task.Project)
-	d.document.mistake(dep.node, message.Hint(err), "%s, which %s depends on", err, quote(d.task.Name))
+	err := unknownTask(dep.text, known, d.Project)
+	d.document.mistake(dep.node, message.Hint(err), "%s, which %s depends on", err, quote(d.Name))
 }
 
-// unknownTask says that no task is called name, and which one was most likely
-// meant: in project (or any) by its bare name, or the nearest.
+// unknownTask returns an error for the unknown task name. Its hint is the task that
+// was most likely meant: one of project with a similar name, one of another project
+// with the same name, or the nearest of all.
 func unknownTask(name string, known []string, project string) error {
 	err := fmt.Errorf("unknown task %q", name)
 	if len(known) == 0 {
 		return err
 	}
 	bare := name[strings.LastIndex(name, ":")+1:]
-	var near, same []string
+	var inProject, sameName []string
 	for _, k := range known {
 		p, t, qualified := strings.Cut(k, ":")
 		if qualified && t == bare {
-			same = append(same, k)
+			sameName = append(sameName, k)
 		}
 		if qualified && p == project {
-			near = append(near, k)
+			inProject = append(inProject, k)
 		}
 	}
-	if best := message.Nearest(name, near); best != "" {
+	if best := message.Nearest(name, inProject); best != "" {
 		return message.WithHint(err, "did you mean %q?", best)
 	}
-	if len(same) > 0 {
-		return message.WithHint(err, "did you mean %q?", same[0])
+	if len(sameName) > 0 {
+		return message.WithHint(err, "did you mean %q?", sameName[0])
 	}
 	if best := message.Nearest(name, known); best != "" {
 		return message.WithHint(err, "did you mean %q?", best)
 	}
 	if len(known) > 12 {
-		return message.WithHint(err, "same plan lists the tasks")
+		return message.WithHint(err, "run same plan all to list the tasks")
 	}
 	return message.WithHint(err, "the tasks are %s", join(known))
 }
 
-// checkCycles notes every cycle that a walk along the dependencies closes, whole.
+// checkCycles notes every dependency cycle that a depth-first walk finds.
 func (l *loader) checkCycles() {
 	const open, closed = 1, 2
 	state := map[string]int{}
 	var trail []string
 	var visit func(d *draft)
 	visit = func(d *draft) {
-		name := d.task.Name
+		name := d.Name
 		state[name] = open
 		trail = append(trail, name)
-		for _, dep := range d.task.DependsOn {
+		for _, dep := range d.DependsOn {
 			switch state[dep] {
 			case open:
 				cycle := append(slices.Clone(trail[slices.Index(trail, dep):]), dep)
 				l.add(d.placeOf(dep), "remove one of these dependencies",
-					"tasks depend on each other: %s", strings.Join(cycle, " → "))
+					"dependency cycle: %s", strings.Join(cycle, " → "))
 			case closed:
 			default:
 				visit(l.byName[dep])
@@ -100,7 +102,7 @@ func (l *loader) checkCycles() {
 		state[name] = closed
 	}
 	for _, d := range l.drafts {
-		if state[d.task.Name] == 0 {
+		if state[d.Name] == 0 {
 			visit(d)
 		}
 	}
@@ -112,47 +114,48 @@ func (d *draft) placeOf(dependency string) Position {
 			return d.document.at(dep.node)
 		}
 	}
-	return d.task.Pos
+	return d.Pos
 }
 
-// checkTargets notes two tasks that write to one place, a target in another,
-// and a target that has a manifest in it.
+// checkTargets notes targets that are equal, inside another one, or contain a
+// manifest.
 func (l *loader) checkTargets() {
 	type claim struct {
 		*draft
-		target
+		place Position
 	}
 	claims := map[string]claim{}
 	for _, d := range l.drafts {
 		for _, t := range d.targets {
-			if other, taken := claims[t.path]; taken {
-				l.add(t.place, "give each task a target of its own",
-					"%q is also a target of task %q (%s)", t.path, other.task.Name, other.place)
+			place := d.document.at(t.node)
+			if other, taken := claims[t.text]; taken {
+				l.add(place, "give each task its own target",
+					"%q is also a target of task %q (%s)", t.text, other.Name, other.place)
 				continue
 			}
-			claims[t.path] = claim{d, t}
+			claims[t.text] = claim{d, place}
 		}
 	}
-	holds := l.manifestsBelow()
+	manifests := l.manifestsBelow()
 	for _, d := range l.drafts {
 		for _, t := range d.targets {
-			for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
+			for dir := path.Dir(t.text); dir != "."; dir = path.Dir(dir) {
 				if outer, taken := claims[dir]; taken {
-					l.add(t.place, "give each a place of its own: the outer is removed before it is made",
-						"the target %q lies in %q, a target of task %q (%s)", t.path, dir, outer.task.Name, outer.place)
+					d.document.mistake(t.node, "move one of them: a target is removed before its task runs",
+						"the target %q is inside %q, a target of task %q (%s)", t.text, dir, outer.Name, outer.place)
 					break
 				}
 			}
-			if file, is := holds[t.path]; is {
-				l.add(t.place, "make it elsewhere: a target is removed before its task runs",
-					"the target %q has the manifest %s in it", t.path, file)
+			if file, is := manifests[t.text]; is {
+				d.document.mistake(t.node, "choose another place: a target is removed before its task runs",
+					"the target %q contains the manifest %s", t.text, file)
 			}
 		}
 	}
 }
 
-// manifestsBelow gives, for every path in the workspace that is a manifest or
-// has one below it, that manifest.
+// manifestsBelow returns the manifests, each by its own path and those of the
+// directories above it.
 func (l *loader) manifestsBelow() map[string]string {
 	holds := map[string]string{}
 	for _, file := range l.files {
@@ -164,18 +167,18 @@ func (l *loader) manifestsBelow() map[string]string {
 	return holds
 }
 
-// checkOwnInputs notes a task that reads what it writes, and so would never be
-// unchanged, and warns of one that reads what another makes without waiting for it.
+// checkOwnInputs notes tasks that read their own target, which would always run,
+// and warns about tasks that read the target of a task that they do not depend on.
 func (l *loader) checkOwnInputs() {
 	owner := map[string]*draft{}
 	for _, d := range l.drafts {
 		for _, t := range d.targets {
-			owner[t.path] = d
+			owner[t.text] = d
 		}
 	}
 	for _, d := range l.drafts {
 		var before map[string]bool
-		for _, in := range d.task.Inputs {
+		for _, in := range d.Inputs {
 			if isPattern(in) {
 				continue
 			}
@@ -185,15 +188,15 @@ func (l *loader) checkOwnInputs() {
 					continue
 				}
 				if maker == d {
-					l.add(d.task.Pos, "a target is removed before its task runs: read one file and write another",
-						"task %q has %q both as input and in its target", d.task.Name, in)
+					l.add(d.Pos, "a target is removed before its task runs: read one file and write another",
+						"task %q has %q both as input and in its target", d.Name, in)
 					break
 				}
 				if before == nil {
 					before = l.ancestors(d)
 				}
-				if !before[maker.task.Name] {
-					l.warn(d.task.Pos, "task %q reads %q, which task %q makes, and does not depend on it", d.task.Name, in, maker.task.Name)
+				if !before[maker.Name] {
+					l.warn(d.Pos, "task %q reads %q, which task %q makes, but does not depend on it", d.Name, in, maker.Name)
 				}
 				break
 			}
@@ -201,12 +204,12 @@ func (l *loader) checkOwnInputs() {
 	}
 }
 
-// ancestors gives the names of all tasks that d waits for.
+// ancestors returns the names of all tasks that d depends on.
 func (l *loader) ancestors(d *draft) map[string]bool {
 	seen := map[string]bool{}
 	var visit func(*draft)
 	visit = func(d *draft) {
-		for _, dep := range d.task.DependsOn {
+		for _, dep := range d.DependsOn {
 			if !seen[dep] {
 				seen[dep] = true
 				visit(l.byName[dep])

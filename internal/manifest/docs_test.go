@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestDocs: the examples of docs/same-yaml.md are without mistakes, and it
-// explains every field there is.
+// TestDocs checks that the examples of docs/same-yaml.md are valid, and that it
+// explains every field.
 func TestDocs(t *testing.T) {
 	page, err := os.ReadFile("../../docs/same-yaml.md")
 	if err != nil {

@@ -1,11 +1,12 @@
 package manifest
 
 import (
-	"cachekey/internal/message"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"cachekey/internal/message"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -42,7 +43,7 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
-	t.Run("nothing anywhere", func(t *testing.T) {
+	t.Run("no manifest", func(t *testing.T) {
 		_, err := Find(filepath.Join(root, "none"))
 		if err == nil || !strings.Contains(err.Error(), "no same.work.yaml or same.yaml in") || message.Hint(err) == "" {
 			t.Errorf("got %v, hint %q", err, message.Hint(err))
@@ -50,11 +51,11 @@ func TestFind(t *testing.T) {
 	})
 	t.Run("another extension", func(t *testing.T) {
 		_, err := Find(filepath.Join(root, "short"))
-		if want := "same.yml is there: rename it to same.yaml"; err == nil || message.Hint(err) != want {
+		if want := "rename same.yml to same.yaml"; err == nil || message.Hint(err) != want {
 			t.Errorf("got %v, hint %q, want %q", err, message.Hint(err), want)
 		}
 	})
-	t.Run("a directory that is not there", func(t *testing.T) {
+	t.Run("a missing directory", func(t *testing.T) {
 		// Must not find the manifest of a directory above.
 		if _, err := Load(filepath.Join(root, "alone", "gone")); !os.IsNotExist(err) {
 			t.Errorf("got %v", err)

@@ -10,8 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// FuzzLoad: whatever a manifest says, Load does not panic, says the same thing
-// twice, and what it lets through stays in the workspace.
+// FuzzLoad checks that Load does not panic, is deterministic, and that all paths of
+// an accepted workspace are inside it.
 func FuzzLoad(f *testing.F) {
 	seeds, _ := filepath.Glob("testdata/*/*.txtar")
 	if len(seeds) == 0 {
@@ -52,12 +52,12 @@ func FuzzLoad(f *testing.F) {
 		again, errAgain := Load(filepath.Join(dir, "p"))
 		if err != nil {
 			if errAgain == nil || err.Error() != errAgain.Error() {
-				t.Fatalf("said %v, then %v", err, errAgain)
+				t.Fatalf("got %v, then %v", err, errAgain)
 			}
 			return
 		}
 		if errAgain != nil || asJSON(t, w) != asJSON(t, again) {
-			t.Fatalf("loaded again, it is another: %v", errAgain)
+			t.Fatalf("loading again: another result, %v", errAgain)
 		}
 		order, err := w.Select(All)
 		if err != nil || len(order) != len(w.Tasks) {
@@ -66,7 +66,7 @@ func FuzzLoad(f *testing.F) {
 		done := map[string]bool{}
 		for _, task := range order {
 			if len(task.Command) == 0 && len(task.DependsOn) == 0 {
-				t.Errorf("%s does nothing", task.Name)
+				t.Errorf("%s has no command and no dependencies", task.Name)
 			}
 			for _, dep := range task.DependsOn {
 				if !done[dep] {

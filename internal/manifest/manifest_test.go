@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"cachekey/internal/message"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -10,12 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"cachekey/internal/message"
+
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-var update = flag.Bool("update", false, "write what is seen into testdata")
+var update = flag.Bool("update", false, "update testdata")
 
-// unpack writes the files of a to a new directory and gives it.
+// unpack writes the files of a to a new directory and returns its path.
 func unpack(t *testing.T, a *txtar.Archive) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -28,8 +29,8 @@ func unpack(t *testing.T, a *txtar.Archive) string {
 	return dir
 }
 
-// archives runs f for every archive of testdata/dir and compares what it gives
-// with the file "want" of the archive.
+// archives runs f for every archive of testdata/dir and compares the result with the
+// file "want" of the archive.
 func archives(t *testing.T, dir string, f func(t *testing.T, root string, a *txtar.Archive) string) {
 	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -63,8 +64,8 @@ func archives(t *testing.T, dir string, f func(t *testing.T, root string, a *txt
 	}
 }
 
-// told gives err as a person sees it.
-func told(root string, err error) string {
+// printed returns err as it is printed.
+func printed(root string, err error) string {
 	var b strings.Builder
 	several := message.Several{err}
 	errors.As(err, &several)
@@ -77,19 +78,19 @@ func told(root string, err error) string {
 	return strings.ReplaceAll(b.String(), root, "$WORK")
 }
 
-// TestMistakes: every archive is a workspace with mistakes, and what is said of them.
+// TestMistakes loads workspaces with mistakes. Each archive has the expected errors.
 func TestMistakes(t *testing.T) {
 	archives(t, "mistakes", func(t *testing.T, root string, a *txtar.Archive) string {
 		_, err := Load(root)
 		if err == nil {
 			return ""
 		}
-		return told(root, err)
+		return printed(root, err)
 	})
 }
 
-// TestGood: every archive is a workspace without mistakes, and what it means.
-// Its first line may name the directory to load from: "in: some/dir".
+// TestGood loads workspaces without mistakes. Each archive has the expected result,
+// and may name the directory to load from in its first line: "in: some/dir".
 func TestGood(t *testing.T) {
 	archives(t, "good", func(t *testing.T, root string, a *txtar.Archive) string {
 		dir := root
@@ -100,17 +101,18 @@ func TestGood(t *testing.T) {
 		}
 		w, err := Load(dir)
 		if err != nil {
-			t.Fatal(told(root, err))
+			t.Fatal(printed(root, err))
 		}
 		again, err := Load(dir)
 		if err != nil || asJSON(t, w) != asJSON(t, again) {
-			t.Fatalf("loaded again, it is another: %v", err)
+			t.Fatalf("loading again: another result, %v", err)
 		}
 		return strings.ReplaceAll(asJSON(t, w), root, "$WORK")
 	})
 }
 
-// asJSON gives a workspace as lines of JSON: what is not a task, then each task.
+// asJSON returns a workspace as lines of JSON: everything but the tasks, then each
+// task.
 func asJSON(t *testing.T, w *Workspace) string {
 	t.Helper()
 	rest := *w

@@ -1,20 +1,21 @@
 package manifest
 
 import (
-	"cachekey/internal/message"
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"cachekey/internal/message"
 )
 
 const (
-	maxMistakes = 25   // told at once: past that they are one mistake repeated
-	maxKept     = 1000 // to choose them from
-	maxText     = 500  // bytes of one
+	maxMistakes = 25   // reported: more are likely to be one mistake repeated
+	maxKept     = 1000 // collected, to report the first of them
+	maxText     = 500  // bytes of each
 )
 
-// mistakes collects what is wrong in the manifests of one workspace.
+// mistakes collects the mistakes and warnings of the manifests of one workspace.
 type mistakes struct {
 	files    []string // in the order in which they were read
 	all      []mistake
@@ -39,7 +40,7 @@ func (m *mistakes) warn(pos Position, format string, args ...any) {
 	m.warnings = append(m.warnings, pos.String()+": "+fmt.Sprintf(format, args...))
 }
 
-// absorb takes over what was found in a file that was read on its own.
+// absorb adds those of a file that was read on its own.
 func (m *mistakes) absorb(other *mistakes) {
 	m.warnings = append(m.warnings, other.warnings...)
 	m.more += other.more
@@ -52,7 +53,7 @@ func (m *mistakes) absorb(other *mistakes) {
 	}
 }
 
-// err gives all mistakes in order of file, line and column, or nil.
+// err returns all mistakes in order of file, line and column, or nil.
 func (m *mistakes) err() error {
 	if len(m.all) == 0 {
 		return nil
@@ -81,7 +82,7 @@ func (m *mistakes) err() error {
 	return several
 }
 
-// many says whether there are more mistakes than will be told.
+// many reports whether there are more mistakes than err lists.
 func (m *mistakes) many() bool { return len(m.all) > maxMistakes }
 
 func clip(s string) string {
@@ -91,5 +92,13 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }
 
-// join lists names in a sentence.
 func join(names []string) string { return strings.Join(names, ", ") }
+
+func quote(s string) string { return fmt.Sprintf("%q", s) }
+
+func quoted(words []string) string {
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return join(words)
+}

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"cachekey/internal/message"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,48 +11,42 @@ import (
 	"slices"
 	"strings"
 
+	"cachekey/internal/message"
+
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/sync/errgroup"
 )
 
-// What a pattern such as ** can bring in, and how far it may look for that.
+// Limits of a pattern such as **.
 const (
 	maxProjects = 10_000
 	maxWalk     = 50_000 // directories
 )
 
-// workspace loads a same.work.yaml and the projects that it names. dir is where
-// the person is.
+// workspace loads a same.work.yaml and the projects that it lists. dir is the
+// directory that Load was called with.
 func (l *loader) workspace(dir string) {
 	l.files = []string{WorkspaceFile}
 	w := readWorkFile(filepath.Join(l.dir, WorkspaceFile), WorkspaceFile, l.mistakes)
 	if w == nil || !l.setRoot(w.head) {
 		return
 	}
+	w.root, w.base = l.root, "."
 	l.declare(w.tools)
-	first := map[string]Position{} // project → where it is named
+	first := map[string]Position{} // of each project's name
 	dirs := l.projectDirs(w)
-	for i, t := range l.readProjects(dirs) {
-		p := dirs[i]
-		if t = l.project(p, t, first); t != nil {
+	for i, t := range l.readProjects(dirs, w.tools) {
+		if t != nil && l.checkProject(dirs[i], t, first) {
 			l.declare(t.tools)
-			tools := map[string]item{}
-			for _, declared := range []map[string]item{w.tools, t.tools} {
-				for alias, spec := range declared {
-					tools[alias] = spec
-				}
-			}
-			for _, raw := range t.tasks {
-				l.draft(t, raw, p, t.project.text, tools)
-			}
+			l.drafts = append(l.drafts, t.drafts...)
 		}
 	}
 	l.warnStray(dir, dirs)
 }
 
-// readProjects reads the same.yaml of each of dirs, which are relative to the
-// root, all at once: with many projects that is most of the time that loading takes.
-func (l *loader) readProjects(dirs []string) []*taskFile {
+// readProjects reads the same.yaml of each of dirs, which are relative to the root.
+// It reads them concurrently, since that is most of the time that Load takes.
+func (l *loader) readProjects(dirs []string, tools map[string]item) []*taskFile {
 	read := make([]*taskFile, len(dirs))
 	wrong := make([]mistakes, len(dirs))
 	var group errgroup.Group
@@ -63,7 +56,11 @@ func (l *loader) readProjects(dirs []string) []*taskFile {
 		file := l.relative(full)
 		l.files = append(l.files, file)
 		group.Go(func() error {
-			read[i] = readTaskFile(full, file, &wrong[i])
+			if t := readTaskFile(full, file, &wrong[i]); t != nil {
+				t.root, t.base = l.root, p
+				t.makeDrafts(t.project.text, tools)
+				read[i] = t
+			}
 			return nil
 		})
 	}
@@ -77,30 +74,27 @@ func (l *loader) readProjects(dirs []string) []*taskFile {
 	return read
 }
 
-// project judges the same.yaml of the project in p, relative to the root. It
-// gives nil if nothing can be made of it.
-func (l *loader) project(p string, t *taskFile, first map[string]Position) *taskFile {
-	if t == nil {
-		return nil
-	}
+// checkProject checks the name of the project in dir, relative to the root, and
+// reports whether its tasks can be used.
+func (l *loader) checkProject(dir string, t *taskFile, first map[string]Position) bool {
 	top := Position{File: t.file, Line: 1, Column: 1}
-	if t.root.node != nil {
-		l.warn(t.at(t.root.node), "root has no effect in a project of a %s", WorkspaceFile)
+	if t.rootDir.node != nil {
+		l.warn(t.at(t.rootDir.node), "root has no effect in a project of a %s", WorkspaceFile)
 	}
 	switch {
 	case t.project.node == nil || t.project.text == "":
-		l.add(top, "write project: "+suggestProject(p), "no project name, which every project of a %s needs", WorkspaceFile)
-		return nil
+		l.add(top, "write project: "+suggestProject(dir), "no project name: every project of a %s needs one", WorkspaceFile)
+		return false
 	case !t.checkProjectName(t.project):
-		return nil
+		return false
 	}
 	here := t.at(t.project.node)
 	if before, twice := first[t.project.text]; twice {
 		l.add(here, "rename one of them", "the project %q is also at %s", t.project.text, before)
-		return nil
+		return false
 	}
 	first[t.project.text] = here
-	return t
+	return true
 }
 
 func suggestProject(dir string) string {
@@ -113,7 +107,7 @@ func suggestProject(dir string) string {
 	return strings.Trim(name, ".+-")
 }
 
-// relative names file from the first manifest's directory.
+// relative returns file relative to the first manifest's directory.
 func (l *loader) relative(file string) string {
 	return relativeTo(l.dir, file)
 }
@@ -125,26 +119,26 @@ func relativeTo(dir, file string) string {
 	return filepath.ToSlash(file)
 }
 
-// projectDirs gives the directories, relative to the root, that `projects`
-// names and that have a same.yaml, sorted.
+// projectDirs returns the directories, relative to the root, that `projects` lists
+// and that have a same.yaml, sorted.
 func (l *loader) projectDirs(w *workFile) []string {
 	found := map[string]bool{}
 	for _, it := range w.projects {
-		pattern, ok := w.rebase(l.root, ".", it, "project", "")
+		pattern, ok := w.rebase(it, "project", "")
 		if !ok {
 			continue
 		}
 		if !doublestar.ValidatePattern(pattern) {
-			w.mistake(it.node, `close what is open: [a-z], {a,b}`, "project %q is not a pattern", it.text)
+			w.mistake(it.node, `close brackets and braces: [a-z], {a,b}`, "project %q is not a valid pattern", it.text)
 			continue
 		}
 		if !isPattern(pattern) {
-			if l.named(w, it, pattern) {
+			if l.namedProject(w, it, pattern) {
 				found[pattern] = true
 			}
 			continue
 		}
-		dirs, err := l.matching(pattern)
+		dirs, err := l.matchingProjects(pattern)
 		if err != nil {
 			w.mistake(it.node, "", "project %q: %v", it.text, err)
 			continue
@@ -163,7 +157,7 @@ func (l *loader) projectDirs(w *workFile) []string {
 			continue
 		}
 		l.add(Position{File: WorkspaceFile, Line: 1, Column: 1}, "move it into the workspace",
-			"the project %q is a link that leads out of the workspace", p)
+			"the project %q is a link to outside the workspace", p)
 	}
 	slices.Sort(all)
 	return all
@@ -171,8 +165,8 @@ func (l *loader) projectDirs(w *workFile) []string {
 
 func isPattern(s string) bool { return strings.ContainsAny(s, `*?[{\`) }
 
-// named says whether the project dir, which has no pattern in it, is there.
-func (l *loader) named(w *workFile, it item, dir string) bool {
+// namedProject reports whether dir, which is not a pattern, has a same.yaml.
+func (l *loader) namedProject(w *workFile, it item, dir string) bool {
 	full := filepath.Join(l.root, filepath.FromSlash(dir))
 	info, err := os.Stat(full)
 	if err != nil || !info.IsDir() {
@@ -184,7 +178,7 @@ func (l *loader) named(w *workFile, it item, dir string) bool {
 		return false
 	}
 	if _, err := os.Stat(filepath.Join(full, TaskFile)); errors.Is(err, fs.ErrNotExist) {
-		l.warn(w.at(it.node), "%s has no %s, and is left out", path.Join(it.text), TaskFile)
+		l.warn(w.at(it.node), "%s has no %s and is ignored", path.Join(it.text), TaskFile)
 		return false
 	}
 	return true
@@ -201,23 +195,24 @@ func subdirectories(dir string) []string {
 	return names
 }
 
-// matching gives the directories that pattern matches and that have a
-// same.yaml. Hidden directories must be named, so that ** does not walk .git.
-func (l *loader) matching(pattern string) ([]string, error) {
+// matchingProjects returns the directories that match pattern and have a same.yaml.
+// A pattern does not match hidden directories, so that ** does not walk .git.
+func (l *loader) matchingProjects(pattern string) ([]string, error) {
 	var dirs []string
 	err := doublestar.GlobWalk(&boundedFS{os.DirFS(l.root), maxWalk}, path.Join(pattern, TaskFile), func(file string, e fs.DirEntry) error {
 		if e.IsDir() {
 			return nil
 		}
 		if dirs = append(dirs, path.Dir(file)); len(dirs) > maxProjects {
-			return errors.New("matches more than 10000 projects")
+			return fmt.Errorf("matches more than %d projects", maxProjects)
 		}
 		return nil
 	}, doublestar.WithNoHidden(), doublestar.WithFailOnIOErrors())
 	return dirs, err
 }
 
-// A boundedFS lets so many directories be listed. One that may not be read is empty.
+// A boundedFS is an FS in which at most left directories can be listed. It treats
+// directories without read permission as empty.
 type boundedFS struct {
 	fs.FS
 	left int
@@ -225,7 +220,7 @@ type boundedFS struct {
 
 func (b *boundedFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if b.left--; b.left < 0 {
-		return nil, fmt.Errorf("looks into more than %d directories", maxWalk)
+		return nil, fmt.Errorf("searches more than %d directories", maxWalk)
 	}
 	entries, err := fs.ReadDir(b.FS, name)
 	if errors.Is(err, fs.ErrPermission) {
@@ -234,7 +229,7 @@ func (b *boundedFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// inside says whether the project dir, links followed, lies in the workspace.
+// inside reports whether dir is in the workspace after links are followed.
 func (l *loader) inside(dir string) bool {
 	real, err := filepath.EvalSymlinks(filepath.Join(l.root, filepath.FromSlash(dir)))
 	if err != nil {
@@ -248,13 +243,13 @@ func (l *loader) inside(dir string) bool {
 	return err == nil && !leaves(filepath.ToSlash(rel))
 }
 
-// warnStray tells of a same.yaml that the person may think rules, and does not.
+// warnStray warns about a same.yaml in or above dir that has no effect.
 func (l *loader) warnStray(dir string, projects []string) {
 	for d := dir; ; d = filepath.Dir(d) {
 		if ok, err := isManifest(filepath.Join(d, TaskFile)); err == nil && ok {
 			rel, err := filepath.Rel(l.root, d)
 			if err != nil || !slices.Contains(projects, filepath.ToSlash(rel)) {
-				l.warn(Position{File: WorkspaceFile, Line: 1, Column: 1}, "projects does not name %s, so its %s has no effect",
+				l.warn(Position{File: WorkspaceFile, Line: 1, Column: 1}, "projects does not list %s, so its %s has no effect",
 					l.relative(d), TaskFile)
 			}
 			return

@@ -1,9 +1,10 @@
 package manifest
 
 import (
-	"cachekey/internal/message"
 	"strings"
 	"testing"
+
+	"cachekey/internal/message"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -53,7 +54,7 @@ tasks:
 			var names []string
 			for _, task := range tasks {
 				if w.Task(task.Name) != task {
-					t.Errorf("Task(%q) is another", task.Name)
+					t.Errorf("Task(%q) returned another task", task.Name)
 				}
 				names = append(names, task.Name)
 			}

@@ -1,6 +1,15 @@
 package manifest
 
-import "go.yaml.in/yaml/v4"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"cachekey/internal/message"
+)
 
 var (
 	taskFileFields  = []string{"version", "project", "root", "tools", "tasks"}
@@ -9,39 +18,37 @@ var (
 	rebuildSpelling = map[string]Rebuild{"on-change": OnChange, "always": Always}
 )
 
-// A head is what both manifests begin with.
+// A head has the fields that both manifests have.
 type head struct {
 	*document
 	version *yaml.Node
-	root    item // node is nil where there is none
+	rootDir item // node is nil if there is none
 	tools   map[string]item
 }
 
-// A taskFile is one same.yaml as it is written, paths untouched.
+// A taskFile is one same.yaml.
 type taskFile struct {
 	head
 	project item
-	tasks   []rawTask
+	tasks   *yaml.Node
+	drafts  []*draft
 }
 
-// A workFile is a same.work.yaml as it is written.
+// A workFile is a same.work.yaml.
 type workFile struct {
 	head
 	projects []item
 }
 
-// A rawTask is a task as it is written.
-type rawTask struct {
-	name                      string
-	key                       *yaml.Node
-	input, cmd, target, tools []item
-	dependsOn                 []item
-	environment               map[string]string
-	workingDir                item
-	rebuild                   Rebuild
-	cmdNode                   *yaml.Node
+// A draft is a task whose relations to other tasks are not checked yet.
+type draft struct {
+	*Task
+	document  *document
+	dependsOn []item // full names
+	targets   []item // paths relative to the workspace root
 }
 
+// readTaskFile reads all of a same.yaml but its tasks, which makeDrafts reads.
 func readTaskFile(path, file string, m *mistakes) *taskFile {
 	d, top := readYAML(path, file, m)
 	if top == nil {
@@ -49,11 +56,11 @@ func readTaskFile(path, file string, m *mistakes) *taskFile {
 	}
 	t := &taskFile{head: head{document: d}}
 	for _, f := range d.fields(top, file) {
-		switch f.name {
+		switch f.text {
 		case "project":
 			t.project = d.item(f.value, "project")
 		case "tasks":
-			t.tasks = d.tasks(f.value)
+			t.tasks = f.value
 		default:
 			t.read(f, file, taskFileFields)
 		}
@@ -69,26 +76,25 @@ func readWorkFile(path, file string, m *mistakes) *workFile {
 	}
 	w := &workFile{head: head{document: d}}
 	for _, f := range d.fields(top, file) {
-		if f.name == "projects" {
+		switch f.text {
+		case "projects":
 			w.projects = d.list(f.value, "projects")
-			continue
+		case "tasks", "project":
+			d.mistake(f.node, "move it to the "+TaskFile+" of a project", "%q is not allowed in %s", f.text, file)
+		default:
+			w.read(f, file, workFileFields)
 		}
-		if f.name == "tasks" || f.name == "project" {
-			d.mistake(f.key, "move it to the "+TaskFile+" of a project", "%q has no place in %s", f.name, file)
-			continue
-		}
-		w.read(f, file, workFileFields)
 	}
 	w.check(top)
 	return w
 }
 
 func (h *head) read(f field, file string, known []string) {
-	switch f.name {
+	switch f.text {
 	case "version":
 		h.version = f.value
 	case "root":
-		h.root = h.item(f.value, "root")
+		h.rootDir = h.item(f.value, "root")
 	case "tools":
 		h.tools = h.specs(f.value)
 	default:
@@ -103,96 +109,196 @@ func (h *head) check(top *yaml.Node) {
 		return
 	}
 	if v, ok := h.text(h.version, "version"); ok && v != "1" {
-		h.mistake(h.version, cure, "version %q is not one that this program knows", v)
+		h.mistake(h.version, cure, "unsupported version %q", v)
 	}
 }
 
-// item gives the string n with its place; a null is none.
-func (d *document) item(n *yaml.Node, what string) item {
-	if v := d.follow(n); v == nil || isNull(v) {
-		return item{}
-	}
-	text, ok := d.text(n, what)
-	if !ok {
-		return item{}
-	}
-	return item{text, n}
-}
-
-// specs gives the tools that n declares: alias → spec.
+// specs returns the tools that n declares: alias → spec. It keeps wrong ones too,
+// so that a task that asks for one is not reported as well.
 func (d *document) specs(n *yaml.Node) map[string]item {
 	tools := map[string]item{}
 	for _, f := range d.fields(n, "tools") {
-		spec, ok := d.text(f.value, "tool "+quote(f.name))
+		spec, ok := d.text(f.value, "tool "+quote(f.text))
 		if !ok {
 			continue
 		}
-		// Said at its place in any case, and declared in any case: what asks for it is not wrong too.
-		tools[f.name] = item{spec, f.value}
-		if !toolAlias.MatchString(f.name) {
-			d.mistake(f.key, "use letters, digits and _ . + -", "%q cannot be a tool's alias", f.name)
+		tools[f.text] = item{spec, f.value}
+		if !toolAlias.MatchString(f.text) {
+			d.mistake(f.node, "use letters, digits and _ . + -", "invalid tool alias %q", f.text)
 		}
 		if _, err := ParseSpec(spec); err != nil {
-			d.wrong(f.value, err, "tool %q: %v", f.name, err)
+			d.mistake(f.value, message.Hint(err), "tool %q: %v", f.text, err)
 		}
 	}
 	return tools
 }
 
-func (d *document) tasks(n *yaml.Node) []rawTask {
-	var all []rawTask
-	for _, f := range d.fields(n, "tasks") {
-		what := "task " + quote(f.name)
-		d.checkTaskName(f)
-		if v := d.follow(f.value); v == nil {
+// makeDrafts reads the tasks of t. Their names begin with project, if that is not
+// "", and their tools are those that t inherits or declares.
+func (t *taskFile) makeDrafts(project string, inherited map[string]item) {
+	if t.tasks == nil {
+		return
+	}
+	tools := map[string]item{}
+	maps.Copy(tools, inherited)
+	maps.Copy(tools, t.head.tools)
+	for _, f := range t.fields(t.tasks, "tasks") {
+		t.checkTaskName(f)
+		if v := t.follow(f.value); v == nil {
 			break
 		} else if v.Kind != yaml.MappingNode {
-			d.mistake(f.value, `give it a command on a line of its own: cmd: ["make"]`, "%s must be a mapping, and is %s", what, kind(v))
+			t.mistake(f.value, `give it a command on a line of its own: cmd: ["make"]`, "task %q must be a mapping, not %s", f.text, kind(v))
 			continue
 		}
-		all = append(all, d.task(f, what))
+		t.drafts = append(t.drafts, t.draft(f, project, tools))
 	}
-	return all
 }
 
-func (d *document) task(f field, what string) rawTask {
-	t := rawTask{name: f.name, key: f.key}
-	for _, f := range d.fields(f.value, what) {
-		label := f.name + " of " + what
-		switch f.name {
+func (t *taskFile) draft(task field, project string, tools map[string]item) *draft {
+	d := &draft{document: t.document, Task: &Task{
+		Name: qualify(project, task.text), Project: project, WorkingDir: t.base, Pos: t.at(task.node),
+	}}
+	const cure = `write the program and its arguments: cmd: ["go", "build", "./..."]`
+	what := "task " + quote(task.text)
+	of := " of " + what
+	var cmd, targets []item
+	var cmdNode *yaml.Node
+	for _, f := range t.fields(task.value, what) {
+		label := f.text + of
+		switch f.text {
 		case "input":
-			t.input = d.list(f.value, label)
+			d.Inputs = t.inputs(t.list(f.value, label), of)
 		case "cmd":
-			t.cmd, t.cmdNode = d.list(f.value, label), f.value
+			cmd, cmdNode = t.list(f.value, label), f.value
 		case "target":
-			t.target = d.list(f.value, label)
+			targets = t.list(f.value, label)
 		case "tools":
-			t.tools = d.list(f.value, label)
+			d.Tools = t.pickTools(t.list(f.value, label), tools, what)
 		case "dependsOn":
-			t.dependsOn = d.list(f.value, label)
+			d.dependsOn = t.list(f.value, label)
 		case "environment":
-			t.environment = d.environment(f.value, label)
+			d.Env = t.environment(f.value, label)
 		case "workingDir":
-			t.workingDir = d.item(f.value, label)
+			d.WorkingDir = t.workingDir(t.item(f.value, label), of)
 		case "rebuild":
-			t.rebuild = d.rebuild(f.value, label)
+			d.Rebuild = t.rebuild(f.value, label)
 		default:
-			d.unknown(f, what, taskFields)
+			t.unknown(f, what, taskFields)
 		}
 	}
-	d.checkCommand(t, what)
-	return t
+	switch {
+	case cmdNode != nil:
+		t.checkCommand(cmd, cmdNode, cure, of)
+	case len(targets) > 0:
+		t.mistake(task.node, cure, "%s has a target but no cmd to make it", what)
+	case len(d.dependsOn) == 0: // a task may just group others, as with upstream same
+		t.mistake(task.node, cure, "%s has neither cmd nor dependsOn", what)
+	}
+	for _, word := range cmd {
+		d.Command = append(d.Command, word.text)
+	}
+	d.targets = t.targets(targets, of)
+	for _, target := range d.targets {
+		d.Targets = append(d.Targets, target.text)
+	}
+	slices.Sort(d.Targets)
+	for i, dep := range d.dependsOn {
+		if !strings.Contains(dep.text, ":") {
+			d.dependsOn[i].text = qualify(project, dep.text)
+		}
+	}
+	return d
+}
+
+func qualify(project, task string) string {
+	if project == "" {
+		return task
+	}
+	return project + ":" + task
+}
+
+// nameCure says which names validName accepts.
+const nameCure = "use letters, digits and _ . - / +, with a letter, a digit or _ first"
+
+// checkTaskName refuses a name that would be ambiguous on the command line
+// ("all", "project:task", "-n"), in lists ("a,b") or in a log ("[task] Skipped"),
+// or that a shell would not take literally: completion offers names to shells.
+func (d *document) checkTaskName(f field) {
+	switch name := f.text; {
+	case name == "":
+		d.mistake(f.node, nameCure, "a task has no name")
+	case name == All:
+		d.mistake(f.node, "rename it: on the command line \"all\" stands for every task", "the task name %q is reserved", name)
+	case strings.Contains(name, ":"):
+		d.mistake(f.node, nameCure, "the task name %q has a colon, which separates project and task", name)
+	case strings.HasPrefix(name, "-"):
+		d.mistake(f.node, nameCure, "the task name %q looks like a flag", name)
+	case !validName.MatchString(name):
+		d.mistake(f.node, nameCure, "invalid task name %q", name)
+	}
+}
+
+// checkProjectName reports whether p is a valid project name. If not, it notes a
+// mistake.
+func (d *document) checkProjectName(p item) bool {
+	if validName.MatchString(p.text) {
+		return true
+	}
+	d.mistake(p.node, nameCure, "invalid project name %q", p.text)
+	return false
+}
+
+func (d *document) checkCommand(cmd []item, n *yaml.Node, cure, of string) {
+	switch {
+	case len(cmd) > 0 && strings.TrimSpace(cmd[0].text) == "":
+		d.mistake(cmd[0].node, cure, "cmd%s names no program", of)
+	case len(cmd) == 1 && isCommandLine(cmd[0].text):
+		d.mistake(cmd[0].node, fmt.Sprintf(`split it: cmd: [%s], or run a shell: cmd: ["sh", "-c", %q]`,
+			quoted(strings.Fields(cmd[0].text)), cmd[0].text), "cmd%s is one string with spaces, which is not the name of a program", of)
+	case len(cmd) == 0:
+		if v := d.follow(n); v != nil && (isNull(v) || v.Kind == yaml.SequenceNode && len(v.Content) == 0) {
+			d.mistake(n, cure, "cmd%s is empty", of)
+		}
+	}
+}
+
+// isCommandLine reports whether s is a program with arguments, such as
+// "go build ./...", and not the path of a program, such as "./my program".
+func isCommandLine(s string) bool {
+	words := strings.Fields(s)
+	return len(words) > 1 && !strings.Contains(words[0], "/")
+}
+
+// pickTools returns those of tools that a task asks for.
+func (d *document) pickTools(aliases []item, tools map[string]item, what string) map[string]string {
+	var picked map[string]string
+	for _, a := range aliases {
+		tool, declared := tools[a.text]
+		if !declared {
+			cure := fmt.Sprintf("declare it at the top: tools: {%s: %s@VERSION}", a.text, a.text)
+			if near := message.Nearest(a.text, slices.Sorted(maps.Keys(tools))); near != "" {
+				cure = fmt.Sprintf("did you mean %q?", near)
+			}
+			d.mistake(a.node, cure, "unknown tool %q in %s", a.text, what)
+			continue
+		}
+		if picked == nil {
+			picked = map[string]string{}
+		}
+		picked[a.text] = tool.text
+	}
+	return picked
 }
 
 func (d *document) environment(n *yaml.Node, what string) map[string]string {
 	env := map[string]string{}
 	for _, f := range d.fields(n, what) {
-		if !variableName.MatchString(f.name) {
-			d.mistake(f.key, "use letters, digits and _, no digit first", "%q cannot be a variable's name", f.name)
+		if !variableName.MatchString(f.text) {
+			d.mistake(f.node, "use letters, digits and _, but no digit first", "invalid variable name %q", f.text)
 			continue
 		}
-		if value, ok := d.text(f.value, f.name+" in "+what); ok {
-			env[f.name] = value
+		if value, ok := d.text(f.value, f.text+" in "+what); ok {
+			env[f.text] = value
 		}
 	}
 	return env
@@ -205,7 +311,7 @@ func (d *document) rebuild(n *yaml.Node, what string) Rebuild {
 	}
 	r, known := rebuildSpelling[it.text]
 	if !known {
-		d.mistake(n, `write "on-change" (which is the default) or "always"`, "%s is %q", what, it.text)
+		d.mistake(n, `write "on-change" (the default) or "always"`, "%s is %q", what, it.text)
 	}
 	return r
 }
