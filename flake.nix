@@ -1,5 +1,5 @@
 {
-  description = "Cache keys and a cache-proof runner for `same` workspaces built with Nix on CI";
+  description = "A task runner for workspaces built with Nix, and cache keys to keep its cache in CI";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
 

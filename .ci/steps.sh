@@ -1,10 +1,9 @@
 # shellcheck shell=bash
-# Named steps with a table of their times, for ./test and .ci/run, which source
-# this, say `step` once a step and end with `run_steps "$@"`. Runs in the bash
-# 3.2 of macOS.
+# Named steps with a table of their times. ./test and .ci/run source this, call `step`
+# once for each step and end with `run_steps "$@"`. Works in the bash 3.2 of macOS.
 
-# The exit code of a step that could not be done here (automake's convention).
-# On CI, where everything must be there, it is a failure.
+# The exit code of a step that cannot run on this machine (automake's convention).
+# On CI, where every tool must be installed, it is a failure.
 readonly skipped=77
 
 names=() whats=() commands=()
@@ -14,7 +13,7 @@ step() {
 	names+=("$1") whats+=("$2") commands+=("$3")
 }
 
-# skip WHY ends the step that calls it.
+# skip REASON ends the step that calls it.
 skip() {
 	echo "skipped: $*" >&2
 	exit "$skipped"
@@ -55,7 +54,7 @@ run_steps() {
 	exit "$failed"
 }
 
-# run_step adds to run_steps' table.
+# run_step runs one step and adds it to the table of run_steps.
 run_step() {
 	local name=${names[$1]} since=$SECONDS code=0 verdict
 	printf '\n== %s: %s\n' "$name" "${whats[$1]}"

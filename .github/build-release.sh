@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# build-release.sh VERSION DIR [GOOS/GOARCH…]: both programs for four systems, or
-# these, static, and their digests. The same commit and Go give the same bytes anywhere.
+# build-release.sh VERSION DIR [GOOS/GOARCH…]: builds static binaries of both
+# programs for four systems, or for those given, and their SHA256SUMS. The build is
+# reproducible: the same commit and Go make the same bytes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$1 dir=$2

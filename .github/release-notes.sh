@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# release-notes.sh TAG: what CHANGELOG.md says of that version, on stdout. Fails unless
-# the version is the one that Nix builds too.
+# release-notes.sh TAG: prints the section of CHANGELOG.md about that version. Fails
+# unless nix/package.nix has the same version.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=${1#v}

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The flags of cachekey that the action's inputs stand for, in the array `flags`.
-# A workflow without those inputs gets the defaults.
+# Sets the array `flags` to the flags of cachekey for the action's inputs. An input
+# that is unset or empty means the default.
 
 flags=(--directory "${INPUT_DIRECTORY:-.}")
 [ -z "${INPUT_PREFIX-}" ] || flags+=(--prefix "$INPUT_PREFIX")
 
-# lines FLAG TEXT: the flag once for each line of the text that is not blank
+# lines FLAG TEXT: adds the flag once for each line of the text that is not empty
 lines() {
 	local line
 	while IFS= read -r line; do

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts cachekey and same on PATH for the steps that follow: from a release,
-# checked against its published digests; from a flake; or as PATH has them.
+# Puts cachekey and same on PATH for the following steps: from a release, checked
+# against its published digests; from a flake; or from PATH itself.
 #
 # INPUT_FROM     auto, release, flake or path
-# INPUT_VERSION  the release, as its tag is called; by default the one that this action belongs to
-# INPUT_DIGEST   SHA-256 of the release's SHA256SUMS; by default whatever it says is believed
-# INPUT_RELEASES where releases are: $INPUT_RELEASES/TAG/FILE
+# INPUT_VERSION  the tag of the release; by default the release that this action belongs to
+# INPUT_DIGEST   SHA-256 of the release's SHA256SUMS; by default that file is not checked
+# INPUT_RELEASES the address of the releases: $INPUT_RELEASES/TAG/FILE
 # INPUT_FLAKE    the flake; by default the action's own repository at its own ref
 set -euo pipefail
 
@@ -41,7 +41,7 @@ fetch() {
 	curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1"
 }
 
-# Whether there is a release to take at all.
+# released: whether there is a release.
 released() {
 	[ -n "$INPUT_VERSION$INPUT_DIGEST" ] ||
 		curl --fail --silent --location --retry 3 --max-time 20 --output /dev/null "$INPUT_RELEASES/$version/SHA256SUMS"
@@ -52,18 +52,18 @@ from_release() {
 	system=$(platform)
 	download=$(mktemp -d "$RUNNER_TEMP/cachekey/download.XXXXXX")
 	cd "$download"
-	fetch SHA256SUMS || fail "$INPUT_RELEASES/$version/SHA256SUMS could not be fetched: is \"$version\" a release?"
+	fetch SHA256SUMS || fail "$INPUT_RELEASES/$version/SHA256SUMS could not be downloaded: is \"$version\" a release?"
 	got=$(sha256 SHA256SUMS | cut -d ' ' -f 1)
 	if [ -n "$INPUT_DIGEST" ] && [ "$INPUT_DIGEST" != "$got" ]; then
 		fail "SHA256SUMS of $version has the digest $got, not $INPUT_DIGEST"
 	fi
 	for program in cachekey same; do
 		fetch "$program-$system" || fail "$version has no $program for $system"
-		# Exactly one line of that name, so that nothing is checked against another's digest.
+		# Exactly one line has that name: no file is checked against the digest of another.
 		grep -E "^[0-9a-f]{64}  $program-$system\$" SHA256SUMS >"$program.sum" ||
 			fail "SHA256SUMS of $version does not name $program-$system"
 		sha256 --check --status "$program.sum" ||
-			fail "$program-$system of $version is not what its digest says"
+			fail "$program-$system of $version does not match its digest"
 		install -m 755 "$program-$system" "$bin/$program"
 	done
 	cd - >/dev/null
@@ -71,10 +71,10 @@ from_release() {
 }
 
 from_flake() {
-	[ -n "$flake" ] || fail "\`from: flake\` needs \`flake\`, which a local action can't guess"
+	[ -n "$flake" ] || fail "\`from: flake\` needs \`flake\`: a local action does not know its repository"
 	local program built
 	for program in cachekey same; do
-		# The link keeps what was built from being collected.
+		# The link keeps Nix from collecting the build.
 		built=$(nix --extra-experimental-features 'nix-command flakes' build \
 			--out-link "$bin/../$program" --print-out-paths "$flake#$program")
 		ln -sf "$built/bin/$program" "$bin/$program"
@@ -94,12 +94,12 @@ if [ "$from" = auto ]; then
 	elif [ -n "$flake" ] && command -v nix >/dev/null; then
 		from=flake
 	else
-		fail "nowhere to take cachekey from: set \`version\`, or install Nix first"
+		fail "found no release, no cachekey on PATH and no Nix: set \`version\`, or install Nix first"
 	fi
 fi
 case $from in
 release | flake | path) "from_$from" ;;
-*) fail "\`from: $from\` is none of auto, release, flake and path" ;;
+*) fail "\`from: $from\` is not auto, release, flake or path" ;;
 esac
 
 if [ "$from" != path ]; then

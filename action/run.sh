@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tasks, and fails if one ran that the plan called cached.
+# Runs the tasks. Fails if a task ran that should have been cached according to the plan.
 #
-# INPUT_TASKS      their names, separated by blanks
-# INPUT_DEVELOP    "true": in the flake's devShell
+# INPUT_TASKS      the names of the tasks, separated by blanks
+# INPUT_DEVELOP    "true" to run them in the flake's devShell
 # INPUT_DIRECTORY  the workspace
 set -euo pipefail
 

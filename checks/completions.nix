@@ -1,10 +1,10 @@
-# The packages bring completions for three shells to where these look for them, and
-# bash completes both programs with them.
+# The packages install completions where three shells look for them, and bash
+# completes both programs with them.
 { self, pkgs }:
 let
   inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) cachekey same;
 in
-# nixpkgs' other bash can't complete.
+# nixpkgs' other bash has no completion.
 pkgs.runCommand "completions" { nativeBuildInputs = [ pkgs.bashInteractive ]; } ''
   completes() { # PROGRAM SHARE WORD WANTED
     for file in "bash-completion/completions/$1.bash" "zsh/site-functions/_$1" "fish/vendor_completions.d/$1.fish"; do

@@ -1,5 +1,5 @@
-# What this repository promises, name by name. What no sandbox can show (a wrong
-# hash refused, an error's words, a shell entered) is seen by offline/run.sh.
+# The flake checks: one attribute for each promise. offline/run.sh checks what cannot
+# be checked in a sandbox (a wrong hash is refused, texts of errors, entering a shell).
 { self, pkgs }:
 let
   inherit (pkgs) lib;
@@ -14,8 +14,8 @@ in
   go-tests = call ./go-tests.nix;
   formatting = call ./formatting.nix;
 
-  # cachekey agrees with Nix about this flake's own tree, and about the
-  # dependencies that Nix has vendored.
+  # cachekey computes the same hash as Nix, of this flake's own tree and of the
+  # vendored dependencies.
   nar-hash = run "nar-hash" [ cachekey ] ''
     computed=$(cachekey nar-hash ${self})
     [ "$computed" = ${self.narHash} ] || { echo "$computed is not ${self.narHash}"; exit 1; }
@@ -30,7 +30,7 @@ in
 
   options-page = run "options-page" [ pkgs.diffutils ] ''
     diff ${../docs/options.md} ${pkgs.writeText "options.md" (self.lib.optionsDoc lib)} ||
-      { echo "docs/options.md is not what the options say: nix run .#update-options"; exit 1; }
+      { echo "docs/options.md is not up to date: run nix run .#update-options"; exit 1; }
   '';
   pages = call ./pages.nix;
   module = call ./module.nix;

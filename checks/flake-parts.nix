@@ -1,9 +1,9 @@
-# The little of flake-parts that a module sees: flake-parts-lib, and perSystem
-# evaluated for one system, with `checks` among what others declare there.
+# The part of flake-parts that the module uses: flake-parts-lib, and perSystem
+# evaluated for one system, with the option `checks`.
 { lib, pkgs }:
 {
-  # self: the consumer's. flakeModule: of the flake that offers it. module: what the
-  # consumer writes under perSystem. Gives perSystem's configuration.
+  # self: the consumer's flake. flakeModule: the module under test. module: what the
+  # consumer writes under perSystem. Returns the configuration of perSystem.
   perSystem =
     {
       self,

@@ -1,6 +1,6 @@
-# gofmt has nothing to change, and Nix files keep to what can be told without
-# nixfmt, which formats them (`nix fmt`): two spaces a level, no tab, no space at
-# a line's end, one newline at a file's.
+# gofmt has nothing to change. For Nix files, which nixfmt formats (`nix fmt`), it checks
+# only what it can without nixfmt: no tab, no space at the end of a line, one newline
+# at the end of a file.
 { self, pkgs }:
 pkgs.runCommand "formatting"
   {

@@ -1,6 +1,6 @@
-# The Go tests, in the sandbox. ./test runs more: comparisons with Nix itself, which
-# no sandbox has, skip themselves here, and those below make set-id files and fill a
-# disk, which Nix's sandbox refuses.
+# The Go tests, in the sandbox. Comparisons with Nix itself skip themselves here, and
+# the tests skipped below make set-id files or fill a disk, which the sandbox does not
+# allow. ./test runs all of them.
 { self, pkgs }:
 let
   inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) cachekey;
@@ -10,7 +10,7 @@ cachekey.overrideAttrs (old: {
   src = self;
   outputs = [ "out" ];
   nativeBuildInputs = old.nativeBuildInputs ++ [
-    pkgs.bashInteractive # the other one can't complete
+    pkgs.bashInteractive # the other one has no completion
     pkgs.git
     pkgs.jq
   ];

@@ -1,14 +1,14 @@
-# The ```nix blocks of docs/flake.md as they stand there, over a small workspace: a
-# plain flake and one with flake-parts are built, an option is evaluated.
+# The ```nix blocks of docs/flake.md, verbatim, over a small workspace: a plain flake
+# and one with flake-parts are built, an option is evaluated.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
-  # Between fences stands code; each fence says of what.
+  # The code between fences; the opening fence names its language.
   parts = builtins.split "\n```([a-z]*)\n" (builtins.readFile ../docs/flake.md);
   blocks = lib.concatLists (
     lib.imap0 (n: part: lib.optional (part == [ "nix" ]) (lib.elemAt parts (n + 1))) parts
   );
-  # Such a block is some attributes of a flake that has these names in scope.
+  # A block consists of attributes of a flake, with these names in scope.
   attributes =
     n:
     import (builtins.toFile "block-${toString n}.nix" ''
@@ -20,7 +20,7 @@ let
     self.outPath = ./workflow/testdata/consumer;
     cachekey = self;
     inputs.cachekey = self;
-    # What the stand-in lacks.
+    # The offline stand-in for nixpkgs lacks these.
     pkgs = pkgs // {
       mkShell = pkgs.mkShellNoCC;
       golangci-lint = pkgs.jq;

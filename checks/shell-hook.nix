@@ -1,5 +1,5 @@
-# Entering the devShell: sets PATH and the key, says nothing, and a second time
-# changes nothing, wherever it is entered.
+# Entering the devShell sets PATH and the key, prints nothing, and changes nothing the
+# second time, in any directory.
 { self, pkgs }:
 let
   inherit (pkgs) lib;

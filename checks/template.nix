@@ -1,10 +1,10 @@
-# The template is a flake that works: its outputs are evaluated with this flake as
-# its input, and its own checks are built.
+# The template works: its outputs are evaluated with this flake as its input, and its
+# own checks are built.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
   inherit (pkgs.stdenv.hostPlatform) system;
-  # As a user has it, who has run Nix once: with a lock.
+  # As a user has it after running Nix once: with a flake.lock.
   instantiated = pkgs.runCommand "template-instantiated" { } ''
     cp -r ${../templates/default} "$out"
     chmod u+w "$out"

@@ -1,6 +1,6 @@
-# The module `ciCache`: what a flake says of its workspace, and what cachekey makes
-# of it. Evaluated by `lib.evalModule` (lib.nix) in a plain flake and under
-# `perSystem` (flake-module.nix) in one with flake-parts.
+# The module `ciCache`: a flake describes its workspace in the options, and gets an app,
+# a devShell and checks. `lib.evalModule` (lib.nix) evaluates it in a plain flake, and
+# flake-module.nix under `perSystem` in one with flake-parts.
 {
   config,
   lib,
@@ -24,15 +24,15 @@ in
     package = mkOption {
       type = types.package;
       defaultText = literalExpression "cachekey.packages.\${system}.cachekey";
-      description = "The `cachekey` to use, as it is before your options are built into it.";
+      description = "The `cachekey` to use, without your options built in.";
     };
 
     same.package = mkOption {
       type = types.package;
       defaultText = literalExpression "cachekey.packages.\${system}.same";
       description = ''
-        The runner. Any program will do that takes `run --ci TASK…` and prints one line
-        `[task] Skipped (Cached)` for a task that it skips.
+        The task runner. Any program works that takes `run --ci TASK…` and prints the line
+        `[task] Skipped (Cached)` for each task that it skips.
       '';
     };
 
@@ -40,9 +40,9 @@ in
       type = types.path;
       example = literalExpression "./.";
       description = ''
-        The workspace's source: the directory of its flake.nix. The checks build it and
-        `environments` reads its manifests. Under flake-parts it is `self` unless you say otherwise;
-        elsewhere it must be said.
+        The source of the workspace: the directory of its flake.nix. The checks build it and
+        `environments` reads its manifests. Under flake-parts the default is `self`; elsewhere it
+        must be set.
       '';
     };
 
@@ -50,7 +50,7 @@ in
       type = named.prefix;
       default = "same";
       example = "web-2";
-      description = "How every key begins. Change it to leave all that is cached behind.";
+      description = "The first segment of every key. Change it to start with an empty cache.";
     };
 
     locks = mkOption {
@@ -61,8 +61,8 @@ in
         "**/go.sum"
       ];
       description = ''
-        Which files name the toolchain and the dependencies: the ingredient `locks`. They replace
-        the files that `cachekey` takes when the list is empty.
+        The files that pin the toolchain and the dependencies: the ingredient `locks`. If the list
+        is empty, `cachekey` uses its default patterns.
       '';
     };
 
@@ -71,8 +71,8 @@ in
       default = [ ];
       example = [ "**/same.yaml" ];
       description = ''
-        Which files describe the tasks: the ingredient `tasks`. They replace the files that
-        `cachekey` takes when the list is empty.
+        The files that define the tasks: the ingredient `tasks`. If the list is empty, `cachekey`
+        uses its default patterns.
       '';
     };
 
@@ -83,8 +83,8 @@ in
         job = "unit";
       };
       description = ''
-        What else sets keys apart, for a matrix and for jobs that run different tasks. No
-        restore key crosses it.
+        Names and values that become part of the key, to tell apart the jobs of a matrix and jobs
+        that run different tasks. Restore keys match only entries with the same `extra`.
       '';
     };
 
@@ -93,8 +93,9 @@ in
       default = [ ];
       example = [ "all" ];
       description = ''
-        What the two-pass check runs: first from nothing, then from what the first pass left for
-        the cache, and the second pass must skip every task. None: there is no such check.
+        The tasks that the two-pass check runs: first from nothing, then from what the first pass
+        left for the cache. The second pass must skip every task. If the list is empty, there is no
+        such check.
       '';
     };
 
@@ -104,8 +105,9 @@ in
       example = literalExpression "{ go = pkgs.go; }";
       description = ''
         The package for each tool alias of the manifests, so that the runner need not look the tool
-        up over the network: entering the devShell puts the environment of every tool set
-        that these make up into `.same/cache/environments`. An alias that no manifest declares is an error.
+        up over the network. Entering the devShell writes the environment of every set of tools that
+        these make up into `.same/cache/environments`. An alias that no manifest declares is an
+        error.
       '';
     };
 
@@ -115,15 +117,15 @@ in
         default = true;
         example = false;
         description = ''
-          Whether `nix flake check` runs the checks. Switch them off where tasks need the
-          network, which a check has not, and run `twoPass` instead.
+          Whether `nix flake check` runs the checks. Disable them if tasks need the network, which
+          a check does not have, and run `twoPass` instead.
         '';
       };
       packages = mkOption {
         type = types.listOf types.package;
         default = [ ];
         example = literalExpression "[ pkgs.go ]";
-        description = "What tasks without tools of their own find on PATH in the two-pass check.";
+        description = "Packages on the PATH of tasks without tools of their own in the two-pass check.";
       };
       env = mkOption {
         type = named.variables;
@@ -131,7 +133,7 @@ in
         example = {
           GOFLAGS = "-mod=vendor";
         };
-        description = "Variables that the two-pass check sets, and that the runner passes on to tasks (`--pass-env`).";
+        description = "Variables that the two-pass check sets and the runner passes to tasks (`--pass-env`).";
       };
     };
 
@@ -139,14 +141,14 @@ in
       type = types.bool;
       default = true;
       example = false;
-      description = "Whether entering the devShell sets `CACHEKEY` to the key as it is then.";
+      description = "Whether entering the devShell sets `CACHEKEY` to the current key.";
     };
 
     app = readOnly types.raw "An app for your flake's `apps`: `cachekey` with these options built in.";
-    twoPass = readOnly types.raw "An app that does what the two-pass check does, outside the sandbox: for tasks that need the network.";
+    twoPass = readOnly types.raw "The two-pass check as an app, outside the sandbox, for tasks that need the network.";
     shellHook = readOnly types.str "Bash for the `shellHook` of your own devShell.";
-    devShell = readOnly types.package "A devShell to take into yours: `inputsFrom = [ config.ciCache.devShell ]`.";
-    checks = readOnly (types.lazyAttrsOf types.package) "Checks for your flake's `checks`. Under flake-parts they are there already.";
+    devShell = readOnly types.package "A devShell to include in yours: `inputsFrom = [ config.ciCache.devShell ]`.";
+    checks = readOnly (types.lazyAttrsOf types.package) "Checks for your flake's `checks`. Under flake-parts they are added to them.";
   };
 
   config.ciCache = {
@@ -158,7 +160,7 @@ in
     twoPass = {
       type = "app";
       program = lib.getExe (call ./two-pass.nix);
-      meta.description = "Build this workspace twice and see that the second time is all from the cache";
+      meta.description = "Build this workspace twice and check that every task is a hit the second time";
     };
     shellHook = call ./shell-hook.nix;
     devShell = pkgs.mkShellNoCC {

@@ -1,12 +1,12 @@
-# The environments of the tool sets that the manifests of `ciCache.src` ask for, in
-# the files in which the runner remembers them; nothing where no package is given.
+# The environments of the tool sets in the manifests of `ciCache.src`, as the files
+# that the runner stores them in; "" if `ciCache.environments` is empty.
 {
   lib,
   pkgs,
   cfg,
 }:
 let
-  # Only the manifests: no other change of the source makes the environments anew.
+  # Only the manifests, so that no other change of the source rebuilds this.
   manifests = builtins.path {
     path = cfg.src;
     name = "manifests";
@@ -21,8 +21,8 @@ let
   packages = lib.mapAttrsToList (
     alias: package: "--package=${alias}=${lib.getBin package}"
   ) cfg.environments;
-  # What a shell has besides its packages: a compiler where there is one, sh, coreutils.
-  behind = map (package: "--with=${lib.getBin package}") (
+  # What a shell has besides its packages: a compiler if there is one, sh, coreutils.
+  others = map (package: "--with=${lib.getBin package}") (
     lib.optional ((pkgs.stdenv.cc or null) != null) pkgs.stdenv.cc ++ pkgs.stdenv.initialPath
   );
 in
@@ -31,6 +31,6 @@ if cfg.environments == { } then
 else
   pkgs.runCommand "same-environments" { } ''
     ${lib.getExe cfg.same.package} env -C ${manifests} --out "$out" \
-      --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs (packages ++ behind)} ||
+      --system ${pkgs.stdenv.hostPlatform.system} ${lib.escapeShellArgs (packages ++ others)} ||
       { echo "ciCache.environments does not fit the manifests of ciCache.src: see above" >&2; exit 1; }
   ''

@@ -1,5 +1,5 @@
-# The module for flake-parts: nix/ci-cache.nix in `perSystem`, with its checks
-# among the flake's. It takes nothing else over; docs/options.md says what it offers.
+# The module for flake-parts: nix/ci-cache.nix in `perSystem`. It adds its checks to
+# the flake's and sets nothing else; docs/options.md lists the options.
 defaults:
 {
   lib,

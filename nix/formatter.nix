@@ -1,5 +1,5 @@
-# `nix fmt`: formats the tracked files among what it is given, or all below the
-# directory that it is called in.
+# `nix fmt`: formats the tracked files among its arguments, or without arguments all
+# below the current directory.
 pkgs:
 pkgs.writeShellApplication {
   name = "format";

@@ -1,4 +1,4 @@
-# `cachekey` with the module's options built in, as the defaults of its flags.
+# `cachekey` with the module's options as the defaults of its flags.
 {
   lib,
   pkgs,
@@ -13,7 +13,7 @@ let
       extra = lib.mapAttrsToList (name: value: "${name}=${value}") cfg.extra;
     };
 in
-# Nothing to build in: the program itself, which is one static file.
+# Without options to build in, this is the program itself, a single static file.
 if defaults == { } then
   cfg.package
 else

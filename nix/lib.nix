@@ -1,7 +1,7 @@
 # The flake's `lib`.
 { self }:
 let
-  # This flake's packages, where it has some for the system.
+  # Sets the packages to this flake's, if it has any for the system.
   defaults =
     pkgs:
     let
@@ -21,7 +21,7 @@ in
     Evaluates the module for a flake without flake-parts.
 
     `pkgs`: any nixpkgs. `module`: what you would write under `perSystem` with
-    flake-parts, such as `{ ciCache.src = self; }`. Gives `config` and `options`.
+    flake-parts, such as `{ ciCache.src = self; }`. Returns `config` and `options`.
   */
   evalModule =
     pkgs: module:

@@ -1,4 +1,4 @@
-# What `ciCache` adds to `nix flake check`, name by name.
+# The checks that `ciCache` adds to `nix flake check`.
 {
   lib,
   pkgs,
@@ -7,16 +7,16 @@
 let
   call = path: import path { inherit lib pkgs cfg; };
   narHash = cfg.src.narHash or null;
-  # Of a flake in a subdirectory too the narHash is that of the whole tree.
+  # The narHash is that of the whole tree, also for a flake in a subdirectory.
   root = cfg.src.sourceInfo or cfg.src;
 in
 lib.optionalAttrs cfg.check.enable (
-  # The source's narHash, computed as a CI machine computes it, is Nix's own.
+  # cachekey computes the same narHash of the source as Nix.
   lib.optionalAttrs (narHash != null) {
     ci-cache-nar-hash = pkgs.runCommand "ci-cache-nar-hash" { nativeBuildInputs = [ cfg.package ]; } ''
       computed=$(cachekey nar-hash ${root})
       [ "$computed" = ${narHash} ] ||
-        { echo "cachekey nar-hash gives $computed, but Nix ${narHash}" >&2; exit 1; }
+        { echo "cachekey nar-hash prints $computed, but Nix's narHash is ${narHash}" >&2; exit 1; }
       touch "$out"
     '';
   }

@@ -1,4 +1,4 @@
-# docs/options.md, from the options themselves.
+# The text of docs/options.md, generated from the options.
 { lib, options }:
 let
   literal = value: if value._type or null == "literalExpression" then value.text else toNix value;
@@ -41,8 +41,8 @@ in
 ''
   # Options of the module
 
-  What a flake says of its workspace, under `ciCache`: as the second argument of
+  A flake describes its workspace under `ciCache`: in the second argument of
   `cachekey.lib.evalModule`, or under `perSystem` with flake-parts. This page is
-  made of the options themselves: `nix run .#update-options` writes it.
+  generated: `nix run .#update-options` writes it.
 ''
 + lib.concatMapStrings section (lib.collect lib.isOption options.ciCache)

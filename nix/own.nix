@@ -7,7 +7,7 @@ let
       ciCache = {
         src = self;
         tasks = [ "build" ];
-        # The tasks take their Go modules from the network, which no check has.
+        # The tasks download Go modules, and a check has no network.
         check.enable = false;
         check.packages = [ pkgs.go ];
       };
@@ -40,7 +40,7 @@ in
   devShell = pkgs.mkShellNoCC {
     inputsFrom = [ config.ciCache.devShell ];
     packages = [
-      pkgs.bashInteractive # the tests complete command lines, which the other bash can't
+      pkgs.bashInteractive # the tests of completion need it
       pkgs.go
       pkgs.jq
     ];

@@ -1,5 +1,5 @@
-# Both programs from one build. Each is an output of its own, so that nobody who
-# wants one of them carries the other.
+# Both programs, from one build. Each is an output of its own, so that one can be
+# installed without the other.
 {
   lib,
   stdenv,
@@ -13,7 +13,7 @@ buildGoModule {
   pname = "cachekey";
   inherit version;
 
-  # Only what is compiled: no commit that leaves it alone builds anything anew.
+  # Only what is compiled, so that no other change rebuilds the package.
   src = toSource {
     root = ../.;
     fileset = unions [
@@ -24,8 +24,8 @@ buildGoModule {
     ];
   };
 
-  # The hash of what `go mod vendor` makes in the repository, which has the tests'
-  # dependencies too. nix/update-vendor-hash computes it.
+  # The hash of the output of `go mod vendor`, which includes the dependencies of the
+  # tests. nix/update-vendor-hash computes it.
   vendorHash = "sha256-/IxJ9IhtEznVn8WnVnNsTMxtEY7Cig5ZxfCagfAaQis=";
   overrideModAttrs = _: {
     src = toSource {
@@ -46,7 +46,7 @@ buildGoModule {
     "-w"
     "-X cachekey/internal/cli.version=${version}"
   ];
-  doCheck = false; # the check `go-tests` runs them all
+  doCheck = false; # checks/go-tests.nix runs the tests
 
   outputs = [
     "out"

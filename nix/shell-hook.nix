@@ -1,4 +1,4 @@
-# The devShell hook: shell-hook.sh, told what the module says.
+# The devShell hook: shell-hook.sh, called with the values of the options.
 {
   lib,
   pkgs,

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What entering a devShell does: once more does nothing. No build, no network, no
-# word when all is well, nothing on stdout; `set -eu` and a directory that can't
-# be written to do not stop it.
+# The devShell hook. Running it twice is the same as once. It builds nothing, uses no
+# network, prints nothing if all is well and never to stdout, and works under
+# `set -eu` and in a read-only directory.
 
 # cachekey_enter CACHEKEY COREUTILS EXPORT_KEY SAME ENVIRONMENTS
 cachekey_enter() {
@@ -12,7 +12,7 @@ cachekey_enter() {
 	*) PATH=$1/bin:$PATH ;;
 	esac
 
-	# Outside a workspace there is nowhere to put them, and nothing to say.
+	# Outside a workspace there is nowhere to write them; that is not an error.
 	if [ -n "$5" ]; then
 		"$4" env --from "$5" >/dev/null 2>&1 || :
 	fi
@@ -26,6 +26,6 @@ cachekey_enter() {
 	elif [ "$status" = 124 ]; then
 		echo "cachekey: warning: the key took more than $limit s, so CACHEKEY is not set (CACHEKEY_HOOK_TIMEOUT is the limit)" >&2
 	elif [ -e flake.nix ]; then
-		echo "cachekey: warning: there is no key, so CACHEKEY is not set: \`cachekey\` says why" >&2
+		echo "cachekey: warning: there is no key, so CACHEKEY is not set: run \`cachekey\` to see why" >&2
 	fi
 }

@@ -1,4 +1,4 @@
-# The program that makes the two passes over `ciCache.src`; the checks run it too.
+# The program that builds `ciCache.src` twice; the checks run it too.
 {
   lib,
   pkgs,

@@ -1,5 +1,5 @@
-# Types of the module's options. Their descriptions are what a wrong value's error
-# says, so each says what would be right.
+# Types of the module's options. Nix prints the description in the error about an
+# invalid value, so each describes a valid one.
 lib:
 let
   inherit (lib) types;

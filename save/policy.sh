@@ -1,28 +1,29 @@
 #!/usr/bin/env bash
-# Decides whether this job may and should save, and says why in one line.
+# Decides whether this job may and should save, and prints the reason.
 #
-# HIT_KIND         what the restore was: exact, partial or none
-# PATHS            what would be saved; the seal's is among it
+# HIT_KIND         the kind of hit: exact, partial or none
+# PATHS            the paths to save, including the seal's
 # JOB_STATUS       the job's status so far
 # DEFAULT_BRANCH   the repository's default branch
-# HEAD_REPOSITORY  where a pull request comes from
+# HEAD_REPOSITORY  the repository that a pull request comes from
 set -euo pipefail
 
+# decide SAVE REASON
 decide() {
 	printf '%s: %s\n' "$([ "$1" = true ] && echo saved || echo 'not saved')" "$2"
 	echo "save=$1" >>"$GITHUB_OUTPUT"
 	exit 0
 }
 
-# wrong WHAT: the workflow passes on what it should not.
-wrong() {
+# invalid INPUT: fails because of an input of the action.
+invalid() {
 	echo "::error title=cachekey::$1: take it from the restoring step's outputs" >&2
 	exit 1
 }
 
-[ "$JOB_STATUS" = success ] || decide false "the job is not a success"
+[ "$JOB_STATUS" = success ] || decide false "the job did not succeed"
 
-# Who may: an entry that others will restore comes from this repository's own commits.
+# May it? Only the repository's own commits may write entries that others restore.
 case $GITHUB_EVENT_NAME in
 push)
 	[ "$GITHUB_REF" = "refs/heads/$DEFAULT_BRANCH" ] || decide false "$GITHUB_REF is not the default branch"
@@ -33,15 +34,15 @@ pull_request)
 *) decide false "a run for $GITHUB_EVENT_NAME does not save" ;;
 esac
 
-# Whether it is worth it. The runner removes the seal before its first write, so
-# a seal that is still there says that no task ran.
-seal=$(grep -E '(^|/)\.same/seal\.json$' <<<"$PATHS") || wrong "paths is \"${PATHS//$'\n'/ }\", without a seal"
+# Should it? same removes the seal before its first write, so if the seal is still
+# there, no task ran.
+seal=$(grep -E '(^|/)\.same/seal\.json$' <<<"$PATHS") || invalid "paths is \"${PATHS//$'\n'/ }\", without a seal"
 case $HIT_KIND in
-exact) decide false "the key has its entry" ;;
+exact) decide false "there is an entry for this key already" ;;
 none) decide true "nothing was restored" ;;
 partial)
-	[ ! -e "$seal" ] || decide false "no task ran, so the entry that was restored is as good"
+	[ ! -e "$seal" ] || decide false "no task ran, so the restored entry is as good"
 	decide true "a task ran"
 	;;
-*) wrong "hit-kind is \"$HIT_KIND\", not exact, partial or none" ;;
+*) invalid "hit-kind is \"$HIT_KIND\", not exact, partial or none" ;;
 esac

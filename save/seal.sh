@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .same small and seals it, under the key that was computed before the build.
+# Prunes .same and seals it under the key that was computed before the build.
 set -euo pipefail
 
 prune=(--directory "$INPUT_DIRECTORY")
@@ -8,7 +8,7 @@ cachekey prune "${prune[@]}"
 
 document=$RUNNER_TEMP/cachekey/$KEY.json
 if [ ! -e "$document" ]; then
-	echo "::error title=cachekey::no step of this job computed the key $KEY: the action that restores comes first"
+	echo "::error title=cachekey::no step of this job computed the key $KEY: use the restoring action first"
 	exit 1
 fi
 cachekey seal --directory "$INPUT_DIRECTORY" --key-file "$document"

@@ -84,7 +84,7 @@ func install(shed *peer.Shed) (*peers, error) {
 			return nil, err
 		}
 	}
-	p.versions = fmt.Sprintf("%s, %s, %s, @actions/glob %s on Node.js %s, go-nix %s", goVersion, git, nix, peer.ActionsGlob, node, goNix)
+	p.versions = fmt.Sprintf("%s, %s, %s,\n@actions/glob %s on Node.js %s, go-nix %s", goVersion, git, nix, peer.ActionsGlob, node, goNix)
 	return p, nil
 }
 

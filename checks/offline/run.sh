@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# run.sh [STEP…]: the flake as its users have it, by real Nix without a network but
-# for package mirrors: over a stand-in for nixpkgs, from an empty store, sandboxed.
-# `run.sh help` lists the steps. WORK=DIR keeps what the first makes for the next run.
+# run.sh [STEP…]: tests the flake as its users see it, with real Nix, sandboxed, from an
+# empty store, over a stand-in for nixpkgs. It needs no network but package mirrors.
+# `run.sh help` lists the steps. WORK=DIR keeps the result of the first for the next run.
 # shellcheck disable=SC2016 # the shells of devShells expand these
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,7 +16,7 @@ fail() {
 	exit 1
 }
 same() { [ "$1" = "$2" ] || fail "$3: \"$1\" is not \"$2\""; }
-# says FILE WORD…: every WORD stands in FILE.
+# says FILE WORD…: fails unless every WORD is in FILE.
 says() {
 	local word
 	for word in "${@:2}"; do grep -qF -- "$word" "$1" || fail "no \"$word\" in $(cat "$1")"; done
@@ -55,7 +55,7 @@ stand_in() {
 	fi
 	in_nix "$offline/stand-in.sh" "$cache/nix-current" "$work/nixpkgs"
 }
-# What consumers take for an input: the tracked files, as they are.
+# copy_self: copies the tracked files, which consumers then use as an input.
 copy_self() {
 	rm -rf "$work/self"
 	mkdir "$work/self"
@@ -129,7 +129,7 @@ a_consumer() {
 	flake flake check -L
 	same "$(flake run .#key)" "$(go run ./tools/cachekey -C "$dir" --prefix consumer)" "the consumer's key"
 	same "$(flake run .#key-under-flake-parts)" "$(go run ./tools/cachekey -C "$dir" --prefix consumer)" "the key under flake-parts"
-	# Tools need no resolving, which could not be done here.
+	# No tool has to be resolved, which would need the network.
 	CACHEKEY_HOOK_TIMEOUT=60 flake develop -c bash -euc '
 		[ "$OWN_HOOK" = ran ]
 		[ "$CACHEKEY" = "$(cachekey)" ]
@@ -140,7 +140,7 @@ a_consumer() {
 	flake run .#two-pass
 }
 
-# direnv enters the devShell, and has no reason to enter it again.
+# direnv enters the devShell, and does not enter it again.
 direnv_enters() {
 	locked_consumer
 	echo "use flake . ${overrides[*]}" >"$dir/.envrc"
@@ -154,7 +154,7 @@ direnv_enters() {
 		[ -z "$again" ] || { echo "direnv would enter once more: $again"; exit 1; }'
 }
 
-# wrong VALUE WORD…: evaluating VALUE fails, and the error has every WORD.
+# wrong VALUE WORD…: evaluating VALUE fails, and every WORD is in the error.
 wrong() {
 	if flake eval ".#wrong.$1" >"$work/log" 2>&1; then fail "the wrong $1 was accepted: $(cat "$work/log")"; fi
 	says "$work/log" "${@:2}"
@@ -196,7 +196,7 @@ oldest() {
 	nix=oldest
 	in_nix nix --version
 	flake flake check
-	# All of that is there already; these it builds itself.
+	# All of these are in the store already; the next are built again.
 	flake build --no-link --rebuild .#same .#checks.x86_64-linux.{shell-hook,two-pass-shell-nothing-changed}
 	same "$(flake run .#cachekey)" "$(go run ./tools/cachekey)" "the flake's key"
 	CACHEKEY_HOOK_TIMEOUT=60 flake develop -c bash -euc '[ "$CACHEKEY" = "$(cachekey)" ]'
@@ -204,17 +204,17 @@ oldest() {
 
 step stand-in "Nix from Debian, an empty store, the stand-in for nixpkgs" stand_in
 step show "nix flake show, with descriptions" show
-step build "nix build, again with the same result, and the closure is one file" build
+step build "nix build is reproducible, and the closure is one path" build
 step check "nix flake check" check
-step options-page "nix run .#update-options writes the page that is here" options_page
-step key "nix run .#cachekey is go run ./tools/cachekey, here and elsewhere; nix run .#same" key
+step options-page "nix run .#update-options writes docs/options.md as it is" options_page
+step key "nix run .#cachekey prints the same key as go run, here and elsewhere; nix run .#same" key
 step shell "nix develop -c" shell
 step two-pass "nix run .#two-pass, of this repository itself" two_pass
 step vendor-hash "a wrong vendorHash is refused, and ours is current" wrong_vendor_hash
-step consumer "another flake takes this one as an input, plain and with flake-parts" a_consumer
+step consumer "another flake has this one as an input, plain and with flake-parts" a_consumer
 step direnv "direnv enters the devShell once" direnv_enters
-step wrong-values "a wrong value is an error that names option and cure" wrong_values
-step template "nix flake init, and what it makes works" template
+step wrong-values "an invalid value is an error that names the option and a valid value" wrong_values
+step template "nix flake init, and the new flake works" template
 step oldest "nix flake check on the oldest Nix" oldest
 case ${1-} in
 '' | -h | --help | help) ;;

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # stand-in.sh NIX_PREFIX OUT
 #
-# Makes the stand-in for nixpkgs usable: copies it to OUT and puts the host's own
-# programs into the Nix store, where the flake's builds find them. NIX_PREFIX is
-# what install-nix.sh made; the store is the one that `nix` on PATH uses.
+# Completes the stand-in for nixpkgs: copies it to OUT and adds the host's own programs
+# to the Nix store, where the flake's builds find them. install-nix.sh made NIX_PREFIX;
+# the store is that of the `nix` on PATH.
 #
-# Programs are copied as they are, with all their libraries and the loader in one
-# tree; nixpkgs/pkgs/relocate.sh then makes a package of each. Two trees need no
-# such thing, for their programs are static: bash and Go.
+# Programs are copied with all their libraries and the loader into one tree, and
+# nixpkgs/pkgs/relocate.sh makes a package of each. bash and Go are static and are
+# added as they are.
 set -euo pipefail
 [ $# = 2 ] || {
 	echo "stand-in: error: called with $# arguments, not NIX_PREFIX OUT" >&2
@@ -41,15 +41,15 @@ for program in submodule sh-setup sh-i18n sh-i18n--envsubst merge-one-file; do
 done
 for program in upload-pack receive-pack; do ln -s git "$libexec/git-$program"; done
 
-# Every library that any of them needs, and the loader, side by side. ldd fails
-# where it is given a script.
+# Every library that any of them needs, and the loader, in one directory. ldd fails
+# for a script.
 { find "$host/packages" -type f -perm -100 -exec ldd {} + 2>/dev/null || true; } |
 	awk '$2 == "=>" && $3 ~ "^/" { print $3 }' | sort -u | while read -r library; do
 	cp -L "$library" "$host/"
 done
 cp -L /lib64/ld-linux-x86-64.so.2 "$host/ld.so"
 
-# patchelf belongs to the Debian suite that Nix is from, and so do its libraries.
+# patchelf and its libraries are from the same Debian suite as Nix.
 cp -L "$root/usr/bin/patchelf" "$root/usr/lib64/ld-linux-x86-64.so.2" \
 	"$root"/usr/lib/x86_64-linux-gnu/{libc.so.6,libm.so.6,libstdc++.so.6,libgcc_s.so.1} "$host/patchelf/"
 

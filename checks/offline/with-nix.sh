@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # with-nix.sh NIX_PREFIX STORE COMMAND…
 #
-# Runs COMMAND with the Nix in NIX_PREFIX (see install-nix.sh) over a store of its
-# own: STORE, a directory, is /nix for COMMAND alone. Builds run in Nix's sandbox;
-# nothing is substituted and no registry is asked. Needs root, for the mount.
+# Runs COMMAND with the Nix in NIX_PREFIX (see install-nix.sh) and a store of its own:
+# COMMAND sees the directory STORE as /nix. Builds run in Nix's sandbox, without
+# substituters or registries. Needs root, for the mount.
 set -euo pipefail
 [ $# -ge 3 ] || {
 	echo "with-nix: error: called with $# arguments, not NIX_PREFIX STORE COMMAND…" >&2
 	exit 2
 }
 [ "$(id -u)" = 0 ] || {
-	echo "with-nix: error: only root can give a command a /nix of its own" >&2
+	echo "with-nix: error: only root can mount a /nix of its own" >&2
 	exit 1
 }
 prefix=$(cd "$1" && pwd) store=$2
@@ -18,8 +18,8 @@ shift 2
 mkdir -p "$store"/{nix,home,conf,tmp} /nix
 store=$(cd "$store" && pwd)
 
-# build-users-group empty: builds run in a user namespace, so that the machine
-# needs no users for them. /bin/sh is all that a sandbox has of the machine.
+# Without build-users-group builds run in a user namespace and need no build users.
+# The sandbox has nothing of the machine but /bin/sh.
 cat >"$store/conf/nix.conf" <<-CONF
 	experimental-features = nix-command flakes
 	sandbox = true

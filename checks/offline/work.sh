@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What run.sh and ../workflow/run.sh begin with, which source this: a place to work
-# in, and a Nix over a store of its own there.
+# Sourced by run.sh and ../workflow/run.sh: makes a working directory, and defines
+# in_nix, which runs a command with a Nix that has a store of its own there.
 #
-# WORK=DIR keeps store, Nix and stand-in for the next run.
+# WORK=DIR keeps the store and the stand-in for the next run.
 offline=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cachekey
 if [ -n "${WORK-}" ]; then
@@ -13,6 +13,6 @@ else
 	trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
 fi
 
-# The Nix in use: current, or oldest.
+# The Nix that in_nix uses: current or oldest.
 nix=current
 in_nix() { "$offline/with-nix.sh" "$cache/nix-$nix" "$work/store" "$@"; }

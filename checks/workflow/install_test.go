@@ -99,7 +99,7 @@ func TestInstallRefuses(t *testing.T) {
 					}
 				}
 			},
-			[]string{"INPUT_VERSION=v9.8.7"}, "is not what its digest says",
+			[]string{"INPUT_VERSION=v9.8.7"}, "does not match its digest",
 		},
 		"digests that were changed": {
 			func(map[string]string) {},
@@ -121,10 +121,10 @@ func TestInstallRefuses(t *testing.T) {
 		},
 		"a flake without an address": {func(map[string]string) {}, []string{"INPUT_FROM=flake"}, "needs `flake`"},
 		"a PATH without it":          {func(map[string]string) {}, []string{"INPUT_FROM=path"}, "no cachekey on PATH"},
-		"an unknown source":          {func(map[string]string) {}, []string{"INPUT_FROM=npm"}, "none of auto, release, flake and path"},
+		"an unknown source":          {func(map[string]string) {}, []string{"INPUT_FROM=npm"}, "is not auto, release, flake or path"},
 		"auto with nothing to take from": {
 			func(files map[string]string) { clear(files) },
-			[]string{}, "nowhere to take cachekey from",
+			[]string{}, "found no release, no cachekey on PATH and no Nix",
 		},
 		"a release that lacks this system": {
 			func(files map[string]string) {

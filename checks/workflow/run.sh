@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh [ARGUMENT…]: the tests of this directory, with a real Nix over a store of
-# its own and without a network but for package mirrors. Arguments go to `go test`.
+# run.sh [ARGUMENT…]: runs the tests of this directory with a real Nix that has a store of
+# its own. It needs no network but package mirrors. Arguments are passed to `go test`.
 #
 # WORK=DIR keeps the store for the next run.
 set -euo pipefail

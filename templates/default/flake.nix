@@ -1,5 +1,5 @@
 {
-  description = "A workspace whose tasks CI remembers";
+  description = "A workspace whose tasks CI caches";
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
@@ -20,8 +20,7 @@
         "aarch64-linux"
         "aarch64-darwin"
       ];
-      # What cachekey makes of this flake, for each system; its docs/options.md
-      # lists what can be said here.
+      # The module's options, for each system; cachekey's docs/options.md lists them.
       ciCache = lib.genAttrs systems (
         system:
         let
@@ -38,7 +37,7 @@
     in
     {
       # nix run            prints the key of this checkout
-      # nix run .#two-pass builds twice, the second time from the cache alone
+      # nix run .#two-pass builds twice, the second time from the cache
       apps = lib.mapAttrs (_: ciCache: {
         default = ciCache.app;
         two-pass = ciCache.twoPass;
@@ -47,7 +46,7 @@
       # nix develop: `same` and `cachekey` on PATH, the key in $CACHEKEY
       devShells = lib.mapAttrs (_: ciCache: { default = ciCache.devShell; }) ciCache;
 
-      # nix flake check: what `nix run .#two-pass` does, in the sandbox
+      # nix flake check: the same as `nix run .#two-pass`, in the sandbox
       checks = lib.mapAttrs (_: ciCache: ciCache.checks) ciCache;
     };
 }
