@@ -60,7 +60,7 @@ func sumOf(h *blake3.Hasher) (sum digest.Digest) {
 type Writer struct {
 	w     *bufio.Writer
 	sums  *sums
-	line  []byte // the last entry, which Undo takes back, and what separates it from the one before
+	line  []byte // the last entry after its separator, not yet written: see Undo
 	begun bool   // an entry has been written
 }
 

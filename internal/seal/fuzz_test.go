@@ -14,9 +14,9 @@ import (
 	"cachekey/internal/disk"
 )
 
-// FuzzReader: what is read as a seal is, byte for byte, what would be written
-// for it, but for the spelling of the key's document; and its entries are a tree
-// below .same/cache and .same/store.
+// FuzzReader checks that a seal that is accepted has exactly the bytes that a Writer
+// writes for it, except for the spelling of the key's document, and that its entries
+// are a tree below .same/cache and .same/store.
 func FuzzReader(f *testing.F) {
 	for _, k := range []*MACKey{nil, mac(goodSecret)} {
 		var b bytes.Buffer
@@ -45,7 +45,7 @@ func FuzzReader(f *testing.F) {
 	}
 	f.Add(empty.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// Nearly nothing that a fuzzer makes has the right digest: give it one.
+		// A fuzzer hardly ever finds the right digest: compute it.
 		if i := bytes.LastIndex(data, []byte("],\n")); i >= 0 {
 			above := data[:i+3]
 			data = append(bytes.Clone(above), `"digest":"`+digest.Of(above).String()+"\"}\n"...)
@@ -64,7 +64,7 @@ func FuzzReader(f *testing.F) {
 				return
 			}
 			if !strings.HasPrefix(e.Path+"/", "store/") && !strings.HasPrefix(e.Path+"/", "cache/") || filepath.Clean(e.Path) != e.Path {
-				t.Fatalf("path %q leads elsewhere", e.Path)
+				t.Fatalf("path %q is outside of the sealed directories", e.Path)
 			}
 			if n := len(entries); n > 0 && disk.Compare(entries[n-1].Path, e.Path) >= 0 {
 				t.Fatalf("%q comes after %q", e.Path, entries[n-1].Path)
@@ -91,8 +91,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// FuzzVerify: a cache with a seal of any bytes ends as a miss or as sealed, and
-// never as an error, whatever the seal says.
+// FuzzVerify checks that Verify never returns an error because of a seal, whatever
+// its bytes, and that a second Verify finds nothing to remove.
 func FuzzVerify(f *testing.F) {
 	docText, err := json.Marshal(here)
 	if err != nil {

@@ -13,15 +13,15 @@ import (
 
 const goodSecret = "correct horse battery staple"
 
-// hostile are caches that a restore may bring. Each is a sealed one with which something was done.
+// hostile lists caches that a restore may bring: do changes a sealed cache.
 var hostile = []struct {
 	name   string
 	do     func(t *testing.T, root, same string)
 	sealAs *MACKey
 	verify VerifyOptions
 	state  string
-	lines  []string // what Verify says of each entry; a prefix of each line
-	reason string   // a part of why all was refused
+	lines  []string // a prefix of each finding, in order
+	reason string   // a part of Verdict.Reason
 }{
 	{name: "altered", state: Partial,
 		do: func(t *testing.T, _, same string) {
@@ -37,7 +37,7 @@ var hostile = []struct {
 		do:    func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/store/blobs/01/01ff", 100)) },
 		lines: []string{`removed ".same/store/blobs/01/01ff": it is truncated: 100 bytes of 1000000`}},
 	{name: "longer", state: Partial,
-		do:    func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/store/bb.json", 48<<30)) }, // 48 GiB of nothing, not to be read
+		do:    func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/store/bb.json", 48<<30)) }, // 48 GiB of zeros, which must not be read
 		lines: []string{`removed ".same/store/bb.json": it is longer than sealed: 51539607552 bytes`}},
 	{name: "added", state: Partial,
 		do: func(t *testing.T, _, same string) {
@@ -136,7 +136,7 @@ var hostile = []struct {
 			}
 		},
 		lines: []string{`removed ".same/store/` + strings.Repeat("z", 200) + `": it is not in the seal`}},
-	{name: "everything gone", state: None,
+	{name: "everything removed", state: None,
 		do: func(t *testing.T, _, same string) {
 			must(t, os.RemoveAll(same+"/store"))
 			must(t, os.RemoveAll(same+"/cache"))
@@ -153,12 +153,12 @@ var hostile = []struct {
 		do: func(t *testing.T, _, same string) {
 			edit(t, same, func(s string) string { return s[:strings.LastIndex(s, "],\n")+3] })
 		}},
-	{name: "a seal that says another digest", state: None, reason: "its digest does not match its contents",
+	{name: "a seal with the wrong digest", state: None, reason: "its digest does not match its contents",
 		do: func(t *testing.T, _, same string) {
 			write(t, same, map[string]string{"store/aa.json": "{}"})
 			edit(t, same, func(s string) string { return strings.Replace(s, `"size":18`, `"size":2`, 1) })
 		}},
-	{name: "something after the seal", state: None, reason: "data after the end",
+	{name: "data after the seal", state: None, reason: "data after the end",
 		do: func(t *testing.T, _, same string) { edit(t, same, func(s string) string { return s + "\n" }) }},
 	{name: "a seal of another version", state: None, reason: "not a seal of version v1",
 		do: func(t *testing.T, _, same string) {
@@ -184,11 +184,11 @@ var hostile = []struct {
 			must(t, os.Truncate(same+"/seal.json", 0))
 			must(t, os.Truncate(same+"/seal.json", 1<<40))
 		}},
-	{name: "of another system", state: None, reason: `it was sealed for the system "x86_64-linux", not "aarch64-darwin"`,
+	{name: "a seal for another system", state: None, reason: `it was sealed for the system "x86_64-linux", not "aarch64-darwin"`,
 		verify: VerifyOptions{System: "aarch64-darwin", Locks: "locks1"}},
-	{name: "of other locks", state: None, reason: `it was sealed for the locks "locks1", not "locks2"`,
+	{name: "a seal for other locks", state: None, reason: `it was sealed for the locks "locks1", not "locks2"`,
 		verify: VerifyOptions{System: "x86_64-linux", Locks: "locks2"}},
-	{name: "no MAC where one is asked for", state: None, reason: "it has no MAC",
+	{name: "no MAC although one is required", state: None, reason: "it has no MAC",
 		verify: VerifyOptions{Key: mac(goodSecret)}},
 	{name: "the MAC of another secret", state: None, reason: "its MAC does not match CACHEKEY_SEAL_KEY",
 		sealAs: mac("tr0ub4dor&3 tr0ub4dor&3"), verify: VerifyOptions{Key: mac(goodSecret)}},

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A verdict that can't be written down is a verdict all the same. What is
-// forbidden is so for nobody, who root is here for a while.
-func TestVerdictThatCannotBeRemembered(t *testing.T) {
+// A verdict that can't be saved is returned with a warning. Permissions do not apply
+// to root, so root becomes nobody.
+func TestVerdictThatCannotBeSaved(t *testing.T) {
 	root := sealed(t, nil)
 	local := filepath.Join(root, ".same/local")
 	must(t, os.MkdirAll(local, 0o755))

@@ -11,8 +11,8 @@ import (
 	"cachekey/internal/digest"
 )
 
-// TestMemoryIsFlat verifies a cache whose seal has very many entries, none of
-// which is there, and looks at the memory in use when nearly all have been told of.
+// TestMemoryIsFlat verifies a seal of many entries, all of which are missing, and
+// measures the memory in use when nearly all have been reported.
 func TestMemoryIsFlat(t *testing.T) {
 	const entries = 300_000
 	root := t.TempDir()
@@ -43,21 +43,21 @@ func TestMemoryIsFlat(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	told, before, at := 0, inUse(), uint64(0)
+	reported, before, at := 0, inUse(), uint64(0)
 	v, err := Verify(context.Background(), VerifyOptions{Root: root, System: here.System, Locks: "locks1", Warnf: t.Logf,
 		Report: func(Finding) {
-			if told++; told == entries-10_000 {
+			if reported++; reported == entries-10_000 {
 				at = inUse()
 			}
 		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if told != entries+1 || v.Missing != entries+1 || v.State != None {
-		t.Errorf("told of %d entries: %+v", told, v)
+	if reported != entries+1 || v.Missing != entries+1 || v.State != None {
+		t.Errorf("%d entries were reported: %+v", reported, v)
 	}
 	// Buffers and some batches; the entries alone would be 40 MiB.
 	if at > before+8<<20 {
-		t.Errorf("%d KiB were in use before, %d KiB after %d entries", before>>10, at>>10, told)
+		t.Errorf("%d KiB were in use before, %d KiB after %d entries", before>>10, at>>10, reported)
 	}
 }

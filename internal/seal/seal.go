@@ -38,8 +38,9 @@
 //
 // Seal and disk are read side by side, both sorted, like two lists that are merged.
 // Files are hashed on all cores. Memory use does not depend on the number of files
-// or their size, but on the names in one directory, which are bounded. Whatever links there are, nothing outside .same/cache and
-// .same/store is reached (package disk).
+// or their size, only on the number of names in one directory, which is bounded.
+// Whatever links there are, nothing outside .same/cache and .same/store is reached
+// (package disk).
 package seal
 
 import (

@@ -19,7 +19,7 @@ import (
 	"cachekey/internal/key"
 )
 
-// doc is a key's document, as far as a seal looks at it.
+// doc returns a key's document with what a seal uses of it.
 func doc(system, locks string) *key.Document {
 	return &key.Document{Schema: "v1", Key: "same-v1-" + system, System: system,
 		Ingredients: []key.Ingredient{{Name: "locks", Digest: locks, Files: []key.File{{Path: "flake.lock", Type: "f", Digest: "00"}}}}}
@@ -27,7 +27,7 @@ func doc(system, locks string) *key.Document {
 
 var here = doc("x86_64-linux", "locks1")
 
-// write makes files below dir; a name that ends in a slash is a directory.
+// write creates files below dir; a name that ends in a slash is a directory.
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
@@ -77,7 +77,7 @@ var contents = map[string]string{
 	"cache/nixhub/":               "",
 }
 
-// sealed makes a workspace with a sealed cache.
+// sealed creates a workspace with a sealed cache.
 func sealed(t *testing.T, k *MACKey) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -88,7 +88,7 @@ func sealed(t *testing.T, k *MACKey) (root string) {
 	return root
 }
 
-// verify gives the verdict, one line for each finding, and the warnings.
+// verify returns the verdict, one line for each finding, and the warnings.
 func verify(t *testing.T, root string, o VerifyOptions) (*Verdict, []string, []string) {
 	t.Helper()
 	var lines, warnings []string
@@ -129,7 +129,7 @@ func TestUntouchedIsWhole(t *testing.T) {
 	}
 }
 
-func TestSealingTwiceGivesTheSameBytes(t *testing.T) {
+func TestSealIsReproducible(t *testing.T) {
 	root := sealed(t, secret(t, "0123456789abcdef"))
 	first, err := os.ReadFile(filepath.Join(root, ".same/seal.json"))
 	if err != nil {
@@ -152,8 +152,8 @@ func TestSealingTwiceGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestTheFormatIsWhatItsCommentSays makes a seal with nothing of this package.
-func TestTheFormatIsWhatItsCommentSays(t *testing.T) {
+// TestFormat builds a seal from the description of the format, without this package.
+func TestFormat(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, ".same"), map[string]string{"store/a/x": "one", "store/a.b": "", "cache/": ""})
 	docText, err := json.Marshal(here)
@@ -187,18 +187,18 @@ func TestTheFormatIsWhatItsCommentSays(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if !json.Valid(got) {
-		t.Error("it is no JSON document")
+		t.Error("the seal is not valid JSON")
 	}
 }
 
 func TestSecret(t *testing.T) {
 	if k, err := DeriveKey(""); k != nil || err != nil {
-		t.Errorf("an empty secret gave %v, %v", k, err)
+		t.Errorf("an empty secret: got %v, %v, want nil", k, err)
 	}
 	if _, err := DeriveKey("fifteen bytes.."); err == nil {
-		t.Error("a secret of 15 bytes was taken")
+		t.Error("a secret of 15 bytes was accepted")
 	}
 	if *secret(t, "sixteen bytes..a") == *secret(t, "sixteen bytes..b") {
-		t.Error("two secrets gave one key")
+		t.Error("two secrets have the same key")
 	}
 }

@@ -75,7 +75,8 @@ func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Mi
 // nothing in .same may be used.
 //
 // Verify also clears .same/local except for the run lock, the files that a run
-// moved aside and the directories that a dotsame.Remover moved there. It is never saved, so if it was restored it is forged.
+// moved aside and the directories that a dotsame.Remover moved there. It is never
+// saved, so if it was restored it is forged.
 func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(o.Root, v)

@@ -40,11 +40,11 @@ func TestHostileCaches(t *testing.T) {
 				}
 			}
 			if !v.Flawed() {
-				t.Error("nothing was found to be wrong")
+				t.Error("the verdict is not flawed")
 			}
 			for _, name := range []string{"precious", "blob", "src/a.go"} {
 				if _, err := os.Stat(filepath.Join(root, name)); err != nil {
-					t.Errorf("what is not the cache's: %v", err)
+					t.Errorf("a file outside of the cache: %v", err)
 				}
 			}
 			if c.state == None {
@@ -55,7 +55,7 @@ func TestHostileCaches(t *testing.T) {
 				}
 				return
 			}
-			// What is left is a part of what was sealed.
+			// Everything that is left was sealed.
 			err := filepath.WalkDir(same, func(p string, d os.DirEntry, err error) error {
 				must(t, err)
 				rel, _ := filepath.Rel(same, p)
@@ -63,14 +63,14 @@ func TestHostileCaches(t *testing.T) {
 					got, err := os.ReadFile(p)
 					must(t, err)
 					if want, ok := contents[rel]; !ok || want != string(got) {
-						t.Errorf("%s is left and not as sealed", rel)
+						t.Errorf("%s is left but differs from the seal", rel)
 					}
 				}
 				return nil
 			})
 			must(t, err)
 			if got, err := Restored(root); err != nil || got == nil || got.State != c.state {
-				t.Errorf("remembered: %+v, %v", got, err)
+				t.Errorf("Restored returned %+v, %v, want state %q", got, err, c.state)
 			}
 		})
 	}
@@ -95,7 +95,8 @@ func TestNothingRestored(t *testing.T) {
 	}
 }
 
-// What a restore puts into .same/local pretends to be this machine's. The lock stays, and so does what somebody may miss.
+// A restored .same/local is forged. The lock stays, and so do files that were moved
+// aside.
 func TestLocalIsCleared(t *testing.T) {
 	root := sealed(t, nil)
 	write(t, root, map[string]string{".same/local/stat": "lies", ".same/local/lock": "", ".same/local/gcroots/x/y": "", ".same/local/aside/2026/out/work": "mine"})
@@ -112,7 +113,7 @@ func TestLocalIsCleared(t *testing.T) {
 	}
 }
 
-// What a seal can't hold is left out of it, said, and gone after a restore.
+// Make warns about what it cannot seal, and Verify removes it.
 func TestMakeLeavesOut(t *testing.T) {
 	root := t.TempDir()
 	same := filepath.Join(root, ".same")
@@ -138,7 +139,7 @@ func TestMakeLeavesOut(t *testing.T) {
 		t.Errorf("got %+v, %q", v, lines)
 	}
 	if v, lines, _ := verify(t, root, VerifyOptions{}); v.State != Whole || len(lines) != 0 {
-		t.Errorf("the second time: %+v, %q", v, lines)
+		t.Errorf("the second Verify: %+v, %q", v, lines)
 	}
 }
 
@@ -153,7 +154,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// fill makes files in dir.
+// fill creates files in dir.
 func fill(t *testing.T, dir string, files int) {
 	t.Helper()
 	for i := range files {

@@ -10,7 +10,7 @@ import (
 	"cachekey/internal/digest"
 )
 
-// TestReaderRefuses reads seals whose digest is right and whose entries are not.
+// TestReaderRefuses reads seals with the right digest but invalid entries.
 func TestReaderRefuses(t *testing.T) {
 	doc, err := json.Marshal(here)
 	if err != nil {
@@ -30,10 +30,10 @@ func TestReaderRefuses(t *testing.T) {
 	}
 	lines := func(l ...string) string { return strings.Join(l, ",\n") + "\n" }
 	if err := read(lines(d("cache"), d("store"), d("store/a"), f("store/a/b", "0"), f("store/a.b", "0"))); err != io.EOF {
-		t.Fatalf("a good one: %v", err)
+		t.Fatalf("a valid seal: %v", err)
 	}
 	if err := read(""); err != io.EOF {
-		t.Fatalf("an empty one: %v", err)
+		t.Fatalf("an empty seal: %v", err)
 	}
 	for name, entries := range map[string]string{
 		"a root that is a file":        lines(f("store", "0")),
@@ -52,23 +52,23 @@ func TestReaderRefuses(t *testing.T) {
 		"a quote":                      lines(d("store"), f(`store/"`, "0")),
 		"a control character":          lines(d("store"), f("store/\x1b", "0")),
 		"not UTF-8":                    lines(d("store"), f("store/\xff", "0")),
-		"a mark of direction":          lines(d("store"), f("store/\u202e", "0")),
+		"a direction mark":             lines(d("store"), f("store/\u202e", "0")),
 		"a long name":                  lines(d("store"), f("store/"+strings.Repeat("n", 256), "0")),
 		"a deep one":                   lines(d("store"), f("store"+strings.Repeat("/n", 600), "0")),
-		"a size below nothing":         lines(d("store"), f("store/a", "-1")),
-		"a size with a nought before":  lines(d("store"), f("store/a", "01")),
+		"a negative size":              lines(d("store"), f("store/a", "-1")),
+		"a size with a leading zero":   lines(d("store"), f("store/a", "01")),
 		"a size of 65 GiB":             lines(d("store"), f("store/a", "69793218560")),
 		"a size beyond numbers":        lines(d("store"), f("store/a", "99999999999999999999")),
-		"a comma too many":             strings.Replace(lines(d("store")), "\n", ",\n", 1),
-		"a comma too few":              d("cache") + "\n" + d("store") + "\n",
+		"an extra comma":               strings.Replace(lines(d("store")), "\n", ",\n", 1),
+		"a missing comma":              d("cache") + "\n" + d("store") + "\n",
 		"a space":                      " " + lines(d("store")),
 		"another type":                 lines(`{"path":"store","type":"l"}`),
-		"a field more":                 lines(`{"path":"store","type":"d","x":1}`),
+		"an extra field":               lines(`{"path":"store","type":"d","x":1}`),
 		"an empty line":                "\n" + lines(d("store")),
 		"a line without end":           d("store") + strings.Repeat(" ", 1<<17),
 	} {
 		if err := read(entries); err == nil || err == io.EOF {
-			t.Errorf("%s was taken", name)
+			t.Errorf("%s was accepted", name)
 		}
 	}
 	var total []string
@@ -79,6 +79,6 @@ func TestReaderRefuses(t *testing.T) {
 		t.Errorf("more than 256 GiB: %v", err)
 	}
 	if _, err := NewReader(bytes.NewReader(append([]byte(`{"seal":"v1","key":`), bytes.Repeat([]byte(" "), maxHeader+1000)...)), nil); err == nil {
-		t.Error("a first line without end was taken")
+		t.Error("an endless first line was accepted")
 	}
 }
