@@ -1,12 +1,12 @@
-# The two passes fail where they must: each twin of a sound runner or key breaks
-# one promise, and the passes say which.
+# The two passes fail where they must: each twin of a correct runner or key breaks
+# one promise, and the error names it.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
   workspaces = import ./workspaces.nix { inherit self pkgs; };
   inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) cachekey same;
 
-  # A program of that name that runs text in place of the sound one.
+  # A program called name that runs text; SOUND is the real one.
   twin =
     name: text:
     pkgs.writeShellApplication {
@@ -20,27 +20,19 @@ let
     name:
     {
       module,
-      edit ? "",
-      restored ? "exact",
+      case ? { },
       says,
     }:
-    pkgs.runCommand "two-pass-catches-${name}"
-      {
-        env = {
-          TWO_PASS_EDIT = edit;
-          TWO_PASS_RESTORED = restored;
-        };
-      }
-      ''
-        export HOME=$TMPDIR
-        if ${(workspaces.shell module).twoPass.program} >log 2>&1; then
-          cat log
-          echo "the two passes took ${name} for sound" >&2
-          exit 1
-        fi
-        grep -F ${lib.escapeShellArg says} log || { cat log; exit 1; }
-        touch "$out"
-      '';
+    pkgs.runCommand "two-pass-catches-${name}" { } ''
+      export HOME=$TMPDIR
+      if ${(workspaces.shell module).twoPass.program} both ${workspaces.case name case} >log 2>&1; then
+        cat log
+        echo "the two passes did not notice: ${name}" >&2
+        exit 1
+      fi
+      grep -F ${lib.escapeShellArg says} log || { cat log; exit 1; }
+      touch "$out"
+    '';
 in
 lib.mapAttrs' (name: twin: lib.nameValuePair "two-pass-catches-${name}" (fails name twin)) {
   runner-that-never-skips = {
@@ -79,8 +71,10 @@ lib.mapAttrs' (name: twin: lib.nameValuePair "two-pass-catches-${name}" (fails n
   };
   key-that-ignores-the-lock = {
     module.ciCache.locks = [ "flake.nix" ];
-    edit = "sed -i s/1782918843/1782918844/ flake.lock";
-    restored = "none";
+    case = {
+      edit = "sed -i s/1782918843/1782918844/ flake.lock";
+      restored = "none";
+    };
     says = "the second pass restored: prefix; expected: none";
   };
   key-that-changes-from-pass-to-pass = {

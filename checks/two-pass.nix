@@ -1,5 +1,5 @@
-# A second pass does what has changed and nothing else, case by case. The fixture
-# workspaces' tasks say in their manifests what they read and make.
+# A second pass runs the tasks whose inputs have changed and no others, case by case.
+# The manifests of the fixture workspaces say what each task reads and makes.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
@@ -9,7 +9,7 @@ let
     name: workspace: cases:
     let
       inherit (workspace.twoPass) program;
-      # Its home travels too, for the Go build cache in it: the tasks that run again
+      # HOME is kept for the Go build cache in it, so that the tasks that run again
       # need not compile Go's own packages again.
       first = pkgs.runCommand "two-pass-${name}" { } ''
         export HOME=$TMPDIR/home
@@ -19,36 +19,20 @@ let
       '';
       second =
         case:
-        {
-          edit ? "",
-          damage ? "",
-          again ? "",
-          restored ? "exact",
-          ran ? [ ],
-        }:
+        files:
         lib.nameValuePair "two-pass-${name}-${case}" (
-          pkgs.runCommand "two-pass-${name}-${case}"
-            {
-              env = {
-                TWO_PASS_EDIT = edit;
-                TWO_PASS_DAMAGE = damage;
-                TWO_PASS_AGAIN = again;
-                TWO_PASS_RESTORED = restored;
-                TWO_PASS_RAN = lib.concatStringsSep "\n" ran;
-              };
-            }
-            ''
-              export HOME=$TMPDIR/home
-              cp -r ${first}/home "$HOME"
-              chmod -R u+w "$HOME"
-              ${program} second ${first}
-              touch "$out"
-            ''
+          pkgs.runCommand "two-pass-${name}-${case}" { } ''
+            export HOME=$TMPDIR/home
+            cp -r ${first}/home "$HOME"
+            chmod -R u+w "$HOME"
+            ${program} second ${first} ${workspaces.case "${name}-${case}" files}
+            touch "$out"
+          ''
         );
     in
     lib.mapAttrs' second cases;
 
-  # The fixtures' tasks, and for the cases that both go through what they touch.
+  # The tasks of each fixture, and the files that the shared cases change in it.
   go = {
     all = [
       "app:build"
@@ -78,7 +62,7 @@ let
       "words"
     ];
     source = "odd.sh";
-    readers = [ "odd" ]; # what it makes stays the same, so that goes no further
+    readers = [ "odd" ]; # its output stays the same, so nothing else runs
     manifest = "same.yaml";
     old = "test -s";
     new = "test -f";
@@ -105,9 +89,9 @@ let
       nothing-changed = { };
       files-in-another-order.edit = ''
         find . -type f | sort -r | while read -r file; do
-          cp -p "$file" "$work/moved"
+          cp -p "$file" "$TMPDIR/moved"
           rm "$file"
-          cp "$work/moved" "$file"
+          cp "$TMPDIR/moved" "$file"
           touch -d 2001-02-03 "$file"
         done
       '';

@@ -1,24 +1,27 @@
 # shellcheck shell=bash
-# Builds a workspace twice, the second time from what the first left for the cache,
-# and fails unless the second found everything done. It begins where a CI job
-# begins, with a fresh copy of the source and an empty .same.
+# Builds a workspace twice, the second time from what the first pass left for the
+# cache, and fails unless the second pass skipped every task. Each pass begins where
+# a CI job begins: with a fresh copy of the source and an empty .same.
 #
-#   two-pass                both passes, in a temporary directory
-#   two-pass first STATE    the first alone; fills the directory STATE
-#   two-pass second STATE   the second alone, from STATE
+#   two-pass                        both passes, in a temporary directory
+#   two-pass first STATE            only the first; fills the directory STATE
+#   two-pass second STATE [CASE]    only the second, from STATE
+#   two-pass both CASE              both passes, with CASE
 #
 # In the environment, lists with one word a line:
 #   TWO_PASS_SRC            the source
 #   TWO_PASS_SAME           the runner
 #   TWO_PASS_TASKS          the tasks to run
-#   TWO_PASS_ENV            names of variables that tasks see
+#   TWO_PASS_ENV            names of the variables that are passed to tasks
 #   TWO_PASS_ENVIRONMENTS   a directory of environments; may be empty
-# What is expected of the second pass; by default that it has nothing to do:
-#   TWO_PASS_EDIT           bash that changes the second pass's source first
-#   TWO_PASS_DAMAGE         bash that changes what was restored
-#   TWO_PASS_RESTORED       exact (the default), prefix or none
-#   TWO_PASS_RAN            the tasks that run; every other is skipped
-#   TWO_PASS_AGAIN          bash after which all tasks run once more and are skipped
+#
+# CASE is a directory that describes what changes between the passes and what the
+# second pass must do then. Each of its files may be absent or empty:
+#   edit       a bash script that changes the second pass's source
+#   damage     a bash script that changes what was restored
+#   restored   exact (the default), prefix or none
+#   ran        the tasks that run, one a line; every other task is skipped
+#   again      a bash script after which all tasks run once more and are skipped
 set -euo pipefail
 
 fail() {
@@ -35,7 +38,7 @@ while read -r name; do
 	if [ -n "$name" ]; then flags+=(--pass-env "$name"); fi
 done <<<"${TWO_PASS_ENV-}"
 
-# fresh DIR: a checkout, as far as the source tells.
+# fresh DIR: makes a copy of the source in DIR, and goes there.
 fresh() {
 	mkdir -p "$1"
 	cp -R "$TWO_PASS_SRC/." "$1"
@@ -44,27 +47,27 @@ fresh() {
 	rm -rf .same
 }
 
-# environments: what entering the devShell brings.
+# environments: writes the environments that entering the devShell would write.
 environments() {
 	if [ -z "${TWO_PASS_ENVIRONMENTS-}" ]; then return; fi
 	"$TWO_PASS_SAME" env --from "$TWO_PASS_ENVIRONMENTS"
 }
 
-# run LOG: the tasks, as a CI job runs them.
+# run LOG: runs the tasks as a CI job does, and writes their output to LOG.
 run() {
 	"$TWO_PASS_SAME" run "${flags[@]}" "${tasks[@]}" 2>&1 | tee "$1" ||
-		fail "the tasks failed" "check.packages are on their PATH and check.env in their environment, and nothing else is"
+		fail "the tasks failed" "they have check.packages on their PATH and check.env in their environment, and nothing else"
 }
 
-# Every file below the workspace but .same: its kind, whether it can be executed,
-# its content.
+# tree: lists every file of the workspace outside .same, with its kind, its content
+# and whether it is executable.
 tree() {
 	find . -path ./.same -prune -o -type l -printf 'l - %l %p\n' | sort
 	find . -path ./.same -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum
 	find . -path ./.same -prune -o -type f -perm -100 -printf 'x %p\n' | sort
 }
 
-# ran LOG, skipped LOG: the tasks that did, sorted.
+# ran LOG, skipped LOG: the tasks that ran or were skipped, sorted.
 ran() { sed -n 's/^\[\(.*\)\] Starting\.\.\.$/\1/p' "$1" | sort; }
 skipped() { sed -n 's/^\[\(.*\)\] Skipped (Cached)$/\1/p' "$1" | sort; }
 
@@ -78,7 +81,7 @@ first() {
 	environments
 	run "$state/log"
 	if [ -n "$(skipped "$state/log")" ]; then
-		fail "a first pass has nothing to skip, but these say that they were: $(skipped "$state/log" | paste -sd' ')"
+		fail "a first pass has nothing to skip, but these tasks were skipped: $(skipped "$state/log" | paste -sd' ')"
 	fi
 	tree >"$state/tree"
 	cachekey prune
@@ -90,7 +93,8 @@ first() {
 	done
 }
 
-# restore STATE: what a cache that holds STATE alone gives for key.json.
+# restore STATE: restores what a cache that holds only STATE would for key.json, and
+# sets restored.
 restore() {
 	local saved
 	saved=$(jq -r .key "$1/key.json")
@@ -106,28 +110,40 @@ restore() {
 	chmod -R u+w .same
 }
 
+# has PART: whether the case has that file.
+has() { [ -n "$case" ] && [ -s "$case/$1" ]; }
+
+# expected PART: prints that file of the case.
+expected() { if has "$1"; then cat "$case/$1"; fi; }
+
+# change PART: runs that script of the case in the workspace.
+change() { if has "$1"; then "$BASH" -euo pipefail "$case/$1"; fi; }
+
+# second STATE [CASE]
 second() {
-	local state restored
+	local state case restored want
 	state=$(cd "$1" && pwd)
+	case=${2:+$(cd "$2" && pwd)}
 	fresh "$work/second/elsewhere"
-	eval "${TWO_PASS_EDIT-}"
+	change edit
 	cachekey key --json >"$work/key.json"
 	say "second pass: $(jq -r .key "$work/key.json")"
 	restore "$state"
-	if [ "$restored" != "${TWO_PASS_RESTORED-exact}" ]; then
-		fail "the second pass restored: $restored; expected: ${TWO_PASS_RESTORED-exact}" \
+	want=$(expected restored)
+	if [ "$restored" != "${want:-exact}" ]; then
+		fail "the second pass restored: $restored; expected: ${want:-exact}" \
 			"the key of the first pass: $(jq -r .key "$state/key.json")" \
 			"the key of the second:     $(jq -r .key "$work/key.json")"
 	fi
-	eval "${TWO_PASS_DAMAGE-}"
+	change damage
 	cachekey verify --key "$(jq -r .key "$work/key.json")"
 	cachekey realise
 	environments
 	run "$work/log"
-	expect_ran "$work/log" "${TWO_PASS_RAN-}"
+	expect_ran "$work/log" "$(expected ran)"
 	if [ "$restored" = exact ]; then expect_tree "$state/tree"; fi
-	if [ -n "${TWO_PASS_AGAIN-}" ]; then
-		eval "$TWO_PASS_AGAIN"
+	if has again; then
+		change again
 		run "$work/log"
 		expect_ran "$work/log" ""
 		expect_tree "$state/tree"
@@ -135,34 +151,36 @@ second() {
 	say "all as expected: restored $restored, ran [$(ran "$work/log" | paste -sd' ')]"
 }
 
-# expect_ran LOG TASKS: TASKS ran, and every other task of the first pass was skipped.
+# expect_ran LOG TASKS: fails unless TASKS ran and every other task of the first pass
+# was skipped.
 expect_ran() {
 	local want got
 	want=$(sed '/^$/d' <<<"$2" | sort | paste -sd' ')
 	got=$(ran "$1" | paste -sd' ')
 	if [ "$got" != "$want" ]; then
 		fail "these tasks ran: ${got:-none}; expected: ${want:-none}" \
-			"a task that reads what changes, or says rebuild: always, can't be among ciCache.tasks"
+			"a task that reads something that changes, or has rebuild: always, can't be among ciCache.tasks"
 	fi
 	if [ -z "$want" ]; then cachekey hits --require all "$1"; fi
 	diff <(ran "$state/log") <(sort -u <(ran "$1") <(skipped "$1")) >&2 ||
 		fail "not every task of the first pass ran or was skipped in the second (see above)"
 }
 
-# expect_tree TREE: the workspace is what the first pass made of it.
+# expect_tree TREE: fails unless the workspace has the files of TREE.
 expect_tree() {
 	diff "$1" <(tree) >&2 ||
 		fail "the second pass's files are not the first's (above: < first, > second)" \
-			"a file that a task makes must be among its targets, and come out of the cache as it went in"
+			"a file that a task makes must be among its targets, and must be restored as it was made"
 }
 
 work=$(mktemp -d)
+usage="two-pass [first STATE | second STATE [CASE] | both CASE]"
 case ${1-both} in
 first | second) "$@" ;;
 both)
 	trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 	(first "$work/state")
-	second "$work/state"
+	second "$work/state" "${2-}"
 	;;
-*) fail "called with \"$*\"" "two-pass [first STATE | second STATE]" ;;
+*) fail "called with \"$*\"" "$usage" ;;
 esac
