@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// TestLogs reads the logs of testdata: each file says what it is in its
-// comment, has a log and, in "want", the status of each task.
+// TestLogs reads the logs of testdata. Each file has a log and, in "want", the status
+// of each task.
 func TestLogs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -36,7 +36,7 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// readCase gives a log, in which \e is an escape and \r a carriage return, and what it says.
+// readCase returns a log, after replacing escapes such as \e and \r, and its tasks.
 func readCase(t testing.TB, file string) (log []byte, want string) {
 	t.Helper()
 	a, err := txtar.ParseFile(file)
@@ -47,7 +47,7 @@ func readCase(t testing.TB, file string) (log []byte, want string) {
 	return []byte(text), string(a.Files[1].Data)
 }
 
-func TestLongLinesAndLogsAreCheap(t *testing.T) {
+func TestLongLinesAndLogs(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	log := "[a] Starting...\n[a] " + long + "\n[a] Completed in 1.0s" + long + "\n[b] Skipped (Cached)" + long + "\n[a] Completed in 2.0s"
 	r := NewReader()
@@ -63,7 +63,7 @@ func TestLongLinesAndLogsAreCheap(t *testing.T) {
 		fmt.Fprintf(&b, "[t%d] Starting...\n", i)
 	}
 	if err := r.Read(strings.NewReader(b.String())); err == nil {
-		t.Error("any number of tasks is taken")
+		t.Error("more than MaxTasks tasks: no error")
 	}
 }
 
@@ -82,19 +82,19 @@ func TestRequirement(t *testing.T) {
 		wrong   string
 	}{
 		{"all", logOf(Skipped, Skipped), ""},
-		{"all", logOf(Skipped, Ran, Unfinished), `task "b" is to be skipped, and ran; task "c" is to be skipped, and did not finish`},
-		{"100%", logOf(Skipped, Failed), `task "b" is to be skipped, and failed`},
+		{"all", logOf(Skipped, Ran, Unfinished), `task "b" should be skipped, but ran; task "c" should be skipped, but did not finish`},
+		{"100%", logOf(Skipped, Failed), `task "b" should be skipped, but failed`},
 		{"none", logOf(Ran, Failed), ""},
-		{"none", logOf(Ran, Skipped), `task "b" was skipped, and none is to be`},
+		{"none", logOf(Ran, Skipped), `task "b" was skipped, but no task should be`},
 		{"50%", logOf(Ran, Skipped), ""},
 		{"51%", logOf(Ran, Skipped), "1 of 2 tasks were skipped, less than 51%"},
 		{"34%", logOf(Ran, Skipped, Ran), "1 of 3 tasks were skipped, less than 34%"},
 		{"33%", logOf(Ran, Skipped, Ran), ""},
 		{"0%", logOf(Ran), ""},
 		{"b", logOf(Ran, Skipped), ""},
-		{"a,b", logOf(Ran, Skipped), `task "a" is to be skipped, and ran`},
-		{"zebra", logOf(Skipped), `task "zebra" is to be skipped, and is not in the log`},
-		{"50", logOf(Skipped), `task "50" is to be skipped, and is not in the log; a percentage would be "50%"`},
+		{"a,b", logOf(Ran, Skipped), `task "a" should be skipped, but ran`},
+		{"zebra", logOf(Skipped), `task "zebra" should be skipped, but is not in the log`},
+		{"50", logOf(Skipped), `task "50" should be skipped, but is not in the log; a percentage would be "50%"`},
 	} {
 		r, err := ParseRequirement(c.require)
 		if err != nil {
@@ -106,7 +106,7 @@ func TestRequirement(t *testing.T) {
 	}
 	for _, bad := range []string{"", "101%", "-1%", "1.5%", "07%", "%", "a,,b", ",", "+5%"} {
 		if _, err := ParseRequirement(bad); err == nil {
-			t.Errorf("%q was taken", bad)
+			t.Errorf("%q: no error", bad)
 		}
 	}
 }
@@ -129,10 +129,10 @@ func TestPlan(t *testing.T) {
 		wrong string
 	}{
 		{plan("cached", "run", "depends", "depends"), logOf(Skipped, Ran, Skipped, Ran), ""},
-		{plan("cached"), logOf(Ran), `task "a" was planned as cached, and ran`},
-		{plan("cached"), logOf(Failed), `task "a" was planned as cached, and failed`},
-		{plan("cached", "cached"), logOf(Skipped), `task "b" was planned as cached, and is not in the log`},
-		{plan("run"), logOf(Skipped), `task "a" was planned to run, and was skipped`},
+		{plan("cached"), logOf(Ran), `task "a" was planned as cached, but ran`},
+		{plan("cached"), logOf(Failed), `task "a" was planned as cached, but failed`},
+		{plan("cached", "cached"), logOf(Skipped), `task "b" was planned as cached, but is not in the log`},
+		{plan("run"), logOf(Skipped), `task "a" was planned to run, but was skipped`},
 		{plan("run", "run"), logOf(Failed), ""}, // after a failure the rest does not run
 		{plan(), logOf(Ran), ""},
 	} {
@@ -142,13 +142,13 @@ func TestPlan(t *testing.T) {
 	}
 	for _, bad := range []string{"", "[]", "{}", `{"tasks":null}`, `{"tasks":[{"task":"a"}]}`, `{"tasks":[{"state":"run"}]}`, `{"tasks":[{"task":"a","state":"Cached"}]}`} {
 		if _, err := ParsePlan(strings.NewReader(bad)); err == nil {
-			t.Errorf("%q was taken", bad)
+			t.Errorf("%q: no error", bad)
 		}
 	}
 }
 
-// FuzzRead: whatever a task prints between its beginning and its end, it ran; and no other
-// task appears because of it.
+// FuzzRead checks that a task ran, whatever it prints between its start and its end,
+// and that its output does not make up other tasks.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -159,9 +159,9 @@ func FuzzRead(f *testing.F) {
 		f.Add(log)
 	}
 	f.Add([]byte("Skipped (Cached)\nCompleted in 1s\nSkipped (Cached)\n~ Cached\nStarting...\n~ Cached"))
-	f.Fuzz(func(t *testing.T, said []byte) {
+	f.Fuzz(func(t *testing.T, output []byte) {
 		r := NewReader()
-		if err := r.Read(bytes.NewReader(said)); err != nil {
+		if err := r.Read(bytes.NewReader(output)); err != nil {
 			return
 		}
 		for _, task := range r.Log().Tasks {
@@ -171,7 +171,7 @@ func FuzzRead(f *testing.F) {
 		}
 		var log bytes.Buffer
 		log.WriteString("[b] Skipped (Cached)\n[a] Starting...\n")
-		for line := range bytes.SplitSeq(said, []byte("\n")) {
+		for line := range bytes.SplitSeq(output, []byte("\n")) {
 			fmt.Fprintf(&log, "[a] %s\n", line)
 		}
 		log.WriteString("[a] Completed in 1.0s\n")
@@ -181,23 +181,24 @@ func FuzzRead(f *testing.F) {
 		}
 		l := r.Log()
 		if len(l.Tasks) != 2 || l.Task("a").Status != Ran || l.Task("b").Status != Skipped {
-			t.Fatalf("task a printed %q, and the log says %+v", said, l.Tasks)
+			t.Fatalf("task a printed %q, and the log has %+v", output, l.Tasks)
 		}
 	})
 }
 
-// A code span ends at a backquote, a table's cell at a bar, even after a backslash, and both at a newline.
-func TestCodeSpansHoldAnyName(t *testing.T) {
+// TestCode checks that nothing ends a code span or its cell early. A span ends at a
+// backquote, a cell at a bar, even after a backslash, and both at a newline.
+func TestCode(t *testing.T) {
 	for _, s := range []string{"a", "", " ", " a ", "`", "``a`", `a|b`, `a\|b`, `a\`, "a\nb", "a\r\n| x", "\xff", "<script>", "[x](y)", "\u202e", strings.Repeat("é", 2000)} {
 		got := code(s)
 		inside := strings.TrimSuffix(strings.TrimPrefix(got, "`"), "`")
 		if len(inside) != len(got)-2 || inside == "" || strings.ContainsAny(inside, "`|\n\r") || strings.TrimSpace(inside) != inside {
-			t.Errorf("%q gave %q", s, got)
+			t.Errorf("code(%q): got %q", s, got)
 		}
 	}
 	for s, want := range map[string]string{"web:build": "`web:build`", `say "x"`: "`say \"x\"`", "a`|": "`a\\x60\\x7c`"} {
 		if got := code(s); got != want {
-			t.Errorf("%q gave %q, want %q", s, got, want)
+			t.Errorf("code(%q): got %q, want %q", s, got, want)
 		}
 	}
 }

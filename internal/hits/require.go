@@ -1,21 +1,24 @@
 package hits
 
 import (
-	"cachekey/internal/message"
+	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
+
+	"cachekey/internal/message"
 )
 
 // A Requirement is what --require asks of a log.
 type Requirement struct {
 	text    string
-	percent int      // at least so many of a hundred tasks are skipped
+	percent int      // at least this percentage of the tasks is skipped
 	none    bool     // no task is skipped
 	tasks   []string // these are skipped
 }
 
-// ParseRequirement reads "all", "none", a percentage ("80%") or tasks ("build,test").
+// ParseRequirement parses "all", "none", a percentage ("80%") or tasks ("build,test").
 func ParseRequirement(s string) (*Requirement, error) {
 	r := &Requirement{text: s}
 	switch number, percent := strings.CutSuffix(s, "%"); {
@@ -40,26 +43,26 @@ func ParseRequirement(s string) (*Requirement, error) {
 	return r, nil
 }
 
-// Check says what in l is not as required.
+// Check returns how l differs from what is required.
 func (r *Requirement) Check(l *Log) (wrong []string) {
 	switch {
 	case r.none:
 		for _, t := range l.Tasks {
 			if t.Status == Skipped {
-				wrong = append(wrong, fmt.Sprintf("task %q was skipped, and none is to be", t.Name))
+				wrong = append(wrong, fmt.Sprintf("task %q was skipped, but no task should be", t.Name))
 			}
 		}
 	case r.tasks != nil:
 		for _, name := range r.tasks {
 			if w := notSkipped(l, name); w != "" {
-				wrong = append(wrong, fmt.Sprintf("task %q is to be skipped, and %s", name, w))
+				wrong = append(wrong, fmt.Sprintf("task %q should be skipped, but %s", name, w))
 			}
 		}
 	case l.Count(Skipped)*100 < r.percent*len(l.Tasks):
 		if r.percent == 100 {
 			for _, t := range l.Tasks {
 				if t.Status != Skipped {
-					wrong = append(wrong, fmt.Sprintf("task %q is to be skipped, and %s", t.Name, t.Status.verb()))
+					wrong = append(wrong, fmt.Sprintf("task %q should be skipped, but %s", t.Name, t.Status.verb()))
 				}
 			}
 			break
@@ -99,4 +102,58 @@ func (s Status) verb() string {
 	default:
 		return string(s)
 	}
+}
+
+// A Plan is the part of the output of `same plan --json` that Check needs.
+type Plan struct {
+	Tasks []struct {
+		Task  string `json:"task"`
+		State string `json:"state"` // "cached", "run", or "depends" (on whether a dependency changes)
+	} `json:"tasks"`
+}
+
+const maxPlan = 64 << 20 // 64 MiB
+
+// ParsePlan parses a plan.
+func ParsePlan(r io.Reader) (*Plan, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxPlan+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxPlan {
+		return nil, fmt.Errorf("the plan is larger than %d bytes", maxPlan)
+	}
+	var p Plan
+	if err := json.Unmarshal(text, &p); err != nil {
+		return nil, fmt.Errorf("not a plan: %w", err)
+	}
+	if p.Tasks == nil {
+		return nil, fmt.Errorf("not a plan: it has no list of tasks")
+	}
+	for _, t := range p.Tasks {
+		if t.Task == "" || t.State != "cached" && t.State != "run" && t.State != "depends" {
+			return nil, fmt.Errorf("not a plan: task %q has the state %q, not cached, run or depends", t.Task, t.State)
+		}
+	}
+	return &p, nil
+}
+
+// Check returns how l differs from the plan: tasks planned as cached must be skipped,
+// and tasks planned to run must not.
+func (p *Plan) Check(l *Log) (wrong []string) {
+	by := make(map[string]Status, len(l.Tasks))
+	for _, t := range l.Tasks {
+		by[t.Name] = t.Status
+	}
+	for _, t := range p.Tasks {
+		switch status, ok := by[t.Task]; {
+		case t.State == "cached" && !ok:
+			wrong = append(wrong, fmt.Sprintf("task %q was planned as cached, but is not in the log", t.Task))
+		case t.State == "cached" && status != Skipped:
+			wrong = append(wrong, fmt.Sprintf("task %q was planned as cached, but %s", t.Task, status.verb()))
+		case t.State == "run" && status == Skipped:
+			wrong = append(wrong, fmt.Sprintf("task %q was planned to run, but was skipped", t.Task))
+		}
+	}
+	return wrong
 }

@@ -1,0 +1,329 @@
+// Package hits reads the logs of same. It finds out which tasks were skipped, which
+// ran and which failed, and checks that against what is required or planned.
+//
+// It reads the lines of our runner,
+//
+//	[task] Starting...
+//	[task] Completed in 1.2s
+//	[task] Failed after 1.2s: exit status 2
+//	[task] Skipped (Cached)
+//
+// and those of upstream same, which prints Starting... for a task that it skips,
+// too:
+//
+//	[task] ✓ Completed in 1.2s
+//	[task] ✗ Failed after 1.2s: exit status 2
+//	[task] ~ Cached
+//	[task] ⚡ Cached (skipped in 5ms)
+//
+// It ignores colours, the times that GitHub puts in front of each line, and the job
+// and step that `gh run view --log` puts before those.
+//
+// A task's own output begins with its name in brackets as well, so a task may print
+// lines like these. It cannot pass for skipped with them: a task that ran once is
+// never reported as skipped.
+package hits
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Status is the outcome of a task.
+type Status string
+
+// The statuses.
+const (
+	Skipped    Status = "skipped"
+	Ran        Status = "ran"
+	Failed     Status = "failed"
+	Unfinished Status = "unfinished" // the log ends before the task does
+)
+
+// A Task is what a log records of one task.
+type Task struct {
+	Name   string
+	Status Status
+	Took   time.Duration // by the last run; 0 if unknown
+	Saved  time.Duration // by skipping it; 0 if unknown
+}
+
+// A Log is the content of one or more logs.
+type Log struct {
+	Tasks []Task // in the order in which they first appear
+}
+
+// Count returns the number of tasks with one of the statuses.
+func (l *Log) Count(of ...Status) int {
+	n := 0
+	for _, t := range l.Tasks {
+		if slices.Contains(of, t.Status) {
+			n++
+		}
+	}
+	return n
+}
+
+// Saved returns how long the skipped tasks took when they last ran, if known.
+func (l *Log) Saved() (sum time.Duration) {
+	for _, t := range l.Tasks {
+		sum += t.Saved
+	}
+	return sum
+}
+
+// Task returns the task called name, or nil.
+func (l *Log) Task(name string) *Task {
+	for i := range l.Tasks {
+		if l.Tasks[i].Name == name {
+			return &l.Tasks[i]
+		}
+	}
+	return nil
+}
+
+// LookUpSaved sets Saved of each skipped task. duration returns how long a task took
+// when it last ran, or 0.
+func (l *Log) LookUpSaved(duration func(task string) time.Duration) {
+	for i := range l.Tasks {
+		if t := &l.Tasks[i]; t.Status == Skipped {
+			t.Saved = max(0, duration(t.Name))
+		}
+	}
+}
+
+// Slowest returns the tasks by importance: failures, then those that ran, by time,
+// then those that were skipped, by the time that this saved.
+func (l *Log) Slowest() []Task {
+	rank := map[Status]int{Failed: 0, Unfinished: 1, Ran: 2, Skipped: 3}
+	tasks := slices.Clone(l.Tasks)
+	slices.SortStableFunc(tasks, func(a, b Task) int {
+		return cmp.Or(cmp.Compare(rank[a.Status], rank[b.Status]), cmp.Compare(b.Took+b.Saved, a.Took+a.Saved))
+	})
+	return tasks
+}
+
+// maxName is the maximum length of a task's name in bytes. A line with a longer one
+// is not from same.
+const maxName = 255
+
+// An event is what a line records of a task.
+type event int
+
+const (
+	output    event = iota // nothing: the task printed the line
+	starting               // the task started
+	completed              // it succeeded
+	failed                 // it failed
+	skipped                // our runner skipped it
+	cached                 // upstream same skipped it, after starting
+)
+
+var (
+	// Control sequences: colours and other CSI, and OSC (links, titles).
+	// https://ecma-international.org/publications-and-standards/standards/ecma-48/
+	sequences = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))`)
+
+	stamp    = `(?:\x{FEFF})?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z `
+	stamped  = regexp.MustCompile(`^` + stamp)
+	exported = regexp.MustCompile(`^[^\t]+\t[^\t]*\t` + stamp) // gh run view --log
+
+	completedLine = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
+	failedLine    = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)
+	cachedLine    = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
+)
+
+// parseLine returns the task of line, or "", and what it records.
+//
+// It removes only one prefix, and none from a line that begins with a bracket: after
+// that follows the output of a task.
+func parseLine(line []byte) (task string, e event, took time.Duration) {
+	line = bytes.TrimRight(line, "\r\n")
+	if bytes.IndexByte(line, 0x1b) >= 0 {
+		line = sequences.ReplaceAll(line, nil)
+	}
+	line = bytes.TrimPrefix(line, []byte("\ufeff"))
+	if len(line) > 0 && line[0] != '[' {
+		if m := stamped.Find(line); m != nil {
+			line = line[len(m):]
+		} else if m := exported.Find(line); m != nil {
+			line = line[len(m):]
+		}
+	}
+	if len(line) == 0 || line[0] != '[' {
+		return "", output, 0
+	}
+	name, text, ok := bytes.Cut(line[1:], []byte("] "))
+	if !ok || len(name) == 0 || len(name) > maxName || bytes.ContainsAny(name, "[]") {
+		return "", output, 0
+	}
+	e, took = parseText(string(text))
+	return string(name), e, took
+}
+
+func parseText(text string) (event, time.Duration) {
+	switch text {
+	case "Starting...":
+		return starting, 0
+	case "Skipped (Cached)":
+		return skipped, 0
+	}
+	// Both runners print durations that Go can parse: 1.2s, 3m05s, 40µs.
+	if m := completedLine.FindStringSubmatch(text); m != nil {
+		if took, err := time.ParseDuration(m[1]); err == nil {
+			return completed, took
+		}
+	}
+	if m := failedLine.FindStringSubmatch(text); m != nil {
+		if took, err := time.ParseDuration(m[1]); err == nil {
+			return failed, took
+		}
+	}
+	if strings.Contains(text, "Cached") && cachedLine.MatchString(text) {
+		return cached, 0
+	}
+	return output, 0
+}
+
+// MaxTasks is how many tasks logs may mention.
+const MaxTasks = 100_000
+
+// A Reader collects the tasks of logs. Its memory grows with the number of
+// tasks, not with the length of logs or lines.
+type Reader struct {
+	tasks map[string]*state
+	order []string
+	lines int
+}
+
+// state is the state of a task after the lines so far.
+type state struct {
+	status Status // "" if it has only started
+	took   time.Duration
+	// open means that the task has started and not ended. The task itself may have
+	// printed any line in between.
+	open bool
+	// silent means that there was no line since the task started.
+	silent bool
+	// cached means that upstream same's "Cached" came while the task was silent. It
+	// counts if nothing comes after it.
+	cached bool
+}
+
+// NewReader returns a Reader that has read nothing.
+func NewReader() *Reader { return &Reader{tasks: map[string]*state{}} }
+
+// Read reads a whole log.
+func (r *Reader) Read(log io.Reader) error {
+	b := bufio.NewReaderSize(log, 1<<16)
+	for {
+		line, err := b.ReadSlice('\n')
+		if len(line) > 0 {
+			if err := r.line(line); err != nil {
+				return err
+			}
+		}
+		for err == bufio.ErrBufferFull { // ignore the rest of a long line
+			_, err = b.ReadSlice('\n')
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Lines returns the number of lines about a task so far.
+func (r *Reader) Lines() int { return r.lines }
+
+func (r *Reader) line(line []byte) error {
+	name, e, took := parseLine(line)
+	if name == "" {
+		return nil
+	}
+	t := r.tasks[name]
+	if t == nil {
+		if e == output {
+			return nil // something else that prints brackets
+		}
+		if len(r.order) == MaxTasks {
+			return fmt.Errorf("the log mentions more than %d tasks", MaxTasks)
+		}
+		t = &state{}
+		r.tasks[name] = t
+		r.order = append(r.order, name)
+	}
+	r.lines++
+	t.update(e, took)
+	return nil
+}
+
+func (t *state) update(e event, took time.Duration) {
+	switch e {
+	case completed:
+		*t = state{status: Ran, took: took}
+		return
+	case failed:
+		*t = state{status: Failed, took: took}
+		return
+	case starting:
+		if t.cached { // and then the next run started
+			t.skip()
+			t.open, t.cached = false, false
+		}
+		if !t.open {
+			t.open, t.silent = true, true
+			return
+		}
+	case cached:
+		if t.open && t.silent && !t.cached {
+			t.cached = true
+			return
+		}
+		if !t.open {
+			t.skip()
+			return
+		}
+	case skipped:
+		if !t.open {
+			t.skip()
+			return
+		}
+	}
+	// The task printed it, so it ran.
+	if t.open {
+		t.silent, t.cached = false, false
+	}
+}
+
+// skip records that the task was skipped, unless it ran before.
+func (t *state) skip() {
+	if t.status == "" {
+		t.status = Skipped
+	}
+}
+
+// Log returns the tasks of all logs.
+func (r *Reader) Log() *Log {
+	l := &Log{}
+	for _, name := range r.order {
+		t := *r.tasks[name]
+		switch {
+		case t.open && t.cached:
+			t.skip()
+		case t.open:
+			t.status, t.took = Unfinished, 0
+		}
+		l.Tasks = append(l.Tasks, Task{Name: name, Status: t.status, Took: t.took})
+	}
+	return l
+}
