@@ -96,7 +96,7 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 		v.reasons = append(v.reasons, s.changes(t, in, last, then.open)...)
 	}
 	if s.dry && len(v.reasons) == 0 {
-		v.reasons = s.missingOutputs(ctx, t, last)
+		v.reasons = append(v.reasons, s.missingOutputs(ctx, t, last)...)
 	}
 	switch unknown := in.unknown(); {
 	case len(v.reasons) > 0:

@@ -15,6 +15,7 @@ import (
 	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
+	"cachekey/internal/nixenv"
 )
 
 // inputs is everything that the result of a task may depend on. The input hash
@@ -34,6 +35,7 @@ import (
 // The location of the workspace, times and the order of a listing do not count.
 type inputs struct {
 	recipe   map[string]digest.Digest
+	tools    nixenv.Resolution        // of a task with tools
 	depends  map[string]digest.Digest // of the results of dependencies
 	patterns *files.Patterns
 	match    *files.Match // nil while the task waits to be run
@@ -59,7 +61,7 @@ func parts(tag byte, fields ...string) digest.Digest {
 // newInputs returns the inputs of t without its files.
 func (s *session) newInputs(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest) (in *inputs, err error) {
 	in = &inputs{depends: depends}
-	if in.recipe, err = s.recipe(ctx, t); err != nil {
+	if err = s.setRecipe(ctx, t, in); err != nil {
 		return nil, fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
 	}
 	if in.patterns, err = files.Compile(t.Inputs, t.Targets); err != nil {
@@ -68,29 +70,28 @@ func (s *session) newInputs(ctx context.Context, t *manifest.Task, depends map[s
 	return in, nil
 }
 
-// recipe returns the digests of everything that counts besides files and
+// setRecipe sets the digests of everything that counts besides files and
 // dependencies.
-func (s *session) recipe(ctx context.Context, t *manifest.Task) (map[string]digest.Digest, error) {
+func (s *session) setRecipe(ctx context.Context, t *manifest.Task, in *inputs) (err error) {
 	var env []string
 	for _, name := range slices.Sorted(maps.Keys(t.Env)) {
 		env = append(env, name, t.Env[name])
 	}
-	recipe := map[string]digest.Digest{
+	in.recipe = map[string]digest.Digest{
 		partCommand:     parts('c', append([]string{t.WorkingDir}, t.Command...)...),
 		partEnvironment: parts('e', env...),
 		partTargets:     parts('t', t.Targets...),
 		partSystem:      parts('s', s.System),
 	}
 	if len(t.Tools) == 0 {
-		recipe[partPath] = s.storePath()
-		return recipe, nil
+		in.recipe[partPath] = s.storePath()
+		return nil
 	}
-	resolution, err := s.Resolver.Resolve(ctx, t.Tools)
-	if err != nil {
-		return nil, err
+	if in.tools, err = s.Resolver.Resolve(ctx, t.Tools); err != nil {
+		return err
 	}
-	recipe[partTools] = resolution.Digest()
-	return recipe, nil
+	in.recipe[partTools] = in.tools.Digest()
+	return nil
 }
 
 // find sets the files of in, as they are now or will be then, and the hash

@@ -209,11 +209,7 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
-		resolution, err := s.Resolver.Resolve(ctx, t.Tools)
-		if err == nil {
-			tools, err = s.Resolver.Environment(ctx, t.Tools, resolution)
-		}
-		if err != nil {
+		if tools, err = s.Resolver.Environment(ctx, t.Tools, in.tools); err != nil {
 			return nil, c, err
 		}
 	}
