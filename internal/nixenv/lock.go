@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
 )
 
@@ -71,16 +72,10 @@ func readLock(flake string) (*lockFile, error) {
 		return nil, errNoFlake
 	}
 	name := filepath.Join(flake, "flake.lock")
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	data, err := disk.ReadTarget(name, maxLock)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, message.WithHint(fmt.Errorf("%s does not exist", name), "run nix flake lock in %s", flake)
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > maxLock:
-		return nil, fmt.Errorf("%s is not a lock file", name)
 	}
-	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}

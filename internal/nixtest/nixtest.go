@@ -1,5 +1,5 @@
-// Package nixtest lets a test run where a real Nix has a store of its own at
-// /nix: the test binary starts itself there (see checks/offline/with-nix.sh).
+// Package nixtest runs a test with a real Nix that has its own store at /nix. The
+// test binary starts itself there (see checks/offline/with-nix.sh).
 package nixtest
 
 import (
@@ -11,17 +11,16 @@ import (
 	"testing"
 )
 
-// bashVariable is set for the test binary inside: the directory whose bin has a
-// static bash, which the store-to-be has none of.
+// bashVariable is set for the inner test binary. It names the directory whose bin
+// has a static bash, since the new store is empty.
 const bashVariable = "CACHEKEY_TEST_BASH"
 
-// Inside says whether the test runs where Run has brought it.
+// Inside reports whether this is the inner test binary that Run starts.
 func Inside() bool { return os.Getenv(bashVariable) != "" }
 
-// Run runs the test called name, of this test binary, once with each of the two
-// versions of Nix that ./test provides, over an empty store that nothing else
-// sees. Without them, or without root, which the mount needs, it skips; on CI it
-// fails.
+// Run runs the test called name of this test binary with each of the two versions of
+// Nix that ./test provides, with an empty private store. It skips the test without
+// them, or without root, which the mount needs; on CI it fails.
 func Run(t *testing.T, name string) {
 	if Inside() {
 		t.Skip("already inside")
@@ -37,7 +36,7 @@ func Run(t *testing.T, name string) {
 			prefix := filepath.Dir(filepath.Dir(nix))
 			bash := filepath.Join(prefix, "root/usr/bin/bash-static")
 			if _, err := os.Stat(bash); nix == "" || err != nil || os.Geteuid() != 0 {
-				lacking(t, "%s must name the nix of checks/offline/install-nix.sh, and root run the test: it is %q", variable, nix)
+				skipOrFail(t, "%s must name the nix of checks/offline/install-nix.sh, and root run the test: it is %q", variable, nix)
 			}
 			static := t.TempDir()
 			Copy(t, bash, filepath.Join(static, "bin/bash"))
@@ -52,8 +51,8 @@ func Run(t *testing.T, name string) {
 	}
 }
 
-// lacking skips where a Nix is missing, but not on CI.
-func lacking(t *testing.T, format string, args ...any) {
+// skipOrFail skips the test because Nix is missing, or fails it on CI.
+func skipOrFail(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CACHEKEY_TEST_REQUIRE_NIX") != "" {
 		t.Fatalf(format, args...)
@@ -61,7 +60,7 @@ func lacking(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// repository gives the root of this repository: tests start in their package.
+// repository returns the root of this repository. Tests start in their package.
 func repository(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -77,8 +76,8 @@ func repository(t *testing.T) string {
 	return ""
 }
 
-// Nixpkgs makes the flake in testdata/nixpkgs at dir: a stand-in with a shell
-// and some tools, which builds offline.
+// Nixpkgs creates the flake of testdata/nixpkgs at dir: a stand-in for nixpkgs with a
+// shell and some tools, which builds offline.
 func Nixpkgs(t *testing.T, dir, system string) {
 	t.Helper()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(repository(t), "internal/nixtest/testdata/nixpkgs"))); err != nil {
@@ -90,8 +89,8 @@ func Nixpkgs(t *testing.T, dir, system string) {
 	}
 }
 
-// Workspace makes a git work tree at dir with a flake that has nixpkgs, a
-// directory, as its input, locked by Nix. Its package "lint" is nixpkgs' hello.
+// Workspace creates a git work tree at dir. Its flake has the directory nixpkgs as
+// input, locked by Nix. Its package "lint" is nixpkgs' hello.
 func Workspace(t *testing.T, dir, nixpkgs string) {
 	t.Helper()
 	from := filepath.Join(repository(t), "internal/nixtest/testdata/workspace")
@@ -118,7 +117,7 @@ func Workspace(t *testing.T, dir, nixpkgs string) {
 	}
 }
 
-// Copy copies a program.
+// Copy copies a program and makes it executable.
 func Copy(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
