@@ -83,7 +83,7 @@ func checkLanguage(t *testing.T, p page, b block, known map[string]bool) {
 	}
 }
 
-// isReference says whether a page is what `help --markdown` prints.
+// isReference reports whether a page is about one of the programs.
 func isReference(path string) bool { return path == "docs/cachekey.md" || path == "docs/same.md" }
 
 // withoutElsewhere takes the lines out of a script that are run elsewhere.

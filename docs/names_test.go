@@ -8,44 +8,33 @@ import (
 	"testing"
 )
 
-// A program is its commands and their flags, as its page of docs/ lists them:
-// that page is fresh, says a test of the program's.
-type program struct {
-	commands map[string]map[string]bool
-	first    string // the command that runs where none is named
-}
+// A program maps its commands to their flags, as its page of docs/ lists them. A
+// test of the program compares that page with the program. The command "" is the
+// one that runs without a name.
+type program map[string]map[string]bool
 
 var (
-	commandLine = regexp.MustCompile(`^  (\S+) {2,}\S`)
+	sectionLine = regexp.MustCompile(`^## \S+ ?(.*)$`)
 	flagLine    = regexp.MustCompile(`^  (-\w|  )(?:,|  ?) *--([a-z-]+)`)
-	defaultLine = regexp.MustCompile(`^Without a command it is "(\S+)"\.$`)
 )
 
 func programs(t *testing.T) map[string]program {
 	t.Helper()
 	all := map[string]program{}
-	for _, p := range pages(t) {
-		if !isReference(p.path) {
-			continue
-		}
-		name := strings.TrimSuffix(strings.TrimPrefix(p.path, "docs/"), ".md")
-		program := program{commands: map[string]map[string]bool{"": {"--version": true, "--help": true}}}
-		for n, b := range p.blocks {
-			var flags map[string]bool
-			for _, line := range b.lines {
-				if m := commandLine.FindStringSubmatch(line); n == 0 && m != nil {
-					program.commands[m[1]] = map[string]bool{"--markdown": m[1] == "help"}
-				} else if m := defaultLine.FindStringSubmatch(line); m != nil {
-					program.first = m[1]
-				} else if command, ok := strings.CutPrefix(line, name+" "); ok && flags == nil && n > 0 {
-					command, _, _ = strings.Cut(command, ":")
-					flags = program.commands[command]
-				} else if m := flagLine.FindStringSubmatch(line); m != nil {
-					flags[m[1]], flags["--"+m[2]] = true, true
-				}
+	for _, name := range []string{"cachekey", "same"} {
+		p, command := program{}, ""
+		for line := range strings.SplitSeq(read(t, "docs/"+name+".md"), "\n") {
+			if m := sectionLine.FindStringSubmatch(line); m != nil {
+				command = m[1]
+				p[command] = map[string]bool{}
+			} else if m := flagLine.FindStringSubmatch(line); m != nil {
+				p[command][m[1]], p[command]["--"+m[2]] = true, true
 			}
 		}
-		all[name] = program
+		if len(p) < 5 {
+			t.Errorf("docs/%s.md has only %d commands", name, len(p))
+		}
+		all[name] = p
 	}
 	return all
 }
@@ -55,7 +44,7 @@ func TestNames(t *testing.T) {
 	programs, seen := programs(t), 0
 	flags := map[string]bool{}
 	for _, p := range programs {
-		for _, of := range p.commands {
+		for _, of := range p {
 			for flag := range of {
 				flags[flag] = true
 			}
@@ -92,11 +81,11 @@ var flag = regexp.MustCompile(`^--?[a-z]`)
 // check gives the first of the words, up to the end of the command, that is no
 // command or flag.
 func (p program) check(words []string) string {
-	command := p.first
+	command := ""
 	if !strings.HasPrefix(words[0], "-") {
 		command, words = words[0], words[1:]
 	}
-	flags := p.commands[command]
+	flags := p[command]
 	if flags == nil {
 		return command
 	}

@@ -2,7 +2,6 @@
 # installed without the other.
 {
   lib,
-  stdenv,
   buildGoModule,
 }:
 let
@@ -21,12 +20,13 @@ buildGoModule {
       ../go.sum
       (fileFilter (file: file.hasExt "go" && !lib.hasSuffix "_test.go" file.name) ../internal)
       (fileFilter (file: file.hasExt "go" && !lib.hasSuffix "_test.go" file.name) ../tools)
+      ../docs/reference
     ];
   };
 
   # The hash of the output of `go mod vendor`, which includes the dependencies of the
   # tests. nix/update-vendor-hash computes it.
-  vendorHash = "sha256-/IxJ9IhtEznVn8WnVnNsTMxtEY7Cig5ZxfCagfAaQis=";
+  vendorHash = "sha256-FgUdCVoqFlQBk8THw4nr5IZPIOuxada/48BajRSp8nc=";
   overrideModAttrs = _: {
     src = toSource {
       root = ../.;
@@ -55,16 +55,9 @@ buildGoModule {
   postInstall = ''
     mkdir -p "$same/bin"
     mv "$out/bin/same" "$same/bin/"
-  ''
-  # A program that was built for another machine can't say how to complete it.
-  + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
-    for program in "$out/bin/cachekey" "$same/bin/same"; do
-      name=''${program##*/} share=''${program%/bin/*}/share
-      mkdir -p "$share"/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
-      "$program" completion bash > "$share/bash-completion/completions/$name.bash"
-      "$program" completion zsh > "$share/zsh/site-functions/_$name"
-      "$program" completion fish > "$share/fish/vendor_completions.d/$name.fish"
-    done
+    # Completions and man pages, written by a build for the machine that builds.
+    GOOS= GOARCH= go run -tags docs ./tools/cachekey share "$out/share"
+    GOOS= GOARCH= go run -tags docs ./tools/same share "$same/share"
   '';
 
   meta = {

@@ -1,8 +1,8 @@
-// Package cli is what the commands cachekey and same have in common at the
-// command line: a table of subcommands, their flags and help, and the way an
-// error becomes words and an exit code.
+// Package cli adds to cobra what the commands cachekey and same both need: the
+// flags that every command has, errors with hints, exit codes, completion of
+// names from the checkout, and a status line on terminals.
 //
-// The rules, for everything that prints:
+// The rules for everything that prints:
 //
 //   - stdout is for machines, stderr for people;
 //   - every line on stderr begins with the program's name, then "error:",
@@ -12,99 +12,53 @@
 package cli
 
 import (
-	"cachekey/internal/message"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"cachekey/internal/message"
 )
 
-// A Program is a command with subcommands.
-type Program struct {
-	Name    string
-	Short   string // one line, lower case, no full stop
-	Long    string // paragraphs below the list of commands: what a newcomer must know
-	Default string // the command that runs when the first argument names none; "" for none
-
-	// Guess, if there is one, gives the arguments that somebody meant who
-	// typed word for a command, or "".
-	Guess func(word string) string
-
-	Commands []*Command
-}
-
-// A Command is one subcommand.
-type Command struct {
-	Name  string
-	Args  string // the synopsis after the name: "[flags] OLD [NEW]"; with "[flags]" alone an argument is refused
-	Short string // one line for the table, lower case, no full stop
-	Long  string // paragraphs and examples below the flags
-
-	// Words gives what an argument can be, for completion; nil if that is files.
-	Words func() []string
-
-	// Setup defines the flags and gives the function that runs the command
-	// with the arguments that are left. Flags are locals of Setup.
-	Setup func(*pflag.FlagSet) func(context.Context, *IO, []string) error
-}
-
-// IO is what a command has of the world.
-type IO struct {
-	Program string // its name, which begins every line on Err
-	In      io.Reader
-	Out     io.Writer
-	Err     io.Writer
-	Getenv  func(string) string
-	Quiet   bool // drops all but errors
-}
-
-// Warnf tells people of something that does not stop the work.
-func (o *IO) Warnf(format string, args ...any) {
-	if !o.Quiet {
-		o.line("warning", yellow, fmt.Sprintf(format, args...))
-	}
-}
-
-// Sayf tells people what was done.
-func (o *IO) Sayf(format string, args ...any) {
-	if !o.Quiet {
-		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(fmt.Sprintf(format, args...)))
-	}
-}
-
-func (o *IO) line(kind, colour, text string) {
-	head := kind + ":"
-	if o.Colour(o.Err) {
-		head = colour + head + reset
-	}
-	// One message is one line: a name with a newline in it forges none.
-	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, message.OneLine(text))
-}
-
-// ErrFailed is exit code 1 for a command that has already said all there is to say.
+// ErrFailed is exit code 1 for a command that has already printed its errors.
 var ErrFailed = errors.New("failed")
 
-// Main runs p as this process's program and exits.
-func Main(p *Program) {
+// A UsageError is exit code 2: the command was called wrongly, or what it was
+// called with cannot be read.
+type UsageError struct{ Err error }
+
+// Error returns the text of the error inside.
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error inside.
+func (e UsageError) Unwrap() error { return e.Err }
+
+// Usagef returns a UsageError with the given text.
+func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// Main runs a program in this process and exits. The function program returns
+// its root command, whose subcommands read and write o.
+func Main(program func(o *IO) *cobra.Command) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	o := &IO{Program: p.Name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	o := &IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
 	o.share(os.Stdout, os.Stderr)
-	code := p.Exit(o, p.Run(ctx, o, os.Args[1:]))
+	code := o.Exit(Run(ctx, o, program(o), os.Args[1:]))
 	stop()
 	os.Exit(code)
 }
 
-// Exit prints err, if there is one, and gives the exit code that it means.
-func (p *Program) Exit(o *IO, err error) int {
+// Exit prints err, if it is not nil, and returns its exit code.
+func (o *IO) Exit(err error) int {
 	if err == nil {
 		return 0
 	}
@@ -121,8 +75,151 @@ func (p *Program) Exit(o *IO, err error) int {
 			o.line("hint", cyan, h)
 		}
 	}
-	if errors.As(err, new(message.UsageError)) {
+	if errors.As(err, new(UsageError)) {
 		return 2
 	}
 	return 1
+}
+
+// Run runs the command of root that args name.
+func Run(ctx context.Context, o *IO, root *cobra.Command, args []string) error {
+	Complete(o, root)
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// Complete adds to root what every program has: the flags -C, -q and --version,
+// the commands help and completion, and errors with hints.
+func Complete(o *IO, root *cobra.Command) {
+	o.Program = root.Name()
+	root.SetIn(o.In)
+	root.SetOut(o.Out)
+	root.SetErr(o.Err)
+	root.SilenceErrors, root.SilenceUsage, root.DisableAutoGenTag = true, true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+
+	fs := root.PersistentFlags()
+	fs.SortFlags = false
+	fs.StringVarP(&o.Dir, "directory", "C", ".", "work as if started in `DIR`")
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "print no warnings")
+	showVersion := fs.Bool("version", false, "print the version")
+
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Use, help.Short, help.Long = "help [COMMAND]", "show the help of a command", ""
+	help.Args = func(_ *cobra.Command, args []string) error {
+		if _, rest, _ := root.Find(args); len(rest) > 0 {
+			return UnknownCommand(root, rest[0])
+		}
+		return nil
+	}
+	root.AddCommand(completionCommand(o, root))
+
+	for _, c := range append(root.Commands(), root) {
+		c.Flags().SortFlags = false
+		if c.Args == nil {
+			c.Args = noArguments
+			if c.HasParent() {
+				c.ValidArgsFunction = cobra.NoFileCompletions
+			}
+		}
+		if run := c.RunE; run != nil {
+			c.RunE = func(c *cobra.Command, args []string) error {
+				if *showVersion {
+					_, err := fmt.Fprintln(o.Out, o.Program, Version())
+					return err
+				}
+				if err := checkValues(c.Flags()); err != nil {
+					return err
+				}
+				return run(c, args)
+			}
+		}
+	}
+}
+
+// noArguments refuses arguments; those of the root would be a command's name.
+func noArguments(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.HasParent():
+		return message.WithHint(Usagef("unexpected argument %q", args[0]), "%s --help lists the flags", c.CommandPath())
+	}
+	return UnknownCommand(c, args[0])
+}
+
+// UnknownCommand returns the error for a name that none of root's commands has.
+func UnknownCommand(root *cobra.Command, name string) error {
+	err := Usagef("unknown command %q", name)
+	if name == "version" {
+		return message.WithHint(err, "%s --version prints it", root.Name())
+	}
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := message.Nearest(name, names); near != "" { // cobra's SuggestionsFor does not return the nearest one first
+		return message.WithHint(err, "did you mean %q?", near)
+	}
+	return message.WithHint(err, "%s help lists the commands", root.Name())
+}
+
+// flagError adds a hint to an error that pflag returned for c.
+func flagError(c *cobra.Command, err error) error {
+	if args := c.Flags().Args(); !c.HasParent() && len(args) > 0 {
+		return c.ValidateArgs(args) // a wrong command, whose flags are not the root's
+	}
+	unknown := new(pflag.NotExistError)
+	if errors.As(err, &unknown) {
+		name := unknown.GetSpecifiedName()
+		for _, sub := range c.Commands() {
+			if sub.Flags().Lookup(name) != nil {
+				return message.WithHint(UsageError{err}, "write it after the command: %s --%s", sub.CommandPath(), name)
+			}
+		}
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := message.Nearest(name, names); near != "" {
+			return message.WithHint(UsageError{err}, "did you mean --%s?", near)
+		}
+	}
+	return message.WithHint(UsageError{err}, "%s --help lists the flags", c.CommandPath())
+}
+
+// checkValues refuses an empty value of a flag, as from a script whose variable
+// is not set: if it were taken for the default, nobody would notice.
+func checkValues(fs *pflag.FlagSet) (err error) {
+	fs.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = message.WithHint(Usagef("--%s is empty", f.Name), "leave the flag out for its default")
+		}
+	})
+	return err
+}
+
+// version is set at link time by builds that have no module version of their
+// own, which are Nix's and a release's: -X cachekey/internal/cli.version=…
+var version string
+
+// Version returns the version of this program: the linked one, or the module's
+// (go install), or the commit that it was built from, or "devel".
+func Version() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel-" + s.Value
+		}
+	}
+	return "devel"
 }

@@ -9,15 +9,14 @@ import (
 
 func TestExitPrintsEachOfSeveral(t *testing.T) {
 	var stderr strings.Builder
-	p := &Program{Name: "same"}
 	o := &IO{Program: "same", Err: &stderr, Getenv: func(string) string { return "" }}
-	code := p.Exit(o, message.UsageError{Err: message.Several{
+	code := o.Exit(UsageError{Err: message.Several{
 		message.WithHint(errors.New("one\ntwo"), "do this"),
 		ErrFailed,
 		errors.New("three"),
 	}})
 	want := "same: error: one\\x0atwo\nsame: hint: do this\nsame: error: three\n"
 	if code != 2 || stderr.String() != want {
-		t.Errorf("exit code %d, said:\n%s", code, stderr.String())
+		t.Errorf("exit code %d, want 2; printed:\n%s\nwant:\n%s", code, stderr.String(), want)
 	}
 }

@@ -29,13 +29,13 @@ func ParseRequirement(s string) (*Requirement, error) {
 	case percent:
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 0 || n > 100 || number != strconv.Itoa(n) {
-			return nil, message.Usagef("%q is not a percentage between 0%% and 100%%", s)
+			return nil, fmt.Errorf("%q is not a percentage between 0%% and 100%%", s)
 		}
 		r.percent = n
 	default:
 		for task := range strings.SplitSeq(s, ",") {
 			if task == "" {
-				return nil, message.WithHint(message.Usagef("%q has an empty name in it", s), "--require takes all, none, a percentage or tasks: build,test")
+				return nil, message.WithHint(fmt.Errorf("%q has an empty name in it", s), "--require takes all, none, a percentage or tasks: build,test")
 			}
 			r.tasks = append(r.tasks, task)
 		}

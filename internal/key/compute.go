@@ -108,7 +108,7 @@ func (d *Document) assemble(loose bool) error {
 		d.RestoreKeys = append(d.RestoreKeys, head)
 	}
 	if len(d.Key) > MaxLength {
-		return message.Usagef("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
+		return optionf("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
 	}
 	return nil
 }

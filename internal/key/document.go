@@ -108,7 +108,7 @@ func ParseKey(k string) (*Segments, error) {
 	}{{&s.Tree, 52}, {&s.Tasks, 32}, {&s.Locks, 32}} {
 		i := strings.LastIndexByte(rest, '-')
 		if i < 1 || len(rest)-i-1 != part.length || nixbase32.ValidateString(rest[i+1:]) != nil {
-			return nil, message.WithHint(message.Usagef("%.200q is not a key", k), "cachekey key prints one; a restore key is only its beginning")
+			return nil, message.WithHint(fmt.Errorf("%.200q is not a key", k), "cachekey key prints one; a restore key is only its beginning")
 		}
 		*part.into, rest = rest[i+1:], rest[:i]
 	}

@@ -57,6 +57,17 @@ type Options struct {
 	tree source.Hash // NarHash parsed, if it is given
 }
 
+// An OptionError is the error of Compute for Options that no key can be made of.
+type OptionError struct{ Err error }
+
+// Error returns the text of the error inside.
+func (e OptionError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error inside.
+func (e OptionError) Unwrap() error { return e.Err }
+
+func optionf(format string, args ...any) error { return OptionError{fmt.Errorf(format, args...)} }
+
 // segment matches a prefix and a system: the alphabet of a key.
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
@@ -73,7 +84,7 @@ func (o *Options) check() error {
 	}
 	for _, s := range []struct{ what, value string }{{"prefix", o.Prefix}, {"system", o.System}} {
 		if !segment.MatchString(s.value) {
-			return message.Usagef("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
+			return optionf("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
 		}
 	}
 	for _, p := range slices.Concat(o.Locks, o.TaskFiles) {
@@ -84,7 +95,7 @@ func (o *Options) check() error {
 	if o.NarHash != "" {
 		hash, err := source.ParseHash(o.NarHash)
 		if err != nil {
-			return message.UsageError{Err: err}
+			return OptionError{err}
 		}
 		o.tree = hash
 	}
@@ -94,13 +105,13 @@ func (o *Options) check() error {
 func checkPattern(p string) error {
 	switch {
 	case p == "":
-		return message.Usagef("empty pattern")
+		return optionf("empty pattern")
 	case !utf8.ValidString(p):
-		return message.Usagef("the pattern %q is not UTF-8", p)
+		return optionf("the pattern %q is not UTF-8", p)
 	case !doublestar.ValidatePattern(p):
-		return message.WithHint(message.Usagef("%q is not a pattern", p), "patterns have * ? ** [class] and {a,b}; a literal bracket is \\[")
+		return message.WithHint(optionf("%q is not a pattern", p), "patterns have * ? ** [class] and {a,b}; a literal bracket is \\[")
 	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):
-		return message.WithHint(message.Usagef("the pattern %q cannot match a file", p), "patterns are relative to the git root, without ./ or ../")
+		return message.WithHint(optionf("the pattern %q cannot match a file", p), "patterns are relative to the git root, without ./ or ../")
 	}
 	return nil
 }
@@ -120,10 +131,10 @@ func ParseExtra(pairs []string) (map[string]string, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, message.Usagef("the extra %q is not NAME=VALUE", pair)
+			return nil, fmt.Errorf("the extra %q is not NAME=VALUE", pair)
 		}
 		if _, twice := extra[name]; twice {
-			return nil, message.Usagef("the extra %q is repeated", name)
+			return nil, fmt.Errorf("the extra %q is repeated", name)
 		}
 		extra[name] = value
 	}

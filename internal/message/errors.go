@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// Several is an error that is many: Exit prints each on a line of its own, with its own hint.
+// Several is a list of errors, each of which is printed on a line of its own,
+// with its own hint.
 type Several []error
 
-// Join gives an error of all that are not nil: nil if there is none.
+// Join returns the errors that are not nil as one error, or nil if there are none.
 func Join(errs ...error) error {
 	var s Several
 	for _, err := range errs {
@@ -26,7 +27,7 @@ func Join(errs ...error) error {
 	return s
 }
 
-// Error gives all of them, a line each.
+// Error returns the texts of all errors, one a line.
 func (s Several) Error() string {
 	lines := make([]string, len(s))
 	for i, err := range s {
@@ -35,10 +36,10 @@ func (s Several) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives all of them.
+// Unwrap returns all errors.
 func (s Several) Unwrap() []error { return s }
 
-// Hint gives the line that WithHint added to err, or "".
+// Hint returns the line that WithHint added to err, or "".
 func Hint(err error) string {
 	var h hinted
 	if errors.As(err, &h) {
@@ -47,17 +48,6 @@ func Hint(err error) string {
 	return ""
 }
 
-// A UsageError says that the command was called wrongly: exit code 2.
-type UsageError struct{ Err error }
-
-func (e UsageError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the error inside.
-func (e UsageError) Unwrap() error { return e.Err }
-
-// Usagef makes a UsageError.
-func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
-
 type hinted struct {
 	error
 	hint string
@@ -65,7 +55,7 @@ type hinted struct {
 
 func (e hinted) Unwrap() error { return e.error }
 
-// WithHint adds to err a line that says what to do about it.
+// WithHint adds to err a line that tells people what to do.
 func WithHint(err error, format string, args ...any) error {
 	return hinted{err, fmt.Sprintf(format, args...)}
 }

@@ -3,9 +3,8 @@ package message
 // maxName is the length in bytes beyond which nobody mistypes a name.
 const maxName = 256
 
-// Nearest gives the candidate that name was most likely meant to be, or "": no
-// more than a third of the letters may be wrong, or one of a short name.
-// It serves flags, commands and every name in a manifest alike.
+// Nearest returns the candidate that name was most likely meant to be, or "". At
+// most a third of its letters may be wrong, or one letter of a short name.
 func Nearest(name string, candidates []string) string {
 	if len(name) > maxName {
 		return ""
@@ -14,7 +13,7 @@ func Nearest(name string, candidates []string) string {
 	for _, c := range candidates {
 		limit := min(max(1, max(len(name), len(c))/3), bestDistance-1)
 		if max(len(c)-len(name), len(name)-len(c)) > limit {
-			continue // cannot be nearer, and is dear to find out
+			continue // not nearer, and distance is expensive
 		}
 		if d := distance(name, c); d <= limit {
 			best, bestDistance = c, d
@@ -23,8 +22,8 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance counts the bytes to insert, remove, change, or swap with the next one
-// to make a into b (optimal string alignment).
+// distance returns how many bytes must be inserted, removed, changed or swapped
+// with the next one to turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Seconds writes a duration as people time builds: 0.4s, 12.0s, 3m05s, 1h02m.
+// Seconds formats the duration of a build: 0.4s, 12.0s, 3m05s, 1h02m.
 func Seconds(d time.Duration) string {
 	switch {
 	case d < 59950*time.Millisecond:
@@ -20,12 +20,13 @@ func Seconds(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
-// Elapsed writes a duration that still grows: Seconds, without tenths.
+// Elapsed formats the duration of a build that is still running: as Seconds does,
+// without tenths.
 func Elapsed(d time.Duration) string {
 	return strings.Replace(Seconds(d.Truncate(time.Second)), ".0s", "s", 1)
 }
 
-// Name gives a name as it is, or, if a line of a log could not hold it, quoted.
+// Name returns a name as it is, or quoted if it is not safe for one line of a log.
 func Name(s string) string {
 	if q := Quote(s); q != `"`+s+`"` {
 		return q
@@ -33,15 +34,14 @@ func Name(s string) string {
 	return s
 }
 
-// Quote makes s safe for one line of a log: quoted, with everything escaped that
-// does not print, and what GitHub's runner takes for a command wherever it
-// stands in a line, "##[…]".
+// Quote quotes s for one line of a log. It escapes characters that do not print,
+// and "##[", which begins a command of GitHub's runner anywhere in a line.
 func Quote(s string) string {
 	return strings.ReplaceAll(strconv.Quote(s), "##[", `#\x23[`)
 }
 
-// OneLine makes s fit on one line of a log: it escapes control characters, and
-// what GitHub's runner takes for a command wherever it stands in a line: "##[…]".
+// OneLine makes s fit on one line of a log. It escapes control characters, and
+// "##[", which begins a command of GitHub's runner anywhere in a line.
 func OneLine(s string) string {
 	s = strings.ReplaceAll(s, "##[", `#\x23[`)
 	if !strings.ContainsFunc(s, isControl) {

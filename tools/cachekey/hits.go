@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
 	"cachekey/internal/dotsame"
@@ -19,152 +22,145 @@ import (
 	"cachekey/internal/seal"
 )
 
-func hitsCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "hits",
-		Args:  "[flags] LOG…",
-		Short: "after a build: say what was skipped, and whether it should have been",
-		Long: `Reads what same run --ci printed ("-" is standard input) and shows which tasks
-were skipped, which ran and which failed. Logs of the existing Go same and logs
-downloaded from GitHub do too. A task that ran in one log and was skipped in
-another, ran. A log without a line about any task is an error.
+func hitsCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "hits [flags] LOG…",
+		Args:  cobra.ArbitraryArgs,
+		Short: "after a build: print which tasks were skipped, and check it",
+		Long: `Read logs of same run --ci ("-" is standard input) and print which tasks were
+skipped, which ran and which failed. Logs of upstream same and logs downloaded from
+GitHub work too. A task that ran in one log and was skipped in another counts as
+run. A log without a line about any task is an error.
 
---plan takes what same plan --json printed before the run: every task that it
-called cached must have been skipped, and none that it called run.
+--plan reads what same plan --json printed before the run: every task that it calls
+cached must have been skipped, and none that it calls run.
 
---github appends the table to the job's summary, with the time that was saved
-and, if the cache was not of this very key, what changed since it was saved; and
+--github appends the table to the summary of the job, with the time that was saved
+and, if the cache had another key, what has changed since it was saved. It also sets
 the outputs skipped, ran and failed, which are numbers of tasks.
 
-Exit code 1 says that something was not as required.
-
-Examples:
-  $ same run --ci all | tee same.log; cachekey hits same.log
+The exit code is 1 if something was not as required.`,
+		Example: `  $ same run --ci all | tee same.log; cachekey hits same.log
   $ cachekey hits --require all same.log
   $ same plan --json all > plan.json; same run --ci all | cachekey hits --plan plan.json -`,
-		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
-			options := keyFlags(fs)
-			keyFile := keyFileFlag(fs)
-			require := fs.String("require", "", "fail unless `WHICH` were skipped: all, none, a percentage (80%) or tasks (build,test)")
-			plan := fs.String("plan", "", "fail if it did not go as planned in `FILE`, of same plan --json")
-			asJSON := fs.Bool("json", false, "print the result for a script")
-			forGitHub := fs.Bool("github", false, "append to the job's summary, the file $GITHUB_STEP_SUMMARY, and to $GITHUB_OUTPUT")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if len(args) == 0 {
-					return message.WithHint(message.Usagef("no log is given"), "same run --ci all | cachekey hits -")
-				}
-				opts, err := options()
-				if err != nil {
-					return err
-				}
-				var required *hits.Requirement
-				if fs.Changed("require") {
-					if required, err = hits.ParseRequirement(*require); err != nil {
-						return err
-					}
-				}
-				var planned *hits.Plan
-				if *plan != "" {
-					if planned, err = readPlan(o, inDirectory(opts.Dir, *plan), *plan); err != nil {
-						return err
-					}
-				}
-				log, err := readLogs(o, opts.Dir, args)
-				if err != nil {
-					return err
-				}
-				root, noRoot := manifest.Root(opts.Dir)
-				if noRoot == nil {
-					dir := dotsame.Open(root)
-					log.LookUpSaved(func(task string) time.Duration {
-						if info, err := dir.ReadBuildInfo(task); err == nil && info != nil {
-							return info.Duration()
-						}
-						return 0
-					})
-				}
-				r := &hits.Report{Log: log}
-				if required != nil {
-					r.Wrong = append(r.Wrong, required.Check(log)...)
-				}
-				if planned != nil {
-					r.Wrong = append(r.Wrong, planned.Check(log)...)
-				}
-				if *forGitHub {
-					if noRoot == nil {
-						r.Restored, r.Now = restored(ctx, o, root, *keyFile, opts)
-					}
-					if err := appendSummary(o.Getenv, r.WriteMarkdown); err != nil {
-						return err
-					}
-					if err := outputCounts(o, log); err != nil {
-						return err
-					}
-				}
-				if *asJSON {
-					err = printJSON(o.Out, r.JSON())
-				} else {
-					err = log.WriteTable(o.Out)
-				}
-				failures := []error{err}
-				for _, w := range r.Wrong {
-					failures = append(failures, errors.New(w))
-				}
-				return message.Join(failures...)
-			}
-		},
 	}
+	fs := c.Flags()
+	options := keyFlags(fs, o)
+	keyFile := keyFileFlag(fs)
+	require := fs.String("require", "", "fail unless `WHICH` were skipped: all, none, a percentage (80%) or tasks (build,test)")
+	plan := fs.String("plan", "", "fail if tasks ran or were skipped other than in `FILE`, of same plan --json")
+	asJSON := fs.Bool("json", false, "print the result for a script")
+	forGitHub := fs.Bool("github", false, "append to the job's summary, the file $GITHUB_STEP_SUMMARY, and to $GITHUB_OUTPUT")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return message.WithHint(cli.Usagef("no log is given"), "same run --ci all | cachekey hits -")
+		}
+		opts, err := options()
+		if err != nil {
+			return err
+		}
+		var required *hits.Requirement
+		if fs.Changed("require") {
+			if required, err = hits.ParseRequirement(*require); err != nil {
+				return cli.UsageError{Err: err}
+			}
+		}
+		var planned *hits.Plan
+		if *plan != "" {
+			if planned, err = readPlan(o, *plan); err != nil {
+				return err
+			}
+		}
+		log, err := readLogs(o, args)
+		if err != nil {
+			return err
+		}
+		root, noRoot := manifest.Root(opts.Dir)
+		if noRoot == nil {
+			dir := dotsame.Open(root)
+			log.LookUpSaved(func(task string) time.Duration {
+				if info, err := dir.ReadBuildInfo(task); err == nil && info != nil {
+					return info.Duration()
+				}
+				return 0
+			})
+		}
+		r := &hits.Report{Log: log}
+		if required != nil {
+			r.Wrong = append(r.Wrong, required.Check(log)...)
+		}
+		if planned != nil {
+			r.Wrong = append(r.Wrong, planned.Check(log)...)
+		}
+		if *forGitHub {
+			if noRoot == nil {
+				r.Restored, r.Now = restored(c.Context(), o, root, *keyFile, opts)
+			}
+			if err := appendSummary(o.Getenv, r.WriteMarkdown); err != nil {
+				return err
+			}
+			if err := outputCounts(o, log); err != nil {
+				return err
+			}
+		}
+		if *asJSON {
+			err = o.PrintJSON(r.JSON())
+		} else {
+			err = log.WriteTable(o.Out)
+		}
+		failures := []error{err}
+		for _, w := range r.Wrong {
+			failures = append(failures, errors.New(w))
+		}
+		return message.Join(failures...)
+	}
+	return c
 }
 
-func readLogs(o *cli.IO, dir string, args []string) (*hits.Log, error) {
+func readLogs(o *cli.IO, args []string) (*hits.Log, error) {
 	r := hits.NewReader()
 	for _, arg := range args {
-		in := o.In
-		if arg != "-" {
-			f, err := os.Open(inDirectory(dir, arg))
-			if err != nil {
-				return nil, err
-			}
-			defer f.Close()
-			in = f
+		in, err := o.Open(arg)
+		if err != nil {
+			return nil, err
 		}
 		before := r.Lines()
-		if err := r.Read(in); err != nil {
+		err = r.Read(in)
+		in.Close()
+		if err != nil {
 			return nil, fmt.Errorf("log %q: %w", arg, err)
 		}
 		if r.Lines() == before {
-			return nil, message.WithHint(fmt.Errorf("log %q has no line about any task", arg), "it takes what same run --ci prints: \"[task] Starting...\"")
+			return nil, message.WithHint(fmt.Errorf("log %q has no line about any task", arg),
+				"a log is what same run --ci prints: \"[task] Starting...\"")
 		}
 	}
 	return r.Log(), nil
 }
 
-func readPlan(o *cli.IO, file, arg string) (*hits.Plan, error) {
-	if arg == "-" {
-		return hits.ParsePlan(o.In)
-	}
-	f, err := os.Open(file)
+func readPlan(o *cli.IO, arg string) (*hits.Plan, error) {
+	f, err := o.Open(arg)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	p, err := hits.ParsePlan(f)
-	if err != nil {
-		return nil, message.WithHint(fmt.Errorf("%s: %w", file, err), "same plan --json writes one")
+	if err != nil && arg != "-" {
+		err = message.WithHint(fmt.Errorf("%s: %w", o.Path(arg), err), "same plan --json writes one")
 	}
-	return p, nil
+	return p, err
 }
 
-// restored gives what is known of the cache and of the key. What is not known
-// is no reason to fail after a build.
+// restored returns the verdict about the restored cache and the key of now. After
+// a build an unknown one is a warning, not an error.
 func restored(ctx context.Context, o *cli.IO, root, keyFile string, opts key.Options) (*seal.Verdict, *key.Document) {
 	v, err := seal.Restored(root)
 	if err != nil {
-		o.Warnf("what verify found can't be told: %v", err)
+		o.Warnf("the summary cannot say what verify found: %v", err)
 	}
 	now, err := documentOf(ctx, o, keyFile, opts)
 	if err != nil {
-		o.Warnf("what changed can't be told: %v", err)
+		o.Warnf("the summary cannot say what changed: %v", err)
 	}
 	return v, now
 }
@@ -179,4 +175,43 @@ func outputCounts(o *cli.IO, l *hits.Log) error {
 		output{Name: "ran", Value: number(hits.Ran)},
 		output{Name: "failed", Value: number(hits.Failed, hits.Unfinished)},
 	)
+}
+
+// An output is one output of a step. Its value may have several lines.
+type output struct{ Name, Value string }
+
+// appendOutputs appends outputs to the file that GITHUB_OUTPUT names. Each value
+// stands between delimiters that nobody can guess, so that a value cannot add
+// another output:
+// https://docs.github.com/actions/reference/workflow-commands-for-github-actions#multiline-strings
+func appendOutputs(getenv func(string) string, outputs ...output) error {
+	file := getenv("GITHUB_OUTPUT")
+	if file == "" {
+		return message.WithHint(errors.New("GITHUB_OUTPUT is not set"), "--github is for a step of a GitHub workflow, where the runner sets it")
+	}
+	var b strings.Builder
+	for _, o := range outputs {
+		delimiter := "ghadelimiter_" + rand.Text()
+		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(b.String())
+	return errors.Join(err, f.Close())
+}
+
+// appendSummary appends what write writes, in Markdown, to the summary of the job:
+// the file that GITHUB_STEP_SUMMARY names.
+func appendSummary(getenv func(string) string, write func(io.Writer) error) error {
+	file := getenv("GITHUB_STEP_SUMMARY")
+	if file == "" {
+		return message.WithHint(errors.New("GITHUB_STEP_SUMMARY is not set"), "--github is for a step of a GitHub workflow, where the runner sets it")
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }

@@ -228,13 +228,13 @@ func (w *hostile) edit(rel, old, new string) {
 func (w *hostile) cachekey(args ...string) error {
 	w.t.Helper()
 	var said bytes.Buffer
-	o := &cli.IO{Program: "cachekey", Out: io.Discard, Err: &said, Getenv: func(name string) string {
+	o := &cli.IO{Out: io.Discard, Err: &said, Getenv: func(name string) string {
 		if name == "CACHEKEY_SEAL_KEY" {
 			return w.secret
 		}
 		return ""
 	}}
-	err := program().Run(w.t.Context(), o, append(args, "-C", w.root))
+	err := cli.Run(w.t.Context(), o, program(o), append(args, "-C", w.root))
 	w.t.Log(said.String())
 	return err
 }

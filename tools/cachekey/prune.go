@@ -1,70 +1,75 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/key"
 	"cachekey/internal/manifest"
 	"cachekey/internal/prune"
+	"cachekey/internal/realise"
 )
 
-func pruneCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "prune",
-		Args:  "[flags]",
-		Short: "before a save: remove what the workspace no longer refers to",
-		Long: `Keeps the build infos of the tasks that the manifests declare, the outputs that
-these name, and the environments and resolutions of the tools that tasks ask for.
-The rest of .same/store and .same/cache goes, and so do the daemon and the log of
-the existing same, and temporary files.
+func pruneCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "prune [flags]",
+		Short: "before a save: remove what the workspace does not use",
+		Long: `Remove from .same what this workspace does not use. The build infos of the tasks
+that the manifests declare are kept, the outputs that these refer to, and the
+environments and resolutions of the tasks' tools. Everything else below .same/store
+and .same/cache is removed, and so are temporary files and the daemon and log of
+upstream same.
 
---max-size then drops the outputs of tasks, least recently used first, until the
-rest fits. A task counts as used when it ran or was skipped. SIZE is a number and
-B, kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).
-
-Examples:
-  $ cachekey prune && cachekey seal        before a save
-  $ cachekey prune --dry-run               what would go
+--max-size then removes outputs of tasks, least recently used first, until the rest
+fits. A task counts as used when it ran or was skipped. SIZE is a number and B, kB,
+MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
+		Example: `  $ cachekey prune && cachekey seal        before a save
+  $ cachekey prune --dry-run               list what would be removed
   $ cachekey prune --max-size 500MB`,
-		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
-			var dir string
-			directoryFlag(fs, &dir)
-			most := byteSize(0)
-			fs.Var(&most, "max-size", "drop outputs until no more than `SIZE` is carried (default: no limit)")
-			dry := fs.Bool("dry-run", false, "only say what would go")
-			asJSON := fs.Bool("json", false, "print the sums for a script")
-			return func(ctx context.Context, o *cli.IO, _ []string) error {
-				w, err := manifest.Load(dir)
-				if err != nil {
-					return err
-				}
-				said := &pruned{o: o, verb: "removed"}
-				if *dry {
-					said.verb = "would remove"
-				}
-				options := prune.Options{Workspace: w, MaxSize: -1, DryRun: *dry, Gone: said.say, Warnf: o.Warnf}
-				if fs.Changed("max-size") {
-					options.MaxSize = int64(most)
-				}
-				defer newProgress(o, "pruning").stop()
-				r, err := prune.Run(ctx, options)
-				if err != nil {
-					return err
-				}
-				said.sum(r, options.MaxSize)
-				if *asJSON {
-					return printJSON(o.Out, prunedDocument{
-						Schema: "v1", DryRun: *dry, Removed: r.Gone.Entries, RemovedBytes: r.Gone.Bytes,
-						Kept: r.Kept.Entries, KeptBytes: r.Kept.Bytes,
-					})
-				}
-				return nil
-			}
-		},
 	}
+	fs := c.Flags()
+	most := byteSize(0)
+	fs.Var(&most, "max-size", "remove outputs until at most `SIZE` is saved (default: no limit)")
+	dry := fs.Bool("dry-run", false, "only list what would be removed")
+	fs.Lookup("max-size").DefValue = "" // zero is not the default
+	asJSON := fs.Bool("json", false, "print the sums for a script")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		w, err := manifest.Load(o.Dir)
+		if err != nil {
+			return cli.UsageError{Err: err}
+		}
+		report := &pruned{o: o, verb: "removed"}
+		if *dry {
+			report.verb = "would remove"
+		}
+		options := prune.Options{Workspace: w, MaxSize: -1, DryRun: *dry, Gone: report.entry, Warnf: o.Warnf}
+		if fs.Changed("max-size") {
+			options.MaxSize = int64(most)
+		}
+		defer newProgress(o, "pruning").stop()
+		r, err := prune.Run(c.Context(), options)
+		if err != nil {
+			return err
+		}
+		report.sum(r, options.MaxSize)
+		if *asJSON {
+			return o.PrintJSON(prunedDocument{
+				Schema: "v1", DryRun: *dry, Removed: r.Gone.Entries, RemovedBytes: r.Gone.Bytes,
+				Kept: r.Kept.Entries, KeptBytes: r.Kept.Bytes,
+			})
+		}
+		return nil
+	}
+	return c
 }
 
 // A prunedDocument is what prune --json prints.
@@ -77,13 +82,13 @@ type prunedDocument struct {
 	KeptBytes    int64  `json:"keptBytes"`
 }
 
-// pruned tells people what went.
+// pruned prints what was removed.
 type pruned struct {
 	o    *cli.IO
 	verb string
 }
 
-func (p *pruned) say(g prune.Gone) {
+func (p *pruned) entry(g prune.Gone) {
 	p.o.Sayf("%s %s: %s (%s)", p.verb, g.What, g.Why, byteSize(g.Bytes))
 }
 
@@ -103,4 +108,64 @@ func (p *pruned) sum(r *prune.Result, most int64) {
 	if most >= 0 && r.Kept.Bytes > most {
 		p.o.Warnf("what is kept is more than %s: build infos, environments and resolutions are not dropped for their size", byteSize(most))
 	}
+}
+
+func realiseCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "realise [flags]",
+		Short: "after a restore: fetch the store paths that environments need",
+		Long: `Fetch the Nix store paths that restored environments name and that do not exist
+here, all in one call of nix-store --realise, with its substituters as configured.
+An environment that cannot be completed, or is of another system, is removed: same
+makes it again. The store paths of the rest are kept from Nix's garbage collector
+for as long as the environment exists.
+
+Run it after verify: it asks Nix for whatever the cache names.`,
+		Example: `  $ cachekey verify && cachekey realise`,
+	}
+	fs := c.Flags()
+	system := fs.String("system", "", "the `SYSTEM` as Nix names it (default: this machine's)")
+	timeout := fs.Duration("timeout", 10*time.Minute, "how long Nix may take: a `TIME` such as 90s or 10m")
+	asJSON := fs.Bool("json", false, "print the numbers for a script")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *timeout <= 0 {
+			return cli.Usagef("--timeout %v leaves Nix no time", *timeout)
+		}
+		own, err := key.System(runtime.GOOS, runtime.GOARCH)
+		if err != nil && *system == "" {
+			return err
+		}
+		root, err := manifest.Root(o.Dir)
+		if err != nil {
+			return err
+		}
+		defer newProgress(o, "having Nix fetch what is absent").stop()
+		r, err := realise.Run(c.Context(), realise.Options{
+			Root: root, System: cmp.Or(*system, own), Timeout: *timeout,
+			Describe: describeTools(o.Dir), Sayf: o.Sayf, Warnf: o.Warnf,
+		})
+		if err != nil {
+			return err
+		}
+		o.Sayf("%s ready, %d dropped, %s fetched", count(r.Kept, "environment"), r.Dropped, count(r.Fetched, "store path"))
+		if *asJSON {
+			return o.PrintJSON(r)
+		}
+		return nil
+	}
+	return c
+}
+
+// describeTools returns a function that returns the tools of an environment, or
+// "" if the manifests of dir do not declare them.
+func describeTools(dir string) func(id string) string {
+	names := map[string]string{}
+	if w, err := manifest.Load(dir); err == nil {
+		for _, t := range w.Tasks {
+			if len(t.Tools) > 0 {
+				names[dotsame.EnvironmentID(t.Tools)] = strings.Join(slices.Sorted(maps.Values(t.Tools)), ", ")
+			}
+		}
+	}
+	return func(id string) string { return names[id] }
 }

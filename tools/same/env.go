@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
 	"cachekey/internal/disk"
@@ -22,78 +21,69 @@ import (
 	"cachekey/internal/nixenv"
 )
 
-const envLong = `Writes one file, <environment id>.json, for each distinct set of tools that a
-task of the workspace asks for, of packages that are given. Where such a file is
-in .same/cache/environments, the tools resolve to those packages: running the
-tasks needs neither the network nor Nix, and what a task counts as its tools are
-the packages' store paths. PATH is all that such an environment sets of a
-package; what its setup hooks would set is not in it. What a task needs besides
-its tools (sh, coreutils, a C compiler) comes --with it: nothing else is on PATH.
+type envFlags struct {
+	o                       *cli.IO
+	out, system, from, file string
+	packages, behind        []string
+}
 
-NAME of a package is a tool's alias, or its spec where projects give one alias
-several specs. A NAME that no manifest declares is an error. A set of tools with
-a package missing is left out, with a warning: those tools resolve as their specs
-say when a task runs. A package of another version than its spec says is taken,
-with a warning.
+func envCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "env [flags]",
+		Short: "write environments made of packages that already exist",
+		Long: `Write one file, <environment id>.json, for each distinct set of tools that a task
+of the workspace needs, made of the given packages. If such a file is in
+.same/cache/environments, the tools resolve to those packages: tasks need neither
+the network nor Nix, and their tools count by the packages' store paths. Such an
+environment sets PATH only, not what setup hooks of a package would set. Programs
+that a task needs besides its tools (sh, coreutils, a C compiler) are given --with;
+nothing else is on PATH.
 
-It needs no network and no Nix, so a derivation can run it.
+The NAME of a package is the alias of a tool, or its spec where projects give one
+alias several specs. A NAME that no manifest declares is an error. A set of tools of
+which a package is missing is left out with a warning: these tools resolve by their
+specs when a task runs. A package of another version than its spec is accepted with
+a warning.
 
-Examples:
-  $ same env --package go=/nix/store/…-go-1.25.4       into this workspace
+The command needs neither the network nor Nix, so a derivation can run it.`,
+		Example: `  $ same env --package go=/nix/store/…-go-1.25.4       into this workspace
   $ same env -C src --out $out --system x86_64-linux --package go=${go} --package lint=${lint}
   $ same env -C src --out $out --packages packages.json     {"go": "/nix/store/…"}; - is stdin
-  $ same env --from DIR       take over what --out DIR wrote: for the hook of a devShell`
-
-type envFlags struct {
-	dir, out, system, from, file *string
-	packages, behind             *[]string
-}
-
-func envCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "env",
-		Args:  "[flags]",
-		Short: "write environments of packages that are already there",
-		Long:  envLong,
-		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
-			f := envFlags{
-				dir:      directoryFlag(fs),
-				out:      fs.String("out", "", "write to `DIR` (default: the workspace's .same/cache/environments)"),
-				system:   fs.String("system", "", "Nix's name of the `SYSTEM` that the packages are for (default: this machine's)"),
-				packages: fs.StringArray("package", nil, "the store path of a tool's package, `NAME=PATH` (repeatable)"),
-				file:     fs.String("packages", "", "read packages from a JSON object in `FILE`"),
-				behind:   fs.StringArray("with", nil, "a store `PATH` that every environment has on PATH behind its tools (repeatable)"),
-				from:     fs.String("from", "", "take over the environments in `DIR`"),
-			}
-			return func(_ context.Context, o *cli.IO, _ []string) error { return f.run(o) }
-		},
+  $ same env --from DIR       copy what --out DIR wrote: for the hook of a devShell`,
 	}
+	fs, f := c.Flags(), envFlags{o: o}
+	fs.StringVar(&f.out, "out", "", "write to `DIR` (default: the workspace's .same/cache/environments)")
+	fs.StringVar(&f.system, "system", "", "the `SYSTEM` of the packages as Nix names it (default: this machine's)")
+	fs.StringArrayVar(&f.packages, "package", nil, "store path of a tool's package, `NAME=PATH` (repeatable)")
+	fs.StringVar(&f.file, "packages", "", "read packages from a JSON object in `FILE`")
+	fs.StringArrayVar(&f.behind, "with", nil, "store `PATH` that is on PATH behind the tools of every environment (repeatable)")
+	fs.StringVar(&f.from, "from", "", "copy the environments in `DIR`")
+	c.RunE = func(*cobra.Command, []string) error { return f.run() }
+	return c
 }
 
-func (f envFlags) run(o *cli.IO) error {
-	if *f.from != "" {
+func (f *envFlags) run() error {
+	o := f.o
+	if f.from != "" {
 		return f.adopt()
 	}
-	packages, err := f.given(o)
+	packages, err := f.given()
 	if err != nil {
 		return err
 	}
-	w, err := manifest.Load(*f.dir)
+	w, err := load(o)
 	if err != nil {
 		return err
-	}
-	for _, warning := range w.Warnings {
-		o.Warnf("%s", warning)
 	}
 	if err := checkNames(w, packages); err != nil {
 		return err
 	}
-	if *f.out != "" {
-		if err := os.MkdirAll(*f.out, 0o777); err != nil {
+	if f.out != "" {
+		if err := os.MkdirAll(f.out, 0o777); err != nil {
 			return err
 		}
 	}
-	system := *f.system
+	system := f.system
 	if system == "" {
 		if system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
 			return err
@@ -102,10 +92,10 @@ func (f envFlags) run(o *cli.IO) error {
 	for _, tools := range toolSets(w) {
 		picked, missing := pick(o, tools, packages)
 		if len(missing) > 0 {
-			o.Warnf("no environment of %s: there is no package for %s", join(tools), strings.Join(missing, ", "))
+			o.Warnf("no environment of %s: no package for %s", join(tools), strings.Join(missing, ", "))
 			continue
 		}
-		data, err := nixenv.Pin(system, picked, *f.behind)
+		data, err := nixenv.Pin(system, picked, f.behind)
 		if err != nil {
 			return err
 		}
@@ -116,41 +106,41 @@ func (f envFlags) run(o *cli.IO) error {
 	return nil
 }
 
-// adopt copies what another same env wrote.
-func (f envFlags) adopt() error {
-	if *f.out != "" || *f.file != "" || len(*f.packages) > 0 {
-		return message.Usagef("--from goes with no flag but --directory")
+// adopt copies the environments that another same env wrote.
+func (f *envFlags) adopt() error {
+	if f.out != "" || f.file != "" || len(f.packages) > 0 {
+		return cli.Usagef("--from can only be combined with --directory")
 	}
-	root, err := manifest.Root(*f.dir)
+	root, err := manifest.Root(f.o.Dir)
 	if err != nil {
 		return err
 	}
-	_, err = nixenv.Adopt(root, *f.from)
+	_, err = nixenv.Adopt(root, f.from)
 	return err
 }
 
-// given gives the packages of the command line: name → store path.
-func (f envFlags) given(o *cli.IO) (map[string]string, error) {
+// given returns the packages of the command line: name → store path.
+func (f *envFlags) given() (map[string]string, error) {
 	packages := map[string]string{}
-	if *f.file != "" {
-		if err := readPackages(o, *f.file, packages); err != nil {
-			return nil, message.WithHint(fmt.Errorf("%s: %w", *f.file, err),
-				`a JSON object is wanted: {"go": "/nix/store/…-go-1.25.4"}`)
+	if f.file != "" {
+		if err := readPackages(f.o, f.file, packages); err != nil {
+			return nil, message.WithHint(fmt.Errorf("%s: %w", f.file, err),
+				`write a JSON object: {"go": "/nix/store/…-go-1.25.4"}`)
 		}
 	}
-	for _, p := range *f.packages {
+	for _, p := range f.packages {
 		// A spec may have an = of its own.
 		name, path, ok := strings.Cut(p, "=/")
 		if !ok || name == "" {
-			return nil, message.Usagef("--package %q is not NAME=STOREPATH", p)
+			return nil, cli.Usagef("--package %q is not NAME=STOREPATH", p)
 		}
 		if before, twice := packages[name]; twice && before != "/"+path {
-			return nil, message.Usagef("the package %q is given twice", name)
+			return nil, cli.Usagef("the package %q is given twice", name)
 		}
 		packages[name] = "/" + path
 	}
 	if len(packages) == 0 {
-		return nil, message.WithHint(message.Usagef("no package is given"), "same help env shows how")
+		return nil, message.WithHint(cli.Usagef("no package is given"), "same help env shows how")
 	}
 	return packages, nil
 }
@@ -172,7 +162,7 @@ func readPackages(o *cli.IO, file string, packages map[string]string) error {
 	return err
 }
 
-// checkNames refuses a package that no tool can mean, or more than one.
+// checkNames refuses the name of a package that matches no tool, or several.
 func checkNames(w *manifest.Workspace, packages map[string]string) error {
 	specs := map[string]bool{}
 	var known []string
@@ -193,18 +183,18 @@ func checkNames(w *manifest.Workspace, packages map[string]string) error {
 				return message.WithHint(err, "did you mean %q?", near)
 			}
 			if len(known) == 0 {
-				return message.WithHint(err, "none declares any tool")
+				return message.WithHint(err, "none declares a tool")
 			}
 			return message.WithHint(err, "the tools are %s", strings.Join(known, ", "))
 		case len(of) > 1:
-			return message.WithHint(fmt.Errorf("the tool %q is several: %s", name, strings.Join(of, ", ")),
+			return message.WithHint(fmt.Errorf("the tool %q has several specs: %s", name, strings.Join(of, ", ")),
 				"name the spec instead: --package %s=…", of[0])
 		}
 	}
 	return nil
 }
 
-// toolSets gives the distinct sets of tools that tasks ask for, in order of the tasks.
+// toolSets returns the distinct sets of tools of the tasks, in order of the tasks.
 func toolSets(w *manifest.Workspace) []map[string]string {
 	var sets []map[string]string
 	seen := map[string]bool{}
@@ -217,7 +207,7 @@ func toolSets(w *manifest.Workspace) []map[string]string {
 	return sets
 }
 
-// pick gives the packages of tools, and the aliases for which there is none.
+// pick returns the packages of tools, and the aliases that have none.
 func pick(o *cli.IO, tools, packages map[string]string) (picked map[string]string, missing []string) {
 	picked = map[string]string{}
 	for _, alias := range slices.Sorted(maps.Keys(tools)) {
@@ -242,12 +232,12 @@ func join(tools map[string]string) string {
 	return strings.Join(slices.Sorted(maps.Keys(tools)), ", ")
 }
 
-// write puts an environment where it was asked for.
-func (f envFlags) write(w *manifest.Workspace, file string, data []byte) error {
-	if *f.out == "" {
+// write writes an environment to --out, or to the workspace.
+func (f *envFlags) write(w *manifest.Workspace, file string, data []byte) error {
+	if f.out == "" {
 		return dotsame.Open(w.Root).WriteFile(file, data)
 	}
-	dir, err := disk.OpenRoot(*f.out)
+	dir, err := disk.OpenRoot(f.out)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,15 @@ func same(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, out
 }
 
+// ownPath returns the path of this program.
+func ownPath() string {
+	own, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return own
+}
+
 func run(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd, out := same(dir, args...)

@@ -1,66 +1,55 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
 )
 
-const planLong = `Each task is one of
-  cached    it would be skipped
-  run       it would run, for the reasons given
-  depends   something that it depends on runs first, and only the result of that
-            can make it run
+func planCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "plan [flags] [TASK…]",
+		Short: "print which tasks would run, and why",
+		Long: `Print which tasks would run, without a TASK of all. Nothing is run and nothing is
+restored. Each task has a state:
 
-Without a TASK it is all of them. Nothing is run and nothing is restored.
-
-Examples:
-  $ same plan
-  $ same plan --json test build >plan.json`
-
-func planCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "plan",
-		Args:  "[flags] [TASK…]",
-		Short: "say what would run, and why",
-		Long:  planLong,
-		Words: taskNames,
-		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
-			dir := directoryFlag(fs)
-			asJSON := fs.Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}]}]}")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if len(args) == 0 {
-					args = []string{manifest.All}
-				}
-				config, tasks, err := open(*dir, o, args)
-				if err != nil {
-					return err
-				}
-				plan, err := config.Plan(ctx, tasks)
-				if err != nil {
-					return err
-				}
-				if *asJSON {
-					enc := json.NewEncoder(o.Out)
-					enc.SetIndent("", "  ")
-					enc.SetEscapeHTML(false)
-					return enc.Encode(plan)
-				}
-				printPlan(o.Out, plan)
-				return nil
-			}
-		},
+    cached    it would be skipped
+    run       it would run, for the reasons that follow
+    depends   a dependency would run, and whether this task runs depends on its result`,
+		Example: `  $ same plan
+  $ same plan --json test build >plan.json`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: completeTasks(o),
 	}
+	asJSON := c.Flags().Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}]}]}")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			args = []string{manifest.All}
+		}
+		config, tasks, err := open(o, args)
+		if err != nil {
+			return err
+		}
+		plan, err := config.Plan(c.Context(), tasks)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return o.PrintJSON(plan)
+		}
+		printPlan(o.Out, plan)
+		return nil
+	}
+	return c
 }
 
-// maxReasons is how many reasons of one task are printed.
+// maxReasons is how many reasons are printed for one task.
 const maxReasons = 10
 
 func printPlan(w io.Writer, plan *engine.Plan) {
@@ -74,4 +63,26 @@ func printPlan(w io.Writer, plan *engine.Plan) {
 			fmt.Fprintf(w, "         %s\n", reason)
 		}
 	}
+}
+
+func cleanCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "clean [flags]",
+		Short: "remove the cache: every task runs again",
+		Long: `Remove the results of tasks from .same. Outputs in the workspace stay where they
+are; every task runs again next time.`,
+		Example: `  $ same clean          remove results: .same/store
+  $ same clean --all    remove resolved tools and environments too: .same/cache, and
+                        what could not be removed before: .same/local/refused-*`,
+	}
+	all := c.Flags().Bool("all", false, "remove resolved tools and environments too")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		root, err := manifest.Root(o.Dir) // mistakes in the manifests do not matter here
+		if err != nil {
+			return err
+		}
+		lines := &engine.Lines{To: o.Err}
+		return dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf)
+	}
+	return c
 }

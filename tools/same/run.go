@@ -1,84 +1,135 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"os"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
 	"cachekey/internal/engine"
 	"cachekey/internal/message"
 )
 
-const runLong = `A task is skipped, and its targets are put back in place, if its inputs are
-those of its last success: the files that its patterns match, its command, its
-environment, its tools, and what it depends on. Its name then appears in one line:
-  [task] Skipped (Cached)
+func runCommand(o *cli.IO) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "run [flags] TASK…|all",
+		Short: "run tasks, and skip those whose inputs have not changed",
+		Long: `Run tasks and those that they depend on. A task is skipped, and its outputs are
+restored, if nothing has changed since it last succeeded: the files that its
+patterns match, its command, its environment, its tools, and its dependencies.
+For a skipped task one line is printed:
 
-Examples:
-  $ same run build            build and all that it depends on
-  $ same run --ci all         every task, as plain lines
-  $ same run -n test          test and all that it depends on, whatever is remembered
-  $ same run --pass-env SSH_AUTH_SOCK deploy
+    [task] Skipped (Cached)
 
 Tools are resolved by the workspace's flake.lock (nixpkgs#go, .#lint) or by Nixhub
-(go@1.25.4; SAME_NIXHUB is the address of a mirror), and then made by Nix.
-On GitHub Actions each task's output is folded, and a failure is an annotation.
-Exit codes: 0 every task succeeded or was skipped, 1 one failed, 2 misused.`
+(go@1.25.4), and then built or fetched by Nix. SAME_NIXHUB is the address of a
+mirror of Nixhub. On GitHub Actions the output of each task is folded, and a
+failure is an annotation.
 
-func runCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "run",
-		Args:  "[flags] TASK…|all",
-		Short: "run tasks, and skip what has not changed",
-		Long:  runLong,
-		Words: taskNames,
-		Setup: func(fs *pflag.FlagSet) func(context.Context, *cli.IO, []string) error {
-			dir := directoryFlag(fs)
-			ci := fs.Bool("ci", false, "plain lines without colours, on a terminal too")
-			noCache := fs.BoolP("no-cache", "n", false, "run every task, whatever is remembered")
-			jobs := fs.IntP("jobs", "j", 0, "run `N` tasks at once (default: one a core)")
-			keepGoing := fs.Bool("keep-going", false, "after a failure run all that does not depend on it")
-			passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME` too; it never makes a task run again (repeatable)")
-			return func(ctx context.Context, o *cli.IO, args []string) error {
-				if fs.Changed("jobs") && *jobs < 1 {
-					return message.Usagef("--jobs %d: at least one task has to run at once", *jobs)
-				}
-				config, tasks, err := open(*dir, o, args)
-				if err != nil {
-					return err
-				}
-				config.NoCache, config.Jobs, config.KeepGoing, config.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
-				config.Report = &engine.Lines{
-					To:     o.Out,
-					GitHub: o.Getenv("GITHUB_ACTIONS") == "true",
-					Colour: !*ci && o.Colour(o.Out),
-				}
-				if !*ci && cli.Terminal(o.Out) {
-					live := &live{Reporter: config.Report, tasks: len(tasks)}
-					defer o.Status(live.status)()
-					config.Report = live
-				}
-				_, err = config.Run(ctx, tasks)
-				if errors.Is(err, engine.ErrTasksFailed) {
-					return cli.ErrFailed
-				}
-				return err
-			}
-		},
+Exit codes: 0 every task succeeded or was skipped; 1 a task failed; 2 called
+wrongly, or a mistake in same.yaml.`,
+		Example: `  $ same run build            run build and its dependencies
+  $ same run --ci all         run every task, and print plain lines
+  $ same run -n test          run test and its dependencies, and skip none
+  $ same run --pass-env SSH_AUTH_SOCK deploy`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: completeTasks(o),
 	}
+	fs := c.Flags()
+	ci := fs.Bool("ci", false, "print plain lines without colours, on a terminal too")
+	noCache := fs.BoolP("no-cache", "n", false, "run every task, and skip none")
+	jobs := fs.IntP("jobs", "j", 0, "run `N` tasks at the same time (default: one per core)")
+	keepGoing := fs.Bool("keep-going", false, "after a failure run the tasks that do not depend on it")
+	passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME`, whose value is not part of their inputs (repeatable)")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if fs.Changed("jobs") && *jobs < 1 {
+			return cli.Usagef("--jobs %d: at least one task must run", *jobs)
+		}
+		config, tasks, err := open(o, args)
+		if err != nil {
+			return err
+		}
+		config.NoCache, config.Jobs, config.KeepGoing, config.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
+		config.Report = &engine.Lines{
+			To:     o.Out,
+			GitHub: o.Getenv("GITHUB_ACTIONS") == "true",
+			Colour: !*ci && o.Colour(o.Out),
+		}
+		if !*ci && cli.Terminal(o.Out) {
+			live := &live{Reporter: config.Report, tasks: len(tasks)}
+			defer o.Status(live.status)()
+			config.Report = live
+		}
+		_, err = config.Run(c.Context(), tasks)
+		if errors.Is(err, engine.ErrTasksFailed) {
+			return cli.ErrFailed
+		}
+		return err
+	}
+	return c
 }
 
-func directoryFlag(fs *pflag.FlagSet) *string {
-	return fs.StringP("directory", "C", ".", "work as if started in `DIR`")
+// A live keeps the status line that a terminal shows below a run: how many tasks
+// are done, and which are running, for how long.
+type live struct {
+	engine.Reporter // of the lines
+	tasks           int
+
+	mu      sync.Mutex
+	done    int
+	running []runningTask // in the order in which they started
 }
 
-func ownPath() string {
-	own, err := os.Executable()
-	if err != nil {
-		return ""
+type runningTask struct {
+	name  string
+	since time.Time
+}
+
+func (l *live) Started(task string) engine.Output {
+	l.mu.Lock()
+	l.running = append(l.running, runningTask{task, time.Now()})
+	l.mu.Unlock()
+	return l.Reporter.Started(task)
+}
+
+func (l *live) Completed(task string, took time.Duration) {
+	l.end(task)
+	l.Reporter.Completed(task, took)
+}
+
+func (l *live) Failed(task string, took time.Duration, err error) {
+	l.end(task)
+	l.Reporter.Failed(task, took, err)
+}
+
+func (l *live) Cached(task string) {
+	l.end(task)
+	l.Reporter.Cached(task)
+}
+
+func (l *live) end(task string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done++
+	l.running = slices.DeleteFunc(l.running, func(r runningTask) bool { return r.name == task })
+}
+
+// status returns "2 of 12 tasks done; running: build 14s, test 3s".
+func (l *live) status(time.Duration) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := fmt.Sprintf("%d of %d tasks done", l.done, l.tasks)
+	if len(l.running) == 0 {
+		return text
 	}
-	return own
+	names := make([]string, len(l.running))
+	for i, r := range l.running {
+		names[i] = r.name + " " + message.Elapsed(time.Since(r.since))
+	}
+	return text + "; running: " + strings.Join(names, ", ")
 }
