@@ -1,10 +1,10 @@
-// Package digest has the one digest of everything that same remembers:
-// BLAKE3 with 256 bits, written as 64 lower-case hexadecimal digits.
+// Package digest defines the digest that everything in .same has: BLAKE3 with 256
+// bits, written as 64 lower-case hexadecimal digits.
 //
 // The digest of a file's content is plain BLAKE3, so `b3sum FILE` prints it.
-// The digest of anything with parts is BLAKE3 in derive-key mode under a context
-// that names what it is, over its parts, each with a tag and a length in front:
-// no two different lists of parts have the same bytes.
+// The digest of a list of parts is BLAKE3 in derive-key mode. The context names the
+// kind of list. Each part is hashed behind a tag and its length, so two different
+// lists never have the same bytes.
 package digest
 
 import (
@@ -22,26 +22,26 @@ const Size = 32
 // A Digest is a BLAKE3 hash of 256 bits.
 type Digest [Size]byte
 
-// Of gives the digest of data.
+// Of returns the digest of data.
 func Of(data []byte) Digest { return blake3.Sum256(data) }
 
-// Parse reads 64 lower-case hexadecimal digits.
+// Parse parses 64 lower-case hexadecimal digits.
 func Parse(s string) (d Digest, err error) {
 	err = d.UnmarshalText([]byte(s))
 	return d, err
 }
 
-// IsZero says whether d is no digest at all.
+// IsZero reports whether d is the zero Digest, which stands for none.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
-// String gives 64 lower-case hexadecimal digits.
+// String returns 64 lower-case hexadecimal digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
-// MarshalText writes what String gives.
+// MarshalText returns the text of String.
 func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
 
-// UnmarshalText reads what String gives, and nothing else: upper case would be
-// a second name for one blob.
+// UnmarshalText parses the text of String. It refuses upper case, which would be a
+// second name for the same blob.
 func (d *Digest) UnmarshalText(text []byte) error {
 	var out Digest
 	if len(text) != 2*Size {
@@ -54,19 +54,19 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A Parts is the digest of a list of parts in the making.
+// A Parts computes the digest of a list of parts.
 type Parts struct {
 	h    *blake3.Hasher
-	pool *sync.Pool // that h goes back to
+	pool *sync.Pool // which h is returned to
 	buf  []byte
 }
 
-// pools has for each context a pool of hashers: deriving its key and making the
-// 10 KiB of a hasher take longer than hashing most lists.
+// pools maps each context to a pool of hashers: to derive its key and allocate the
+// 10 KiB of a hasher takes longer than to hash most lists.
 var pools sync.Map
 
-// NewParts begins a list. The context names project, thing and version; it is
-// never made of input.
+// NewParts begins a list. The context is a constant that names the project, the
+// kind of list and its version.
 func NewParts(context string) *Parts {
 	pool, known := pools.Load(context)
 	if !known {
@@ -76,7 +76,7 @@ func NewParts(context string) *Parts {
 	return &Parts{h: p.Get().(*blake3.Hasher), pool: p}
 }
 
-// Add puts a part on the list: a tag, the number of its fields, and every field
+// Add appends a part to the list: a tag, the number of its fields, and each field
 // behind its length (64 bits, little-endian).
 func (p *Parts) Add(tag byte, fields ...string) {
 	p.buf = append(p.buf[:0], tag)
@@ -88,7 +88,7 @@ func (p *Parts) Add(tag byte, fields ...string) {
 	_, _ = p.h.Write(p.buf) // a hasher never fails
 }
 
-// Sum gives the digest of the list and ends it.
+// Sum returns the digest of the list. Parts must not be used afterwards.
 func (p *Parts) Sum() (d Digest) {
 	p.h.Sum(d[:0])
 	p.h.Reset()

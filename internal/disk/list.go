@@ -90,7 +90,7 @@ func (d *Dir) list() (items []Item, err error) {
 		// ReadDir calls lstat only where the file system's listing has no types.
 		entries, err := d.f.ReadDir(1024)
 		for _, e := range entries {
-			items = append(items, Item{e.Name(), kindOf(e.Type())})
+			items = append(items, Item{e.Name(), kinds[e.Type()]})
 		}
 		switch {
 		case err == io.EOF:
@@ -103,23 +103,9 @@ func (d *Dir) list() (items []Item, err error) {
 	}
 }
 
-func kindOf(t fs.FileMode) Kind {
-	switch {
-	case t.IsRegular():
-		return File
-	case t.IsDir():
-		return Directory
-	case t&fs.ModeSymlink != 0:
-		return Link
-	case t&fs.ModeNamedPipe != 0:
-		return Pipe
-	case t&fs.ModeSocket != 0:
-		return Socket
-	case t&fs.ModeDevice != 0:
-		return Device
-	}
-	return Other
-}
+// kinds are those of the types that package fs has.
+var kinds = map[fs.FileMode]Kind{0: File, fs.ModeDir: Directory, fs.ModeSymlink: Link, fs.ModeNamedPipe: Pipe,
+	fs.ModeSocket: Socket, fs.ModeDevice: Device, fs.ModeDevice | fs.ModeCharDevice: Device, fs.ModeIrregular: Other}
 
 // An Entry is visited by Walk. Dir is closed after the visit, unless the visitor
 // holds it.

@@ -87,9 +87,6 @@ func (s Stamp) Kind() Kind {
 	return Other
 }
 
-// Type returns the S_IFMT bits of the mode.
-func (s Stamp) Type() uint32 { return s.Mode & unix.S_IFMT }
-
 // Executable reports whether the owner may execute the file. This is the bit
 // that Nix and git keep.
 func (s Stamp) Executable() bool { return s.Mode&unix.S_IXUSR != 0 }

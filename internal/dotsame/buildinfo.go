@@ -11,38 +11,38 @@ import (
 	"cachekey/internal/digest"
 )
 
-// BuildInfoSchema is the version of what ours adds to a build info. A reader
-// that meets another one takes the task as never built.
+// BuildInfoSchema is the version of the fields that this same adds to a build
+// info. A reader treats a task with another version as never built.
 const BuildInfoSchema = 1
 
-// A BuildInfo is what is remembered of a task's last success: a JSON object in
-// .same/store/<SHA-256 of the task's name, in hex>.json. The first four fields
-// are those of the existing Go same, whose files have no others:
+// A BuildInfo is the record of a task's last success: a JSON object in the file
+// InfoPath. The first four fields are those of upstream same, whose files have no
+// others:
 //
 //	{
 //	  "task_name":   "core:gen",
-//	  "input_hash":  "<64 hex>",          what went in: see internal/engine
-//	  "output_hash": "<64 hex>",          what came out: OutputHash of outputs
+//	  "input_hash":  "<64 hex>",          of the inputs: see internal/engine
+//	  "output_hash": "<64 hex>",          OutputHash of outputs
 //	  "timestamp":   "2026-11-23T17:24:00Z",
 //	  "schema":      1,
-//	  "duration_ms": 1234,                what a skip saves
+//	  "duration_ms": 1234,                how long the task ran
 //	  "outputs": [                        in bytewise order of path
 //	    {"path": "dist", "type": "dir", "mode": "0755"},
 //	    {"path": "dist/app", "type": "file", "mode": "0755", "size": 5, "digest": "<64 hex>"},
 //	    {"path": "dist/current", "type": "link", "link": "app"}
 //	  ],
-//	  "recipe": {"command": "<64 hex>", …}, the other parts of input_hash, each by its digest
+//	  "recipe": {"command": "<64 hex>", …}, digests of the other parts of input_hash
 //	  "depends": {"core:fetch": "<64 hex>"},
 //	  "inputs": [                         in bytewise order of path; the last field
 //	    {"path": "src/a.go", "digest": "<64 hex>"}
 //	  ]
 //	}
 //
-// Paths are slash-separated and relative to the workspace root. A file's digest
-// is the BLAKE3 of its content and names the blob that has it
-// (.same/store/blobs/<first two digits>/<digest>); an input's also has its exec
-// bit or link in it and names none. recipe, depends and inputs only say why a
-// task runs again; nothing is decided by them.
+// Paths are slash-separated and relative to the workspace root. The digest of an
+// output is the BLAKE3 hash of its contents, and the name of their blob: see
+// BlobPath. The digest of an input also covers its exec bit, or its link target.
+// recipe, depends and inputs only explain why a task runs again; no decision
+// depends on them.
 type BuildInfo struct {
 	TaskName   string    `json:"task_name"`
 	InputHash  string    `json:"input_hash"`
@@ -63,14 +63,14 @@ type Input struct {
 	Digest digest.Digest `json:"digest"`
 }
 
-// Duration is how long the task ran.
+// Duration returns how long the task ran.
 func (b *BuildInfo) Duration() time.Duration { return time.Duration(b.DurationMS) * time.Millisecond }
 
-// Foreign says that another same wrote b: it is a valid build info, and tells
-// nothing that ours can use.
+// Foreign reports whether another same wrote b. It is valid, but has no fields
+// that this one can use.
 func (b *BuildInfo) Foreign() bool { return b.Schema != BuildInfoSchema }
 
-// Blobs gives the digests of the blobs that b's outputs need, each once.
+// Blobs returns the digests of the blobs that b's outputs need, each once.
 func (b *BuildInfo) Blobs() []digest.Digest {
 	var blobs []digest.Digest
 	seen := map[digest.Digest]bool{}
@@ -83,10 +83,10 @@ func (b *BuildInfo) Blobs() []digest.Digest {
 	return blobs
 }
 
-// A Type is what an output is.
+// A Type is the type of an output, as the JSON has it.
 type Type string
 
-// The types of outputs. Anything else (a socket, a device) can't be one.
+// The types of outputs. A socket or a device can't be one.
 const (
 	TypeFile Type = "file"
 	TypeDir  Type = "dir"
@@ -100,23 +100,24 @@ type Output struct {
 	Mode   Mode          `json:"mode,omitempty"`  // permission bits; of a link none
 	Size   int64         `json:"size,omitempty"`  // of a file, in bytes
 	Digest digest.Digest `json:"digest,omitzero"` // of a file's content
-	Link   string        `json:"link,omitempty"`  // where a link points, as it was written
+	Link   string        `json:"link,omitempty"`  // target of a link
 }
 
 // A Mode is permission bits, in JSON an octal string: "0755".
 type Mode uint32
 
-// Perm gives m for the functions of package os.
+// Perm returns m for the functions of package os.
 func (m Mode) Perm() fs.FileMode { return fs.FileMode(m) & fs.ModePerm }
 
-// Exec says whether the owner may execute, which is what git and Nix keep.
+// Exec reports whether the owner may execute the file. This is the bit that Nix
+// and git keep.
 func (m Mode) Exec() bool { return m&0o100 != 0 }
 
 // MarshalText writes four octal digits.
 func (m Mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
 
-// UnmarshalText reads up to four octal digits. Bits above the permissions
-// (setuid and the like) are refused: nothing of ours writes them.
+// UnmarshalText reads up to four octal digits. Bits above the permissions, such as
+// setuid, are an error.
 func (m *Mode) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseUint(string(text), 8, 32)
 	if err != nil || n > 0o777 || len(text) > 4 {
@@ -126,9 +127,8 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// OutputHash is the digest of everything that outputs say. Only the paths of
-// the outputs and what they hold count, so two runs with one result have one
-// hash.
+// OutputHash returns the digest of all fields of the outputs. Two runs with the
+// same result have the same hash.
 func OutputHash(outputs []Output) digest.Digest {
 	parts := digest.NewParts("cachekey same outputs v1")
 	for _, o := range outputs {
@@ -137,9 +137,9 @@ func OutputHash(outputs []Output) digest.Digest {
 	return parts.Sum()
 }
 
-// ResultHash is what counts of outputs for the tasks that depend on them: as
-// OutputHash, but of the modes only a file's exec bit. Another umask makes
-// other modes of the same result.
+// ResultHash returns the digest of outputs that becomes part of the input hash of
+// dependent tasks. Unlike OutputHash it covers only the exec bit of a file's mode:
+// the others depend on the umask.
 func ResultHash(outputs []Output) digest.Digest {
 	parts := digest.NewParts("cachekey same result v1")
 	for _, o := range outputs {
@@ -162,11 +162,11 @@ func (o *Output) content() string {
 	return ""
 }
 
-// ReadBuildInfo reads what is remembered of a task: nil for nothing. The
-// inputs are left out; ReadInputs has them.
+// ReadBuildInfo reads a task's build info, without the inputs. It returns nil if
+// there is none.
 func (d *Dir) ReadBuildInfo(task string) (*BuildInfo, error) { return d.read(task, parseHead) }
 
-// ReadInputs reads what is remembered of a task with its inputs.
+// ReadInputs reads a task's build info with the inputs.
 func (d *Dir) ReadInputs(task string) (*BuildInfo, error) { return d.read(task, ParseBuildInfo) }
 
 func (d *Dir) read(task string, parse func([]byte) (*BuildInfo, error)) (*BuildInfo, error) {
@@ -178,7 +178,7 @@ func (d *Dir) read(task string, parse func([]byte) (*BuildInfo, error)) (*BuildI
 	}
 	b, err := parse(data)
 	if err == nil && b.TaskName != task {
-		err = fmt.Errorf("it is of task %q", b.TaskName)
+		err = fmt.Errorf("it is the build info of task %q", b.TaskName)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Path(InfoPath(task)), err)
@@ -186,9 +186,9 @@ func (d *Dir) read(task string, parse func([]byte) (*BuildInfo, error)) (*BuildI
 	return b, nil
 }
 
-// WriteBuildInfo remembers b in place of what was remembered of its task. Its
-// blobs are in the store already: a build info without its blobs makes the
-// task run again, a blob without a build info is only pruned.
+// WriteBuildInfo writes b in place of the task's last build info. The caller must
+// have stored its blobs: a task whose blobs are missing runs again, while a blob
+// that no build info names is only pruned.
 func (d *Dir) WriteBuildInfo(b *BuildInfo) error {
 	return d.Create(InfoPath(b.TaskName), 0o644, func(f *os.File) error {
 		if err := b.Encode(f); err != nil {

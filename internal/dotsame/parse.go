@@ -15,22 +15,22 @@ import (
 	"cachekey/internal/digest"
 )
 
-// MaxBuildInfo is the greatest size of a build info, in bytes: enough for some
-// 500,000 inputs. maxObjects bounds what a hostile one unfolds to in memory.
+// MaxBuildInfo is the maximum size of a build info, in bytes: enough for some
+// 500,000 inputs. maxObjects limits the memory that a hostile one takes.
 const (
 	MaxBuildInfo = 64 << 20
 	maxObjects   = 1 << 20
 )
 
-// ParseBuildInfo reads the build info of any task, all of it, and refuses what
-// Encode would not write: the file comes out of a cache that others can write.
-// A build info of the existing same is Foreign and has no outputs.
+// ParseBuildInfo parses a build info. It comes from a cache that others can write,
+// so anything that Encode would not write is an error. The build info of upstream
+// same is Foreign and has no outputs.
 func ParseBuildInfo(data []byte) (*BuildInfo, error) {
 	return parse(data, true)
 }
 
-// parseHead is ParseBuildInfo without the inputs, which are most of the bytes
-// and which only `same plan` looks at.
+// parseHead is ParseBuildInfo without the inputs, which are most of the bytes and
+// which only `same plan` needs.
 func parseHead(data []byte) (*BuildInfo, error) {
 	return parse(data, false)
 }
@@ -53,15 +53,15 @@ func parse(data []byte, all bool) (*BuildInfo, error) {
 	return &b, b.check()
 }
 
-// What Encode writes around the inputs. No JSON string has a bare newline in
-// it, so nothing inside the document looks like the mark.
+// Encode writes these around the inputs. A JSON string has no bare newline, so
+// the mark occurs nowhere else in the document.
 var (
 	inputsMark = []byte(",\n\"inputs\": [")
 	tail       = []byte("]\n}\n")
 )
 
-// Encode writes b as ParseBuildInfo reads it: one input a line, at the end. The
-// inputs, which may be hundreds of thousands, are never in memory as text.
+// Encode writes b for ParseBuildInfo, with the inputs at the end, one a line. It
+// does not hold their text in memory: there may be hundreds of thousands.
 func (b *BuildInfo) Encode(w io.Writer) error {
 	if err := b.check(); err != nil {
 		return err
@@ -114,16 +114,16 @@ func (b *BuildInfo) check() error {
 		return err
 	}
 	if want := OutputHash(b.Outputs).String(); b.OutputHash != want {
-		return fmt.Errorf("output_hash %.70q is not that of the outputs", b.OutputHash)
+		return fmt.Errorf("output_hash %.70q does not match the outputs", b.OutputHash)
 	}
 	return nil
 }
 
-// checkOutputs refuses outputs that could be restored to anywhere but where
-// they were made: they are in order, each once, and nothing lies below a file
-// or a link.
+// checkOutputs returns an error unless the outputs can be restored exactly where
+// they were made: they are sorted, each occurs once, and none is below a file or a
+// link.
 func checkOutputs(outputs []Output) error {
-	last, closed := "", make(map[string]bool) // closed: what nothing may lie below
+	last, closed := "", make(map[string]bool) // closed: files and links
 	for _, o := range outputs {
 		if err := CheckPath(o.Path); err != nil {
 			return fmt.Errorf("output: %w", err)
@@ -133,7 +133,7 @@ func checkOutputs(outputs []Output) error {
 		}
 		for up := path.Dir(o.Path); up != "."; up = path.Dir(up) {
 			if closed[up] {
-				return fmt.Errorf("output %q lies below %q, which is no directory", o.Path, up)
+				return fmt.Errorf("output %q is below %q, which is not a directory", o.Path, up)
 			}
 		}
 		if err := o.check(); err != nil {
@@ -159,15 +159,15 @@ func (o *Output) check() error {
 	switch o.Type {
 	case TypeFile:
 		if o.Size < 0 || o.Digest.IsZero() {
-			return errors.New("a file has a size and a digest")
+			return errors.New("a file must have a size and a digest")
 		}
 	case TypeDir:
 	case TypeLink:
 		if o.Link == "" || len(o.Link) > 4095 || strings.Contains(o.Link, "\x00") || !utf8.ValidString(o.Link) || o.Mode != 0 {
-			return fmt.Errorf("link %.100q can't be made", o.Link)
+			return fmt.Errorf("invalid link %.100q", o.Link)
 		}
 	default:
-		return fmt.Errorf("type %.20q is none of file, dir, link", o.Type)
+		return fmt.Errorf("type %.20q is not file, dir or link", o.Type)
 	}
 	return nil
 }

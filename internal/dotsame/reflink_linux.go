@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var noReflink atomic.Bool // the file system has said that it has none
+var noReflink atomic.Bool // the file system does not support it
 
-// reflink makes to, which is empty, share the blocks of from: FICLONE, on btrfs,
-// XFS, bcachefs, ZFS and others.
+// reflink makes the empty file to share the blocks of from: FICLONE, on btrfs, XFS,
+// bcachefs, ZFS and others.
 func reflink(to, from *os.File) error {
 	if noReflink.Load() {
 		return unix.EOPNOTSUPP

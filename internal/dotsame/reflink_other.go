@@ -7,7 +7,6 @@ import (
 	"os"
 )
 
-// reflink is not used here: macOS clones files only to names that do not exist
-// yet, and its clonefile keeps the source's mode and times, which a blob's are
-// not the output's.
+// reflink always fails. The clonefile of macOS only creates new files, and gives
+// them the mode and times of the blob, which are not those of the output.
 func reflink(*os.File, *os.File) error { return errors.ErrUnsupported }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
 )
 
@@ -64,12 +65,9 @@ const maxDocument = 64 << 20
 // Parse reads a document that `cachekey key --json` printed. It ignores unknown
 // fields, which a later version wrote. Another schema is an error.
 func Parse(r io.Reader) (*Document, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	text, err := disk.ReadLimited(r, maxDocument)
 	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxDocument {
-		return nil, fmt.Errorf("a key document of more than %d bytes", maxDocument)
+		return nil, fmt.Errorf("reading a key document: %w", err)
 	}
 	var d Document
 	if err := json.Unmarshal(text, &d); err != nil {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/message"
 )
@@ -162,12 +162,9 @@ func (r *Resolver) askOnce(ctx context.Context, address string) (*nixhubPackage,
 	case status != 200:
 		return nil, fmt.Errorf("HTTP status %d", status)
 	}
-	data, err := io.ReadAll(io.LimitReader(body, maxResponse+1))
+	data, err := disk.ReadLimited(body, maxResponse)
 	if err != nil {
-		return nil, cmp.Or(context.Cause(ctx), err)
-	}
-	if len(data) > maxResponse {
-		return nil, fmt.Errorf("the answer is larger than %d bytes", maxResponse)
+		return nil, cmp.Or(context.Cause(ctx), fmt.Errorf("reading the answer: %w", err))
 	}
 	var pkg nixhubPackage
 	if err := json.Unmarshal(data, &pkg); err != nil {
