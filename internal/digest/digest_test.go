@@ -8,8 +8,7 @@ import (
 	"github.com/zeebo/blake3"
 )
 
-// byHand digests a list of parts with nothing but BLAKE3 and the frame that Add
-// describes.
+// byHand computes the digest of a list of parts from the documentation of Add.
 func byHand(context string, tag byte, fields ...string) (d Digest) {
 	frame := []byte{tag, byte(len(fields)), 0, 0, 0, 0, 0, 0, 0}
 	for _, f := range fields {
@@ -20,8 +19,7 @@ func byHand(context string, tag byte, fields ...string) (d Digest) {
 	return d
 }
 
-// Hashers are used again: nothing of one list may reach the next, in whatever
-// order and context they are made.
+// Hashers are reused: a list must not affect the next, whatever their contexts.
 func TestParts(t *testing.T) {
 	var lists sync.WaitGroup
 	for i := range 8 {
@@ -48,7 +46,7 @@ func TestText(t *testing.T) {
 		t.Errorf("the digest of abc is %v, want %s", d, abc)
 	}
 	if got, err := Parse(abc); got != d || err != nil {
-		t.Errorf("Parse gave %v, %v", got, err)
+		t.Errorf("Parse: got %v, %v", got, err)
 	}
 	for _, bad := range []string{"", abc[1:], abc + "0", "X" + abc[1:], "A" + abc[1:]} {
 		if _, err := Parse(bad); err == nil {

@@ -9,10 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestRemoveWhatIsForbidden removes directories whose owner may neither read
-// nor change them, as that owner. To root nothing is forbidden, so root does it
-// as nobody.
-func TestRemoveWhatIsForbidden(t *testing.T) {
+// TestRemoveWithoutPermissions removes directories that their owner may not read
+// or write. Root may do everything, so root runs this as nobody.
+func TestRemoveWithoutPermissions(t *testing.T) {
 	top := t.TempDir()
 	if os.Getuid() == 0 {
 		const nobody = 65534
@@ -44,7 +43,7 @@ func TestRemoveWhatIsForbidden(t *testing.T) {
 		}
 	}
 	if _, err := os.ReadDir(filepath.Join(top, "a/b/c")); err == nil {
-		t.Fatal("nothing is forbidden")
+		t.Fatal("the permissions have no effect")
 	}
 	d, err := Open(top)
 	if err != nil {

@@ -32,11 +32,11 @@ func TestStamp(t *testing.T) {
 		}
 	}
 	if st, err := Lstat(name("none")); err == nil || st != (Stamp{}) || st.Kind() != Absent {
-		t.Errorf("of nothing: %+v, %v", st, err)
+		t.Errorf("Lstat of nothing: %+v, %v", st, err)
 	}
 }
 
-// Every field is what another way of asking says.
+// The fields agree with package os.
 func TestStampFields(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	at := time.Unix(1_000_000_000, 123_456_789)
@@ -64,9 +64,9 @@ func TestStampFields(t *testing.T) {
 	}
 }
 
-// The stamp of a path is that of what is opened there: no link, and no fifo that
-// would have to be waited for.
-func TestOpen(t *testing.T) {
+// Fstat and Lstat return the same stamp. OpenAt follows no link, and does not wait
+// for the writer of a named pipe.
+func TestOpenAt(t *testing.T) {
 	dir := t.TempDir()
 	for _, err := range []error{
 		os.WriteFile(dir+"/file", nil, 0o666), os.Symlink("file", dir+"/link"), unix.Mkfifo(dir+"/fifo", 0o666),
@@ -88,7 +88,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	if _, err := OpenAt(unix.AT_FDCWD, dir+"/link", 0); err != unix.ELOOP {
-		t.Errorf("a link: %v", err)
+		t.Errorf("OpenAt of a link: got %v, want ELOOP", err)
 	}
 }
 

@@ -51,11 +51,11 @@ func TestBuildInfoRoundTrip(t *testing.T) {
 		t.Errorf("parseHead: %v\ngot  %+v\nwant %+v", err, head, want)
 	}
 	if n := len(want.Blobs()); n != 1 {
-		t.Errorf("%d blobs for two outputs of one content", n)
+		t.Errorf("%d blobs for two outputs with the same contents", n)
 	}
 }
 
-func TestExistingSameIsForeign(t *testing.T) {
+func TestUpstreamBuildInfoIsForeign(t *testing.T) {
 	data, err := os.ReadFile("testdata/existing-same.json")
 	if err != nil {
 		t.Fatal(err)
@@ -131,8 +131,8 @@ func TestChangedOutputsAreRefused(t *testing.T) {
 	}
 }
 
-// The digest is what b3sum prints for the content; without b3sum at hand the
-// vectors are BLAKE3's own (test_vectors.json: the empty input, and the bytes 0, 1, 2).
+// The name of a blob is what b3sum prints for its contents. These are vectors of
+// BLAKE3 (test_vectors.json: the empty input, and the bytes 0, 1, 2).
 func TestBlobNames(t *testing.T) {
 	for content, want := range map[string]string{
 		"":             "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
@@ -203,7 +203,7 @@ func TestBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(d.Path(Seal)); err == nil {
-		t.Error("the seal outlived the first write")
+		t.Error("the seal is still there after the first write")
 	}
 	if left, _ := os.ReadDir(d.Path(Temp)); len(left) > 0 {
 		t.Errorf("left in %s: %v", Temp, left)
