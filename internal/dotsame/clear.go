@@ -83,7 +83,7 @@ func (r *Remover) Warn(warnf func(format string, args ...any)) {
 	case r.refused == 1:
 		warnf("%s: same clean --all removes it", r.warning)
 	case r.refused > 1:
-		warnf("%s (and there are %d more): same clean --all removes them", r.warning, r.refused-1)
+		warnf("%s (and %d more): same clean --all removes them", r.warning, r.refused-1)
 	}
 }
 

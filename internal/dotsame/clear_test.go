@@ -81,7 +81,7 @@ func TestRemoverMovesWhatIsBeyondTheBounds(t *testing.T) {
 		t.Error(err)
 	}
 	r.Warn(warnf)
-	if want := `".same/store/a" can't be removed: nested more than 100 levels deep; it is now .same/local/refused-1 (and there are 2 more): same clean --all removes them`; len(warnings) != 1 || warnings[0] != want {
+	if want := `".same/store/a" can't be removed: nested more than 100 levels deep; it is now .same/local/refused-1 (and 2 more): same clean --all removes them`; len(warnings) != 1 || warnings[0] != want {
 		t.Errorf("got  %q\nwant %q", warnings, want)
 	}
 	if got := names(t, d.Path(Store)); len(got) > 0 {

@@ -273,7 +273,7 @@ func TestDirectoriesBeyondTheBounds(t *testing.T) {
 	}
 	var warnings []string
 	r, said := run(t, Options{Workspace: w, MaxSize: -1, Warnf: func(f string, a ...any) { warnings = append(warnings, fmt.Sprintf(f, a...)) }})
-	if len(said) != 2 || r.Gone.Entries != 2 || len(warnings) != 1 || !strings.Contains(warnings[0], "nested more than 100 levels deep; it is now .same/local/refused-1 (and there are 1 more)") {
+	if len(said) != 2 || r.Gone.Entries != 2 || len(warnings) != 1 || !strings.Contains(warnings[0], "nested more than 100 levels deep; it is now .same/local/refused-1 (and 1 more)") {
 		t.Errorf("removed %q, %+v, warnings %q", said, r.Gone, warnings)
 	}
 	if got := files(t, w.Root); len(got) != 2 {

@@ -187,7 +187,7 @@ func TestDirectoriesBeyondTheBounds(t *testing.T) {
 			t.Errorf("got  %q\nwant %q", lines[i], want[i])
 		}
 	}
-	warning := `".same/store/blobs/00" can't be removed: more than 100000 names in one directory; it is now .same/local/refused-1 (and there are 1 more)`
+	warning := `".same/store/blobs/00" can't be removed: more than 100000 names in one directory; it is now .same/local/refused-1 (and 1 more)`
 	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], warning) {
 		t.Errorf("got  %q\nwant %q", warnings, warning)
 	}
@@ -204,7 +204,7 @@ func TestDirectoriesBeyondTheBounds(t *testing.T) {
 	must(t, os.Rename(same+"/local/refused-1", same+"/store/blobs/00"))
 	warnings = nil
 	_, err := Make(context.Background(), MakeOptions{Root: root, Doc: here, Warnf: func(f string, a ...any) { warnings = append(warnings, fmt.Sprintf(f, a...)) }})
-	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], strings.TrimSuffix(warning, " (and there are 1 more)")) {
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], strings.TrimSuffix(warning, " (and 1 more)")) {
 		t.Errorf("Make: %v, %q", err, warnings)
 	}
 	if v, lines, warnings := verify(t, root, VerifyOptions{}); v.State != Whole || len(lines)+len(warnings) > 0 {
