@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
 )
 
@@ -116,12 +117,9 @@ const maxPlan = 64 << 20 // 64 MiB
 
 // ParsePlan parses a plan.
 func ParsePlan(r io.Reader) (*Plan, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxPlan+1))
+	text, err := disk.ReadLimited(r, maxPlan)
 	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxPlan {
-		return nil, fmt.Errorf("the plan is larger than %d bytes", maxPlan)
+		return nil, fmt.Errorf("reading a plan: %w", err)
 	}
 	var p Plan
 	if err := json.Unmarshal(text, &p); err != nil {
