@@ -226,8 +226,8 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 		if f.Kind == files.Link && slices.Contains(t.Inputs, f.Path) {
 			s.warnOfLink(t, in, f.Path)
 		}
-		// The manifest knows the inputs that are spelled out; here are the files
-		// that patterns match.
+		// Package manifest warns of this too, but only of inputs that are spelled
+		// out: which files a pattern matches is known here.
 		maker := s.makerOf(f.Path)
 		if warned[maker] {
 			continue
