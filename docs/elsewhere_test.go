@@ -52,7 +52,7 @@ var readers = map[string]string{ // page and language: the test
 	"docs/same-yaml.md yaml": "internal/manifest/docs_test.go",
 }
 
-// TestPlaces: what the tables above say is so.
+// TestPlaces: the tables above are correct.
 func TestPlaces(t *testing.T) {
 	for command, p := range elsewhere {
 		if text := ranByCI(t, p.file); !strings.Contains(text, p.words) {
@@ -67,7 +67,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// ranByCI gives the text of a file, which one of CI's steps runs.
+// ranByCI returns the text of a file, and checks that a step of CI runs it.
 func ranByCI(t *testing.T, file string) string {
 	t.Helper()
 	by, as := ".ci/run", file

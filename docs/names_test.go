@@ -61,7 +61,7 @@ func TestNames(t *testing.T) {
 			case ok && len(words) > 1 && words[1] != "v1": // a context string of the key's
 				seen++
 				if wrong := program.check(words[1:]); wrong != "" {
-					t.Errorf("%s: `%s`: there is no %s", p.path, span, wrong)
+					t.Errorf("%s: `%s`: unknown %s", p.path, span, wrong)
 				}
 			case flag.MatchString(words[0]) && p.path != "docs/benchmarks.md": // these are its own programs'
 				seen++
@@ -78,8 +78,8 @@ func TestNames(t *testing.T) {
 
 var flag = regexp.MustCompile(`^--?[a-z]`)
 
-// check gives the first of the words, up to the end of the command, that is no
-// command or flag.
+// check returns the first word of the command that is not a known command or flag,
+// or "".
 func (p program) check(words []string) string {
 	command := ""
 	if !strings.HasPrefix(words[0], "-") {

@@ -81,7 +81,7 @@ func copyRepository(t *testing.T, to string) {
 	}
 }
 
-// directory gives a page a copy of its own.
+// directory makes a copy of the stage for a page, and returns its path.
 func (s *stage) directory(t *testing.T, p page) string {
 	from := s.repository
 	if isReference(p.path) {

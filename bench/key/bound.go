@@ -13,8 +13,8 @@ import (
 // The first arguments with which this program starts itself to measure a bound.
 const (
 	boundSerial = "bound-serial" // every file, one after the other, into one SHA-256
-	boundHash   = "bound-hash"   // the SHA-256 alone, of as many bytes, from memory
-	boundRead   = "bound-read"   // the reading alone, on all cores
+	boundHash   = "bound-hash"   // only the SHA-256, of as many bytes from memory
+	boundRead   = "bound-read"   // only the reading, on all cores
 )
 
 // readBound does what the first argument says, if it is one of the above, and
@@ -83,7 +83,7 @@ func readOnAllCores(names []string) error {
 	})
 }
 
-// read gives take the bytes of a file or the target of a link.
+// read calls take with the bytes of a file or the target of a link.
 func read(name string, buffer []byte, take func([]byte)) error {
 	target, err := os.Readlink(name)
 	if err == nil {

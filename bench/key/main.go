@@ -4,8 +4,7 @@
 //
 //	go run ./bench/key [--quick] [--rounds N] [--write]
 //
-// It first makes sure that all who should give one answer do, and measures then,
-// taking turns. With --write the tables go into docs/benchmarks.md.
+// It first checks that the programs agree, and then measures them in turns. With --write the tables go into docs/benchmarks.md.
 package main
 
 import (

@@ -88,7 +88,7 @@ func install(shed *peer.Shed) (*peers, error) {
 	return p, nil
 }
 
-// rows gives what is measured on t, after all who should agree have been seen to.
+// rows returns what is measured on t. It first checks that all peers agree.
 func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 	list, err := t.Tracked()
 	if err != nil {
@@ -136,7 +136,7 @@ func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 		{Name: readRow, Command: bound(boundRead), Before: repo},
 	}
 	if t.Untracked > 0 {
-		// What reads the tracked files alone takes as long as without the others.
+		// The programs that read only the tracked files take as long as without the others.
 		return rows, nil
 	}
 	all, err := countFiles(t.Plain)
@@ -201,13 +201,13 @@ func (p *peers) goNixHash(t *tree.Tree) measure.Command {
 	return measure.Command{Args: []string{p.goNix, t.Plain}, Env: p.shed.Env()}
 }
 
-// hashFiles reads the tracked files alone, as if there were no .git and nothing
-// untracked beside them, both of which it would read too.
+// hashFiles reads a copy of the tracked files, because it would also read .git and
+// untracked files.
 func (p *peers) hashFiles(t *tree.Tree, patterns ...string) measure.Command {
 	return measure.Command{Args: append([]string{"node", p.globScript, t.Plain}, patterns...), Env: p.shed.Env()}
 }
 
-// agreed gives the narHash of t if all four ways to it lead to the same.
+// agreed returns the narHash of t, and an error if the four programs disagree.
 func (p *peers) agreed(t *tree.Tree) (string, error) {
 	if err := p.nix.FreshStore(storeName); err != nil {
 		return "", err
@@ -236,7 +236,7 @@ func (p *peers) agreed(t *tree.Tree) (string, error) {
 	return want, nil
 }
 
-// agreedKey gives the key of t if the document says that it is of narHash.
+// agreedKey returns the key of t, and an error if its document has another narHash.
 func (p *peers) agreedKey(t *tree.Tree, narHash string) (string, error) {
 	command := p.key(t)
 	command.Args = append(command.Args, "key", "--json")

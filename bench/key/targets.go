@@ -8,7 +8,7 @@ import (
 // results are those of every tree, by its name.
 type results map[string][]measure.Result
 
-// wall gives a row's median wall time in seconds.
+// wall returns a row's median wall time in seconds.
 func (r results) wall(tree, row string) float64 {
 	median, _, _ := r.row(tree, row).Wall()
 	return median.Seconds()

@@ -44,7 +44,7 @@ func measureBound() {
 	os.Exit(0)
 }
 
-// walk gives all inputs, after an lstat of each.
+// walk returns all inputs, after an lstat of each.
 func walk() (names []string, err error) {
 	roots, err := filepath.Glob("p*/t*/src")
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// manifests gives the files that tell each of the programs about the tasks.
+// manifests returns the files that define the tasks for each program.
 func manifests(list []task, log string) map[string]string {
 	files := map[string]string{
 		".gitignore":     "out/\n.same/\n.turbo/\n.task/\n",

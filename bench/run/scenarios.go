@@ -45,7 +45,7 @@ type contest struct {
 
 func (c *contest) dir(name string) string { return filepath.Join(filepath.Dir(c.origin), name) }
 
-// rows gives what is measured. The first rows make a fresh checkout, which the
+// rows returns what is measured. The first rows make a fresh checkout, which the
 // others clean and use in turn.
 func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 	self, err := os.Executable()

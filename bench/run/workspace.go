@@ -10,7 +10,7 @@ import (
 	"cachekey/bench/internal/tree"
 )
 
-// A spec says which workspace to make: tasks that each read their own files of
+// A spec describes a workspace: tasks that each read their own files of
 // 4 KiB and write some of them into one output.
 type spec struct {
 	name  string

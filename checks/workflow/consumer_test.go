@@ -110,7 +110,7 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 	h.carriesOnlyWhatItMay(t, h.entries(t)[0])
 
 	want("the same commit", push(secret, nil), "success", "false", "cache-hit=true", "hit-kind=exact")
-	// An empty secret is none: the digests are checked all the same.
+	// An empty secret counts as unset: the digests are checked all the same.
 	want("a fork's run", push("", pull("MALLORY/workspace")), "success", "false", "hit-kind=exact")
 
 	commit(t, origin, "more words", map[string]string{"src/words.txt": "fig\ndate\n"})

@@ -186,7 +186,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 // environ is what a runner has of this machine's environment.
 func (h *hub) environ() []string {
 	kept := []string{"PATH", "USER", "LANG", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_CONF_DIR"}
-	// act gives every step a terminal, which GitHub does not: no progress bars.
+	// act runs every step on a terminal, which GitHub does not: no progress bars.
 	env := []string{"TERM=dumb"}
 	for _, name := range kept {
 		if v, ok := os.LookupEnv(name); ok {

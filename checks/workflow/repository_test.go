@@ -44,7 +44,7 @@ func thisRepository(t *testing.T) string {
 
 var buildLine = regexp.MustCompile(`(?m)^//go:build (.*)$`)
 
-// leftOut gives a Go file that no build has.
+// leftOut returns a Go file that no build includes.
 func leftOut(file []byte) []byte {
 	if buildLine.Match(file) {
 		return buildLine.ReplaceAll(file, []byte("//go:build ($1) && left_out"))

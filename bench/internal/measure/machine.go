@@ -61,7 +61,7 @@ func LoadNow() Load {
 	return l
 }
 
-// Since gives the share of the machine's processors that was busy since l with
+// Since returns the share of the machine's processors that was busy since l with
 // something other than own, which is this benchmark's own processor time.
 func (l Load) Since(own time.Duration) float64 {
 	now := LoadNow()
@@ -69,7 +69,7 @@ func (l Load) Since(own time.Duration) float64 {
 	return max(0, float64(now.busy-l.busy-own)/float64(all))
 }
 
-// Elapsed gives the wall time since l, to the second.
+// Elapsed returns the wall time since l, to the second.
 func (l Load) Elapsed() time.Duration { return time.Since(l.at).Round(time.Second) }
 
 // Idle watches the machine for a second and gives the share of it that is busy.

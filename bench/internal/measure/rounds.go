@@ -11,7 +11,7 @@ type Row struct {
 	Name    string
 	Command Command
 	Before  func() error           // not measured; nil for nothing to prepare
-	After   func(out []byte) error // not measured; says whether the run did what it should
+	After   func(out []byte) error // not measured; returns an error if the output is wrong
 	Most    int                    // rounds at most, for what takes long; 0 for all
 }
 
@@ -59,7 +59,7 @@ func (r Row) run() (Sample, error) {
 	return sample, err
 }
 
-// Wall gives the median wall time and the extremes.
+// Wall returns the median wall time and the extremes.
 func (r Result) Wall() (median, least, most time.Duration) {
 	walls := make([]time.Duration, len(r.Samples))
 	for i, s := range r.Samples {
@@ -69,7 +69,7 @@ func (r Result) Wall() (median, least, most time.Duration) {
 	return mid(walls), walls[0], walls[len(walls)-1]
 }
 
-// CPU gives the median processor time.
+// CPU returns the median processor time.
 func (r Result) CPU() time.Duration {
 	times := make([]time.Duration, len(r.Samples))
 	for i, s := range r.Samples {
@@ -79,7 +79,7 @@ func (r Result) CPU() time.Duration {
 	return mid(times)
 }
 
-// Peak gives the most memory that any run took, in bytes.
+// Peak returns the most memory that any run took, in bytes.
 func (r Result) Peak() int64 {
 	var peak int64
 	for _, s := range r.Samples {
@@ -88,7 +88,7 @@ func (r Result) Peak() int64 {
 	return peak
 }
 
-// Spent gives the processor time of all runs.
+// Spent returns the processor time of all runs.
 func Spent(results []Result) (sum time.Duration) {
 	for _, r := range results {
 		for _, s := range r.Samples {

@@ -15,7 +15,7 @@ type Nix struct {
 	shed    *Shed
 }
 
-// Nix gives the nix on PATH or, without one, installs Debian's into the shed.
+// Nix returns the nix on PATH or, without one, installs Debian's into the shed.
 func (s *Shed) Nix() (*Nix, error) {
 	if program, err := exec.LookPath("nix"); err == nil {
 		return &Nix{program, s}, nil
@@ -30,12 +30,12 @@ func (s *Shed) Nix() (*Nix, error) {
 	return &Nix{string(bytes.TrimSpace(program)), s}, nil
 }
 
-// Args gives the command line of nix with the experimental features that it needs.
+// Args returns the command line of nix with the experimental features that it needs.
 func (n *Nix) Args(args ...string) []string {
 	return append([]string{n.Program, "--extra-experimental-features", "nix-command flakes", "--offline"}, args...)
 }
 
-// Env gives the environment for the store called name and its caches.
+// Env returns the environment for the store called name and its caches.
 func (n *Nix) Env(name string) []string {
 	dir := n.shed.Path("nix-state", name)
 	return n.shed.Env(

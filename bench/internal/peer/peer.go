@@ -26,7 +26,7 @@ type Shed struct {
 	Source string // the root of cachekey's source
 }
 
-// Open gives the shed below dir; an empty dir means the user's cache directory.
+// Open returns the shed below dir; an empty dir means the user's cache directory.
 func Open(dir string) (*Shed, error) {
 	if dir == "" {
 		cache, err := os.UserCacheDir()
@@ -53,7 +53,7 @@ func Open(dir string) (*Shed, error) {
 	return &Shed{Dir: dir, Source: source}, nil
 }
 
-// Path gives the path of name in the shed.
+// Path returns the path of name in the shed.
 func (s *Shed) Path(name ...string) string {
 	return filepath.Join(append([]string{s.Dir}, name...)...)
 }
@@ -140,7 +140,7 @@ func output(dir, name string, args ...string) (string, error) {
 	return string(bytes.TrimSpace(out)), err
 }
 
-// Version gives the first line that a program prints when asked for its version.
+// Version returns the first line that a program prints when asked for its version.
 func Version(name string, args ...string) (string, error) {
 	text, err := output("", name, args...)
 	first, _, _ := strings.Cut(text, "\n")

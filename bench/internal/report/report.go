@@ -20,7 +20,7 @@ type Target struct {
 	Least bool // Got is to be at least Limit; otherwise at most
 }
 
-// Met says whether the target is reached.
+// Met reports whether the target is reached.
 func (t Target) Met() bool {
 	if t.Least {
 		return t.Got >= t.Limit
@@ -69,7 +69,7 @@ func Table(results []measure.Result, bound string, more ...Column) string {
 	return b.String()
 }
 
-// Targets renders targets and says how many are missed.
+// Targets renders targets and returns how many are missed.
 func Targets(targets []Target) (text string, missed int) {
 	var b strings.Builder
 	b.WriteString("| target | to reach | measured | |\n| --- | ---: | ---: | --- |\n")

@@ -83,13 +83,13 @@ func (s *Session) main(args []string, part string, rounds int, run func(*Session
 	return nil
 }
 
-// Wants says whether the part of that name is to be measured.
+// Wants reports whether the part of that name is measured.
 func (s *Session) Wants(part string) bool { return s.only == "" || s.only == part }
 
-// Whole says whether the results are those that the targets are about.
+// Whole reports whether the targets apply to the results.
 func (s *Session) Whole() bool { return !s.Quick && s.only == "" }
 
-// Say tells whoever waits what goes on.
+// Say prints progress to standard error.
 func (s *Session) Say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, s.name+": "+format+"\n", args...)
 }

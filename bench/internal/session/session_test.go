@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Only a whole run may say what docs/benchmarks.md says.
+// Only a complete run may write docs/benchmarks.md.
 func TestWriteTakesAWholeRun(t *testing.T) {
 	for _, args := range [][]string{{"--write", "--quick"}, {"--write", "--tree=15k"}} {
 		s := &Session{name: "bench/test"}
@@ -30,7 +30,7 @@ func TestASession(t *testing.T) {
 	s := &Session{name: "bench/test"}
 	err := s.main([]string{"--quick", "--dir", t.TempDir()}, "", 3, func(s *Session) error {
 		if !s.Wants("any") || s.Whole() {
-			t.Error("a quick run is of every part, and no whole one")
+			t.Error("a quick run must want every part and must not be whole")
 		}
 		results, err := s.Measure(rows, func(results []measure.Result) string { return report.Table(results, "") })
 		if err == nil && len(results[0].Samples) != 1 {
@@ -49,6 +49,6 @@ func TestASession(t *testing.T) {
 	}
 	one := &Session{only: "15k"}
 	if one.Wants("100k") || !one.Wants("15k") || one.Whole() {
-		t.Error("--tree=15k is of this part alone")
+		t.Error("--tree=15k measures other parts too")
 	}
 }

@@ -12,10 +12,10 @@ import (
 type Tree struct {
 	Spec
 	Repo  string // a clean git checkout, packed as a fresh clone is
-	Plain string // the tracked files alone, hard links to those of Repo
+	Plain string // only the tracked files, hard links to those of Repo
 }
 
-// Make gives the tree of spec below dir, from an earlier run if there is one.
+// Make returns the tree of spec below dir, from an earlier run if there is one.
 func Make(dir string, spec Spec) (*Tree, error) {
 	root := filepath.Join(dir, spec.stamp())
 	t := &Tree{Spec: spec, Repo: filepath.Join(root, "repo"), Plain: filepath.Join(root, "plain")}

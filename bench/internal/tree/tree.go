@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// A Spec says which tree to make.
+// A Spec describes a tree.
 type Spec struct {
 	Name      string
 	Files     int   // tracked files
@@ -172,7 +172,7 @@ func (f file) writeTo(root string, blob []byte) error {
 		err = fill(out, f, blob)
 	}
 	if err == nil {
-		// The umask of whoever runs this has no say in the tree.
+		// The tree must not depend on the umask.
 		err = out.Chmod(f.mode)
 	}
 	if closed := out.Close(); err == nil {

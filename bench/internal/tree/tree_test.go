@@ -49,7 +49,7 @@ func TestMake(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a, b := git(t, first.Repo, "rev-parse", "HEAD^{tree}"), git(t, second.Repo, "rev-parse", "HEAD^{tree}"); a != b {
-		t.Errorf("the same spec gave the trees %s and %s", a, b)
+		t.Errorf("got the trees %s and %s from the same spec", a, b)
 	}
 }
 
