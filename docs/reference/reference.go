@@ -78,7 +78,7 @@ func Share(root *cobra.Command, dir string) error {
 	for path, generate := range map[string]func(io.Writer) error{
 		"bash-completion/completions/" + root.Name() + ".bash": func(w io.Writer) error { return cli.BashCompletion(root, w) },
 		"zsh/site-functions/_" + root.Name():                   root.GenZshCompletion,
-		"fish/vendor_completions.d/" + root.Name() + ".fish":   func(w io.Writer) error { return root.GenFishCompletion(w, true) },
+		"fish/vendor_completions.d/" + root.Name() + ".fish":   func(w io.Writer) error { return cli.FishCompletion(root, w) },
 	} {
 		path = filepath.Join(dir, path)
 		var script bytes.Buffer

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -17,7 +18,7 @@ func completionCommand(o *IO, root *cobra.Command) *cobra.Command {
 	scripts := map[string]func(io.Writer) error{
 		"bash":       func(w io.Writer) error { return BashCompletion(root, w) },
 		"zsh":        root.GenZshCompletion,
-		"fish":       func(w io.Writer) error { return root.GenFishCompletion(w, true) },
+		"fish":       func(w io.Writer) error { return FishCompletion(root, w) },
 		"powershell": root.GenPowerShellCompletionWithDesc,
 	}
 	return &cobra.Command{
@@ -66,6 +67,22 @@ fi
 		return err
 	}
 	_, err = script.WriteTo(w)
+	return err
+}
+
+// FishCompletion writes cobra's script for fish, with one correction: cobra
+// evaluates the words of the line after fish has removed their quotes, so that a
+// directory called $(command) on the line would run the command.
+func FishCompletion(root *cobra.Command, w io.Writer) error {
+	const words, quoted = "set -l args (commandline -opc)", "set -l args (string escape -- (commandline -opc))"
+	var script bytes.Buffer
+	if err := root.GenFishCompletion(&script, true); err != nil {
+		return err
+	}
+	if strings.Count(script.String(), words) != 1 {
+		return errors.New("cobra's script for fish has changed: see FishCompletion")
+	}
+	_, err := io.WriteString(w, strings.Replace(script.String(), words, quoted, 1))
 	return err
 }
 
