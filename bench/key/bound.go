@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"cachekey/bench/internal/measure"
 )
@@ -17,30 +17,22 @@ const (
 	boundRead   = "bound-read"   // only the reading, on all cores
 )
 
-// readBound does what the first argument says, if it is one of the above, and
-// exits. The second argument is a file that lists the files to read, relative
-// to the working directory and each ended by NUL.
-func readBound() {
-	if len(os.Args) != 3 {
-		return
-	}
-	bound := map[string]func([]string) error{boundSerial: readSerially, boundHash: hashMemory, boundRead: readOnAllCores}[os.Args[1]]
-	if bound == nil {
-		return
-	}
-	list, err := os.ReadFile(os.Args[2])
-	if err == nil {
-		var names []string
-		for name := range bytes.SplitSeq(bytes.TrimSuffix(list, []byte{0}), []byte{0}) {
-			names = append(names, string(name))
+// bounds are the functions for measure.Bound. Their argument is a file that lists the
+// files to read, relative to the working directory and each ended by NUL.
+var bounds = map[string]func([]string) error{
+	boundSerial: onList(readSerially),
+	boundHash:   onList(hashMemory),
+	boundRead:   onList(readOnAllCores),
+}
+
+func onList(bound func(names []string) error) func(args []string) error {
+	return func(args []string) error {
+		list, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
 		}
-		err = bound(names)
+		return bound(strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00"))
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
 }
 
 const bufferSize = 128 << 10

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	readBound()
+	measure.Bound(bounds)
 	session.Main("bench/key", "tree", 5, run)
 }
 

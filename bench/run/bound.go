@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,28 +19,12 @@ const (
 	boundWrite = "bound-write" // write the outputs, each into a new file
 )
 
-// measureBound does what the first argument says, if it is one of the above, and
-// exits. It works on the workspace in the working directory.
-func measureBound() {
-	if len(os.Args) < 2 {
-		return
-	}
-	var err error
-	switch os.Args[1] {
-	case boundWalk:
-		_, err = walk()
-	case boundHash:
-		err = hash()
-	case boundWrite:
-		err = rewrite(os.Args[2])
-	default:
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+// bounds are the functions for measure.Bound. They work on the workspace in the
+// working directory.
+var bounds = map[string]func([]string) error{
+	boundWalk:  func([]string) error { _, err := walk(); return err },
+	boundHash:  func([]string) error { return hash() },
+	boundWrite: func(args []string) error { return rewrite(args[0]) },
 }
 
 // walk returns all inputs, after an lstat of each.

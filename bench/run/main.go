@@ -10,10 +10,13 @@
 // into docs/benchmarks.md.
 package main
 
-import "cachekey/bench/internal/session"
+import (
+	"cachekey/bench/internal/measure"
+	"cachekey/bench/internal/session"
+)
 
 func main() {
-	measureBound()
+	measure.Bound(bounds)
 	session.Main("bench/run", "workspace", 5, run)
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -15,24 +14,19 @@ import (
 // measure the bound. The second is a file that lists files, each ended by a newline.
 const boundHash = "bound-hash"
 
-// readBound reads and hashes every file of the list, on all cores, if the first
-// argument says so, and exits.
-func readBound() {
-	if len(os.Args) != 3 || os.Args[1] != boundHash {
-		return
-	}
-	list, err := os.ReadFile(os.Args[2])
-	if err == nil {
-		err = measure.OnAllCores(strings.Split(strings.TrimSpace(string(list)), "\n"), func() func(string) error {
-			buffer, hash := make([]byte, 128<<10), blake3.New()
-			return func(name string) error { return hashFile(name, buffer, hash) }
-		})
-	}
+// bounds are the functions for measure.Bound.
+var bounds = map[string]func([]string) error{boundHash: hashAll}
+
+// hashAll reads and hashes every file of the list args[0], on all cores.
+func hashAll(args []string) error {
+	list, err := os.ReadFile(args[0])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
-	os.Exit(0)
+	return measure.OnAllCores(strings.Split(strings.TrimSpace(string(list)), "\n"), func() func(string) error {
+		buffer, hash := make([]byte, 128<<10), blake3.New()
+		return func(name string) error { return hashFile(name, buffer, hash) }
+	})
 }
 
 func hashFile(name string, buffer []byte, hash *blake3.Hasher) error {

@@ -26,7 +26,7 @@ const (
 )
 
 func main() {
-	readBound()
+	measure.Bound(bounds)
 	session.Main("bench/verify", "", 7, run)
 }
 
