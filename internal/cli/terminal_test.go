@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// What is printed erases the status, and the next status does not tear a line
-// that has not ended.
+// Output erases the status, and the next status does not break an unfinished line.
 func TestScreen(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -34,6 +33,6 @@ func TestScreen(t *testing.T) {
 	const erase = "\r\x1b[K"
 	want := "one" + erase + "a longer…" + erase + "a line\n" + "two" + erase + "half " + "a line\n" + "three" + erase
 	if got.String() != want {
-		t.Errorf("written is\n%q, want\n%q", got.String(), want)
+		t.Errorf("got\n%q, want\n%q", got.String(), want)
 	}
 }

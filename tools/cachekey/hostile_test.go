@@ -48,7 +48,7 @@ tasks:
 	"precious":    "mine\n",
 }
 
-// made is what the tasks make, told by nothing of ours.
+// made is what the tasks write, computed without our code.
 var made = map[string]string{"out/gen/upper": "GENERATED\n", "out/app": "GENERATED\napp\n"}
 
 // TestHostileCachesEndInACorrectBuild restores caches that were tampered with

@@ -13,7 +13,7 @@ import (
 // TestNixSelf writes flakes at random that set inputs.self, or only look like
 // it, in a clean repository whose committed mode is not the one on disk. Nix then
 // shows by its hash whether it has read the disk or git's objects. In the one
-// case cachekey gives the same hash, in the other it declines: a flake.nix that
+// case cachekey prints the same hash, in the other it declines: a flake.nix that
 // it misreads would be a wrong hash.
 func TestNixSelf(t *testing.T) {
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestNixSelf(t *testing.T) {
 }
 
 // cleanRepository makes a repository that git calls clean, in which a file is
-// executable on disk alone, and gives the hash of what is on disk.
+// executable on disk alone, and prints the hash of what is on disk.
 func cleanRepository(t *testing.T, dir, flake string) (onDisk string) {
 	t.Helper()
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -48,7 +48,7 @@ type nix struct {
 // nixes are the current Nix and the oldest supported one.
 type nixes struct{ current, oldest nix }
 
-// requireNix gives both, which ./test names in the environment. Without them
+// requireNix returns both, which ./test names in the environment. Without them
 // the test is skipped, or fails where that must not be.
 func requireNix(t *testing.T) nixes {
 	t.Helper()
@@ -80,7 +80,7 @@ func newNix(variable string) (nix, error) {
 		return n, fmt.Errorf("%s: %w", variable, err)
 	}
 	n.version = strings.TrimPrefix(strings.TrimSpace(string(out)), "nix (Nix) ")
-	// Nix makes a store when it is first used, and two at once get in each
+	// Nix makes a store when it is first used, and two concurrent ones get in each
 	// other's way.
 	_, err = n.run(os.Environ(), "store", "info", "--store", n.store)
 	return n, err

@@ -26,9 +26,9 @@ import (
 //
 //	same [-current] [DIR]           both Nix versions and cachekey give one hash
 //	same-path [-current] [DIR]      the same with `nix hash path`
-//	declines [-current] [DIR]       Nix gives a hash, cachekey an error that names --nar-hash
+//	declines [-current] [DIR]       Nix prints a hash, cachekey an error that names --nar-hash
 //	fails [-current] NIX-REGEXP OWN-REGEXP [DIR]   both fail, with these words
-//	lenient [-current] NIX-REGEXP [DIR]   Nix fails; cachekey gives a hash all the same
+//	lenient [-current] NIX-REGEXP [DIR]   Nix fails; cachekey prints a hash all the same
 //
 // With -current this holds for the current Nix only: the oldest fails where the
 // current one has an answer, and has one where it fails.
@@ -89,7 +89,7 @@ func (both nixes) compare(ts *testscript.TestScript, args []string, words int) c
 	return c
 }
 
-// nixSays gives the current Nix's answer, which is the oldest one's too.
+// nixSays returns the current Nix's answer, which must be the oldest one's too.
 func (c comparison) nixSays(hash func(nix, string, []string) (string, error)) string {
 	want, err := hash(c.current, c.dir, c.env)
 	c.Check(err)
@@ -123,7 +123,7 @@ func (c comparison) nixFails() {
 	}
 }
 
-// ownSays gives cachekey's answer.
+// ownSays returns cachekey's answer.
 func (c comparison) ownSays() string {
 	got, _, err := ownHash(c.dir, c.env)
 	c.Check(err)

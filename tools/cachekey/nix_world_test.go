@@ -209,7 +209,7 @@ func (w *world) index() []string {
 	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 })
 }
 
-// oneOf never gives flake.nix: without it there is nothing to compare.
+// oneOf never returns flake.nix: without it there is nothing to compare.
 func (w *world) oneOf(paths []string) string {
 	if len(paths) == 0 {
 		return w.path()

@@ -112,7 +112,7 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 		if fs.Changed("matched-key") && given == nil {
 			return cli.Usagef("--matched-key needs --key, the key to compare it with")
 		}
-		if *forGitHub { // nothing is removed if nobody can be told
+		if *forGitHub { // fail before anything is removed
 			if err := appendOutputs(o.Getenv); err != nil {
 				return err
 			}
@@ -144,7 +144,7 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 	return c
 }
 
-// verify gives the verdict, and an error if the restored state may not be used
+// verify returns the verdict, and an error if the restored state may not be used
 // because of something other than that state.
 func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*seal.Verdict, error) {
 	doc, err := compute(ctx, o, at.options)

@@ -23,7 +23,7 @@ tasks:
 	const status = "same: 1 of 2 tasks done; running: slow 1s"
 	for name, c := range map[string]struct {
 		args      []string
-		elsewhere bool // stdout is no terminal
+		elsewhere bool // stdout is not a terminal
 		want      bool
 	}{
 		"terminal": {args: []string{"run", "-n", "all"}, want: true},
