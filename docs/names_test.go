@@ -140,3 +140,34 @@ func TestPaths(t *testing.T) {
 		}
 	}
 }
+
+// walkLine matches a step of CONTRIBUTING.md's walks: its file, and the function there.
+var walkLine = regexp.MustCompile(` {2,}(\w+/\w+\.go) +(\w+)$`)
+
+// TestWalks checks that each step of CONTRIBUTING.md's walks is where the page says.
+func TestWalks(t *testing.T) {
+	seen := 0
+	for _, p := range pages(t) {
+		if p.path != "CONTRIBUTING.md" {
+			continue
+		}
+		for _, b := range p.blocks {
+			for _, line := range b.lines {
+				m := walkLine.FindStringSubmatch(line)
+				if m == nil {
+					continue
+				}
+				seen++
+				data, err := os.ReadFile(filepath.Join(root, "internal", m[1]))
+				if err != nil {
+					t.Error(err)
+				} else if !regexp.MustCompile(`(?m)^func (\([^)]*\) )?` + m[2] + `\(`).Match(data) {
+					t.Errorf("internal/%s has no function %s", m[1], m[2])
+				}
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("%d steps found", seen)
+	}
+}
