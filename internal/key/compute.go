@@ -53,7 +53,11 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if d.Extra == nil {
 		d.Extra = map[string]string{}
 	}
-	if d.Paths, err = paths(o.Dir, t); err != nil {
+	workspace, err := o.workspace(t)
+	if err != nil {
+		return nil, err
+	}
+	if d.Paths, err = o.paths(t, workspace); err != nil {
 		return nil, err
 	}
 	hash := o.tree
@@ -84,7 +88,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	for _, path := range forgotten {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%q is not tracked by git, so neither Nix nor the key sees it: git add %q", path, path))
 	}
-	if remembered := path.Dir(d.Paths[0]); t.Git && t.Has(remembered) {
+	if remembered := path.Join(workspace, dotsame.Name); t.Git && t.Has(remembered) {
 		d.Warnings = append(d.Warnings, fmt.Sprintf(
 			"%q is tracked by git, so every run of a task changes the key: git rm -r -f --cached %q, and ignore it", remembered, remembered))
 	}
@@ -150,37 +154,61 @@ func madeByBuilds(name string, isLink bool) bool {
 	return name == ".git" || name == dotsame.Name || isLink && strings.HasPrefix(name, "result")
 }
 
-// paths returns what CI carries, relative to the directory that it checks out
-// into. The list does not depend on what exists.
-func paths(dir string, t *source.Tree) ([]string, error) {
-	prefix := ""
-	real, err := realPath(dir)
+// workspace returns the way from the tree's root to the workspace root,
+// slash-separated; "" if they are the same directory.
+func (o *Options) workspace(t *source.Tree) (string, error) {
+	real, err := realPath(o.Dir)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	root, err := manifest.RootFrom(real, t.ReadFile)
-	switch {
-	case errors.As(err, new(*manifest.NotFoundError)): // the checkout counts as the workspace
-	case err != nil:
-		return nil, err
-	default:
-		rel, err := filepath.Rel(t.Root, root)
+	if errors.As(err, new(*manifest.NotFoundError)) {
+		return "", nil // the checkout counts as the workspace
+	}
+	if err != nil {
+		return "", err
+	}
+	way, ok := below(t.Root, root)
+	if !ok {
+		return "", message.WithHint(fmt.Errorf("the workspace root %q is outside %q, the tree of this key", root, t.Root),
+			"a key does not cover manifests outside its tree: move them in, or compute the key of the outer directory with -C")
+	}
+	return way, nil
+}
+
+// paths returns what CI carries, relative to o.PathsFrom. The list does not
+// depend on what exists.
+func (o *Options) paths(t *source.Tree, workspace string) ([]string, error) {
+	way := workspace
+	if o.PathsFrom != "" {
+		from, err := realPath(o.PathsFrom)
 		if err != nil {
 			return nil, err
 		}
-		if !filepath.IsLocal(rel) {
-			return nil, message.WithHint(fmt.Errorf("the workspace root %q is outside %q, the tree of this key", root, t.Root),
-				"a key does not cover manifests outside its tree: move them in, or compute the key of the outer directory with -C")
-		}
-		if rel != "." {
-			prefix = filepath.ToSlash(rel) + "/"
+		root, ok := filepath.Join(t.Root, filepath.FromSlash(workspace)), false
+		if way, ok = below(from, root); !ok {
+			return nil, message.WithHint(fmt.Errorf("the workspace root %q is outside %q, from where the cache step takes its paths", root, from),
+				"check the repository out below that directory: actions/checkout with path")
 		}
 	}
 	var all []string
 	for _, p := range dotsame.Carried {
-		all = append(all, prefix+p)
+		all = append(all, path.Join(way, p))
 	}
 	return all, nil
+}
+
+// below returns the way from the directory root down to dir, slash-separated, ""
+// if they are the same. It reports false if dir is not in root.
+func below(root, dir string) (way string, ok bool) {
+	rel, err := filepath.Rel(root, dir)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	if rel == "." {
+		return "", true
+	}
+	return filepath.ToSlash(rel), true
 }
 
 // realPath returns the absolute path of dir without symbolic links.

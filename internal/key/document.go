@@ -26,7 +26,7 @@ type Document struct {
 	Schema      string            `json:"schema"`
 	Key         string            `json:"key"`
 	RestoreKeys []string          `json:"restoreKeys"` // most specific first, each a prefix of Key
-	Paths       []string          `json:"paths"`       // what CI carries, relative to its checkout
+	Paths       []string          `json:"paths"`       // what CI carries, relative to Options.PathsFrom
 	Prefix      string            `json:"prefix"`
 	System      string            `json:"system"` // Nix's: x86_64-linux
 	Extra       map[string]string `json:"extra"`

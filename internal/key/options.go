@@ -48,6 +48,10 @@ type Options struct {
 	// run different tasks.
 	Extra map[string]string
 
+	// PathsFrom is the directory that Document.Paths are relative to; the root of
+	// the tree if empty. The workspace must be in it.
+	PathsFrom string
+
 	NarHash      string // SRI; computed if empty
 	AllowMissing bool   // a missing flake, flake.lock, manifest or match is not an error
 	Loose        bool   // adds the restore key that crosses locks

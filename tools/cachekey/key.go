@@ -53,6 +53,9 @@ docs/key-format.md is the specification.`,
 			return err
 		}
 		opts.Loose = *loose
+		if *forGitHub {
+			opts.PathsFrom = o.Getenv("GITHUB_WORKSPACE") // where actions/cache looks for them
+		}
 		d, err := documentNow(c.Context(), o, opts)
 		if err != nil {
 			return err
@@ -63,10 +66,14 @@ docs/key-format.md is the specification.`,
 			}
 		}
 		if *forGitHub {
+			paths, err := cachePaths(d.Paths)
+			if err != nil {
+				return err
+			}
 			if err := appendOutputs(o.Getenv,
 				output{Name: "key", Value: d.Key},
 				output{Name: "restore-keys", Value: strings.Join(d.RestoreKeys, "\n")},
-				output{Name: "paths", Value: strings.Join(d.Paths, "\n")},
+				output{Name: "paths", Value: paths},
 			); err != nil {
 				return err
 			}
@@ -78,6 +85,24 @@ docs/key-format.md is the specification.`,
 		return err
 	}
 	return c
+}
+
+// cachePaths returns paths as actions/cache reads them: a pattern a line, trimmed,
+// in which ! # and ~ at the beginning have a meaning. It escapes as @actions/glob
+// itself does.
+func cachePaths(paths []string) (string, error) {
+	var lines []string
+	for _, p := range paths {
+		if strings.ContainsAny(p, "\r\n") {
+			return "", fmt.Errorf("actions/cache cannot carry %q: a line break in a path ends it", p)
+		}
+		line := strings.NewReplacer(`\`, `\\`, "[", "[[]", "?", "[?]", "*", "[*]").Replace(p)
+		if line != strings.TrimSpace(line) || strings.ContainsAny(line[:1], "!#~") {
+			line = "./" + line
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n"), nil
 }
 
 func explainCommand(o *cli.IO) *cobra.Command {
