@@ -217,6 +217,9 @@ func (s *session) changed(ctx context.Context, t *manifest.Task, in *inputs) str
 
 // warnOfInputs warns of inputs that are probably not what their author meant.
 func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
+	if t.NoInput {
+		s.warnf("%s: task %q names neither input nor dependsOn: no change of a file makes it run again; list what it reads, or write input: [] or rebuild: always", t.Pos, t.Name)
+	}
 	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
 		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: changes behind it do not make the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
 	}

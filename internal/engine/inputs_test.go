@@ -14,7 +14,7 @@ import (
 // the other parts of the recipe, which they can change.
 func TestSystemIsAnInput(t *testing.T) {
 	root := t.TempDir()
-	text := "version: \"1\"\ntasks: {t: {cmd: [sh, -c, 'echo x >out'], target: [out]}}\n"
+	text := "version: \"1\"\ntasks: {t: {input: [], cmd: [sh, -c, 'echo x >out'], target: [out]}}\n"
 	if err := os.WriteFile(filepath.Join(root, "same.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

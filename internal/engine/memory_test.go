@@ -27,7 +27,7 @@ func TestMemoryOfWaitingTasks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	text := "version: \"1\"\ntasks:\n  a: {cmd: [sh, -c, 'while [ ! -e go ]; do sleep 0.01; done']}\n"
+	text := "version: \"1\"\ntasks:\n  a: {input: [], cmd: [sh, -c, 'while [ ! -e go ]; do sleep 0.01; done']}\n"
 	for i := range tasks {
 		text += fmt.Sprintf("  t%d: {input: [src], cmd: [\"true\"]}\n", i)
 	}

@@ -51,6 +51,7 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 		if err != nil {
 			return nil, err
 		}
+		s.warnOfInputs(t, v.inputs)
 		v.inputs = nil // the lists of files of all tasks would fill the memory
 		p.verdicts[t.Name] = v
 		plan.Tasks = append(plan.Tasks, Planned{t.Name, v.state, v.reasons})

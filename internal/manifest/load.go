@@ -159,7 +159,7 @@ func (l *loader) standalone() {
 		t.root = l.root
 	}
 	t.base = "."
-	t.makeDrafts("", nil)
+	t.makeDrafts("", head{})
 	l.drafts = t.drafts
 }
 

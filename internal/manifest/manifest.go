@@ -41,6 +41,7 @@ type Task struct {
 	Name       string            // "build", or "project:build" in workspace mode
 	Project    string            // "" in standalone mode
 	Inputs     []string          // patterns relative to the workspace root, slash-separated, sorted
+	NoInput    bool              // neither input nor dependsOn is written, and it does not always run
 	Command    []string          // program and arguments; empty for a task that only groups others
 	Targets    []string          // its outputs, relative to the workspace root, slash-separated, sorted
 	Tools      map[string]string // alias → spec, only those that the task asks for

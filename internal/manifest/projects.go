@@ -35,7 +35,7 @@ func (l *loader) workspace(dir string) {
 	l.declare(w.tools)
 	first := map[string]Position{} // of each project's name
 	dirs := l.projectDirs(w)
-	for i, t := range l.readProjects(dirs, w.tools) {
+	for i, t := range l.readProjects(dirs, w.head) {
 		if t != nil && l.checkProject(dirs[i], t, first) {
 			l.declare(t.tools)
 			l.drafts = append(l.drafts, t.drafts...)
@@ -46,7 +46,7 @@ func (l *loader) workspace(dir string) {
 
 // readProjects reads the same.yaml of each of dirs, which are relative to the root.
 // It reads them concurrently, since that is most of the time that Load takes.
-func (l *loader) readProjects(dirs []string, tools map[string]item) []*taskFile {
+func (l *loader) readProjects(dirs []string, workspace head) []*taskFile {
 	read := make([]*taskFile, len(dirs))
 	wrong := make([]mistakes, len(dirs))
 	var group errgroup.Group
@@ -58,7 +58,7 @@ func (l *loader) readProjects(dirs []string, tools map[string]item) []*taskFile 
 		group.Go(func() error {
 			if t := readTaskFile(full, file, &wrong[i]); t != nil {
 				t.root, t.base = l.root, p
-				t.makeDrafts(t.project.text, tools)
+				t.makeDrafts(t.project.text, workspace)
 				read[i] = t
 			}
 			return nil

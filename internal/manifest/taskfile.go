@@ -133,15 +133,23 @@ func (d *document) specs(n *yaml.Node) map[string]item {
 	return tools
 }
 
+// inherit returns h with what it has not declared itself taken from above. A tool of
+// h replaces one of the same alias; the toolchain of h replaces the whole other one.
+func (h head) inherit(above head) head {
+	tools := map[string]item{}
+	maps.Copy(tools, above.tools)
+	maps.Copy(tools, h.tools)
+	h.tools = tools
+	return h
+}
+
 // makeDrafts reads the tasks of t. Their names begin with project, if that is not
-// "", and their tools are those that t inherits or declares.
-func (t *taskFile) makeDrafts(project string, inherited map[string]item) {
+// "", and they inherit the tools of t, which inherits those of the workspace.
+func (t *taskFile) makeDrafts(project string, workspace head) {
 	if t.tasks == nil {
 		return
 	}
-	tools := map[string]item{}
-	maps.Copy(tools, inherited)
-	maps.Copy(tools, t.head.tools)
+	all := t.inherit(workspace)
 	for _, f := range t.fields(t.tasks, "tasks") {
 		t.checkTaskName(f)
 		if v := t.follow(f.value); v == nil {
@@ -150,11 +158,11 @@ func (t *taskFile) makeDrafts(project string, inherited map[string]item) {
 			t.mistake(f.value, `give it a command on a line of its own: cmd: ["make"]`, "task %q must be a mapping, not %s", f.text, kind(v))
 			continue
 		}
-		t.drafts = append(t.drafts, t.draft(f, project, tools))
+		t.drafts = append(t.drafts, t.draft(f, project, all))
 	}
 }
 
-func (t *taskFile) draft(task field, project string, tools map[string]item) *draft {
+func (t *taskFile) draft(task field, project string, inherited head) *draft {
 	d := &draft{document: t.document, Task: &Task{
 		Name: qualify(project, task.text), Project: project, WorkingDir: t.base, Pos: t.at(task.node),
 	}}
@@ -162,18 +170,18 @@ func (t *taskFile) draft(task field, project string, tools map[string]item) *dra
 	what := "task " + quote(task.text)
 	of := " of " + what
 	var cmd, targets []item
-	var cmdNode *yaml.Node
+	var cmdNode, inputNode *yaml.Node
 	for _, f := range t.fields(task.value, what) {
 		label := f.text + of
 		switch f.text {
 		case "input":
-			d.Inputs = t.inputs(t.list(f.value, label), of)
+			d.Inputs, inputNode = t.inputs(t.list(f.value, label), of), f.value
 		case "cmd":
 			cmd, cmdNode = t.list(f.value, label), f.value
 		case "target":
 			targets = t.list(f.value, label)
 		case "tools":
-			d.Tools = t.pickTools(t.list(f.value, label), tools, what)
+			d.Tools = t.pickTools(t.list(f.value, label), inherited.tools, what)
 		case "dependsOn":
 			d.dependsOn = t.list(f.value, label)
 		case "environment":
@@ -193,6 +201,9 @@ func (t *taskFile) draft(task field, project string, tools map[string]item) *dra
 		t.mistake(task.node, cure, "%s has a target but no cmd to make it", what)
 	case len(d.dependsOn) == 0: // a task may just group others, as with upstream same
 		t.mistake(task.node, cure, "%s has neither cmd nor dependsOn", what)
+	}
+	if cmdNode != nil && inputNode == nil && len(d.dependsOn) == 0 && d.Rebuild != Always {
+		d.NoInput = true
 	}
 	for _, word := range cmd {
 		d.Command = append(d.Command, word.text)

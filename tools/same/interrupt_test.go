@@ -109,7 +109,7 @@ func TestInterruptTwice(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
-  stubborn: {cmd: [sh, -c, 'trap "echo asked >asked" TERM INT; echo ready >ready; while :; do sleep 0.01; done']}
+  stubborn: {input: [], cmd: [sh, -c, 'trap "echo asked >asked" TERM INT; echo ready >ready; while :; do sleep 0.01; done']}
 `)
 	cmd, out := same(dir, "run", "all")
 	if err := cmd.Start(); err != nil {
@@ -128,7 +128,7 @@ func TestInterruptWarnsOfSlowTask(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
-  stubborn: {cmd: [sh, -c, 'trap "" TERM INT; echo ready >ready; while :; do sleep 0.01; done']}
+  stubborn: {input: [], cmd: [sh, -c, 'trap "" TERM INT; echo ready >ready; while :; do sleep 0.01; done']}
 `)
 	cmd, _ := same(dir, "run", "all")
 	said, err := os.Create(filepath.Join(dir, "said"))
