@@ -117,7 +117,15 @@ func (r *removal) contents(d *Dir, name string, info Info, depth int) error {
 	return nil
 }
 
-// unlock gives the owner all permissions of the directory name in d.
+// Unlock gives the owner all permissions of the directory name in d.
+func (d *Dir) Unlock(name string) error {
+	info, err := d.Lstat(name)
+	if err != nil || info.Kind() != Directory {
+		return err
+	}
+	return d.unlock(name, info)
+}
+
 func (d *Dir) unlock(name string, info Info) error {
 	if info.Mode&0o700 == 0o700 {
 		return nil

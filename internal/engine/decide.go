@@ -212,11 +212,8 @@ func inputChanges(now, then []dotsame.Input, open []string) (reasons []Reason) {
 
 // missingOutputs lists the outputs of t that could not be restored.
 func (s *session) missingOutputs(ctx context.Context, t *manifest.Task, info *dotsame.BuildInfo) (reasons []Reason) {
-	have, _, err := s.scan(ctx, t)
-	if err != nil {
-		have = nil
-	}
-	for _, o := range compare(have, info.Outputs).wrong {
+	there, _ := s.scan(ctx, t)
+	for _, o := range compare(there.outputs, info.Outputs).wrong {
 		if o.Type == dotsame.TypeFile && !s.dir.CheckBlob(o.Digest, o.Size) {
 			reasons = append(reasons, Reason{OutputMissing, o.Path})
 		}

@@ -18,23 +18,65 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// scan returns the files at t's targets, ordered by path. missing is an error
-// about the first target that does not exist.
-func (s *session) scan(ctx context.Context, t *manifest.Task) (outputs []dotsame.Output, missing, err error) {
+// A listing is what is at a task's targets.
+type listing struct {
+	outputs     []dotsame.Output // ordered by path
+	missing     error            // about the first target that does not exist; a LinkError comes first
+	unstorable  error            // about the first output that can't be stored
+	unreachable error            // about the first target above which a directory can't be read
+}
+
+// scan lists what is at t's targets. It fails only if ctx is done.
+func (s *session) scan(ctx context.Context, t *manifest.Task) (l listing, err error) {
 	for _, target := range t.Targets {
-		found, err := s.files.Scan(ctx, target)
-		if errors.Is(err, files.ErrNotThere) {
-			if missing == nil {
-				missing = fmt.Errorf("target %q was not made: %w", target, err)
+		found, unstorable, err := s.files.Scan(ctx, target)
+		switch {
+		case ctx.Err() != nil:
+			return l, ctx.Err()
+		case errors.Is(err, files.ErrNotThere):
+			if l.missing == nil || behindLink(err) != nil && behindLink(l.missing) == nil {
+				l.missing = fmt.Errorf("target %q was not made: %w", target, err)
 			}
-			continue
-		} else if err != nil {
-			return nil, nil, err
+		case err != nil:
+			unstorable = fmt.Errorf("target %q: %w", target, err)
+			if l.unreachable == nil {
+				l.unreachable = unstorable
+			}
 		}
-		outputs = append(outputs, found...)
+		if l.unstorable == nil {
+			l.unstorable = unstorable
+		}
+		l.outputs = append(l.outputs, found...)
 	}
-	slices.SortFunc(outputs, comparePath)
-	return outputs, missing, nil
+	slices.SortFunc(l.outputs, comparePath)
+	return l, nil
+}
+
+// behindLink returns the LinkError that err wraps, or nil.
+func behindLink(err error) (link *files.LinkError) {
+	errors.As(err, &link)
+	return link
+}
+
+// scanOpen is scan, and gives their owner the permissions of directories that it
+// can't list: they are about to be emptied, or compared with others.
+func (s *session) scanOpen(ctx context.Context, t *manifest.Task) (listing, error) {
+	l, err := s.scan(ctx, t)
+	if err != nil || !slices.ContainsFunc(l.outputs, func(o dotsame.Output) bool { return o.Type == files.TypeUnreadableDir }) {
+		return l, err
+	}
+	for _, target := range t.Targets {
+		_ = s.at(target, func(dir *disk.Dir, name string) error { // what stays unreadable is moved as it is
+			return dir.Walk(name, func(e disk.Entry) (bool, error) {
+				if e.Kind == disk.Directory {
+					_ = e.Dir.Unlock(e.Name)
+				}
+				return e.Kind == disk.Directory, nil
+			}, func(disk.Entry, error) error { return nil })
+		})
+	}
+	s.files.Changed()
+	return s.scan(ctx, t)
 }
 
 func comparePath(a, b dotsame.Output) int { return strings.Compare(a.Path, b.Path) }
@@ -130,10 +172,11 @@ func (s *session) storeFile(o dotsame.Output) error {
 // missing or differ come from the store. If it fails, t has to run.
 func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output) error {
 	s.removeLeftovers(ctx, t, in)
-	have, _, err := s.scan(ctx, t)
+	there, err := s.scanOpen(ctx, t)
 	if err != nil {
 		return err
 	}
+	have := there.outputs
 	diff := compare(have, outputs)
 	if len(diff.wrong) == 0 && len(diff.extra) == 0 {
 		s.storeMissing(outputs)

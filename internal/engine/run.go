@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"runtime"
@@ -11,7 +12,9 @@ import (
 
 	"cachekey/internal/digest"
 	"cachekey/internal/dotsame"
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 )
 
 // A Summary is the result of a run.
@@ -187,51 +190,70 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 		}
 	}
 	out := s.Report.Started(t.Name)
-	outputs, cleared, err := s.execute(ctx, t, in, out)
-	defer func() { s.reportAside(t, cleared.aside, outputs) }()
+	made, cleared, err := s.execute(ctx, t, in, out)
+	defer func() { s.reportAside(t, cleared.aside, made.outputs) }()
 	took := time.Since(start)
 	if err != nil {
 		s.Report.Failed(t.Name, took, err)
 		return outcome{err: err}
 	}
-	if cleared.stuck != nil {
+	switch {
+	case cleared.stuck != nil:
 		s.warnf("task %q will run again next time: %v", t.Name, cleared.stuck)
-	} else if !s.store(ctx, t, in, outputs, took) {
+	case made.unstorable != nil:
+		s.warnf("task %q will run again next time: its outputs can't be stored: %v", t.Name, made.unstorable)
+		s.recordLeftovers(t)
+	case !s.store(ctx, t, in, made.outputs, took):
 		s.recordLeftovers(t)
 	}
-	s.Report.Completed(t.Name, took)
-	return outcome{digest: in.result(t, outputs)}
+	s.Report.Completed(t.Name, time.Since(start))
+	if made.unstorable != nil {
+		return outcome{digest: unknownResult(made.outputs)}
+	}
+	return outcome{digest: in.result(t, made.outputs)}
 }
 
-// execute runs t's command with its tools, at empty targets, and returns the
-// outputs.
-func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out Output) (outputs []dotsame.Output, c cleared, err error) {
+// unknownResult returns a digest of outputs of which some can't be stored. If one
+// can't be read, no other run has the same digest.
+func unknownResult(outputs []dotsame.Output) digest.Digest {
+	for _, o := range outputs {
+		if o.Type == files.TypeUnreadable || o.Type == files.TypeUnreadableDir {
+			return digest.Of([]byte(rand.Text()))
+		}
+	}
+	return dotsame.ResultHash(slices.DeleteFunc(slices.Clone(outputs), func(o dotsame.Output) bool { return !files.Storable(o) }))
+}
+
+// execute runs t's command with its tools, at empty targets, and returns what it
+// made.
+func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out Output) (made listing, c cleared, err error) {
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
 		if tools, err = s.Resolver.Environment(ctx, t.Tools, in.tools); err != nil {
-			return nil, c, err
+			return made, c, err
 		}
 	}
 	if c, err = s.emptyTargets(ctx, t, in); err != nil {
-		return nil, c, err
+		return made, c, err
 	}
 	err = s.runCommand(ctx, t, s.environment(t, tools), out)
 	s.files.Changed()
 	if err == nil {
-		var missing error
-		outputs, missing, err = s.scan(ctx, t)
-		if err == nil {
-			err = missing
+		if made, err = s.scan(ctx, t); err == nil {
+			err = made.missing
 		}
 		if err != nil {
 			err = fmt.Errorf("the command succeeded, but %w", err)
+			if behindLink(err) != nil {
+				err = message.WithHint(err, "%s", bindMount)
+			}
 		}
 	}
 	if err != nil && c.stuck == nil {
 		s.recordLeftovers(t)
 	}
-	return outputs, c, err
+	return made, c, err
 }
 
 // finish records the outcome of t and returns the tasks whose turn it is now.

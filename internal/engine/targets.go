@@ -14,14 +14,16 @@ import (
 
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
+	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 )
 
 // A task's targets are emptied before it runs, as if it had never run here: a
 // file that it no longer makes would otherwise stay among its outputs forever.
 // The files that it is known to have made are removed, and so are files whose
-// contents are in the store. Any other may be somebody's work, at a target that
-// was badly chosen: it is moved aside, below .same/local/aside.
+// contents are in the store. Sockets, pipes and devices have no contents, and are
+// removed too. Anything else may be somebody's work, at a target that was badly
+// chosen: it is moved aside, below .same/local/aside, whether it can be read or not.
 
 // cleared is what happened to the files that were at a task's targets.
 type cleared struct {
@@ -29,13 +31,14 @@ type cleared struct {
 	stuck error            // why one could not be moved: it would pass for an output
 }
 
-// emptyTargets removes everything from t's targets, but inputs.
+// emptyTargets removes everything from t's targets, but inputs. It fails only if
+// ctx is done.
 func (s *session) emptyTargets(ctx context.Context, t *manifest.Task, in *inputs) (c cleared, err error) {
 	if len(t.Targets) == 0 {
 		return c, nil
 	}
 	s.removeLeftovers(ctx, t, in)
-	have, _, err := s.scan(ctx, t)
+	there, err := s.scanOpen(ctx, t)
 	if err != nil {
 		return c, err
 	}
@@ -43,8 +46,18 @@ func (s *session) emptyTargets(ctx context.Context, t *manifest.Task, in *inputs
 	if info, err := s.dir.ReadBuildInfo(t.Name); err == nil && info != nil {
 		known = info.Outputs
 	}
-	return s.clear(in, have, known), nil
+	if link := behindLink(there.missing); link != nil {
+		s.warnf("task %q: a target is behind the symbolic link %s, which is not followed: unless the command replaces the link, the task will fail; %s", t.Name, link.Path, bindMount)
+	}
+	c = s.clear(in, there.outputs, known)
+	if c.stuck == nil {
+		c.stuck = there.unreachable
+	}
+	return c, nil
 }
+
+// bindMount says what to do instead of a link to another disk.
+const bindMount = "to have outputs on another disk, make it a directory and use a bind mount"
 
 // clear removes these files, unless they are inputs. known are those that the
 // task has made.
@@ -61,7 +74,7 @@ func (s *session) clear(in *inputs, list, known []dotsame.Output) (c cleared) {
 			case o.Type == dotsame.TypeDir:
 				_ = dir.RemoveEmpty(name) // it stays if a file in it does
 				return nil
-			case own[o.Path] == o, s.isStored(o):
+			case own[o.Path] == o, o.Type == files.TypeSpecial, s.isStored(o):
 				return dir.RemoveFile(name)
 			}
 			err := s.moveAside(dir, name, o)
@@ -116,6 +129,9 @@ func (s *session) moveAside(dir *disk.Dir, name string, o dotsame.Output) error 
 		return err
 	}
 	defer aside.Close()
+	if o.Type == files.TypeUnreadableDir {
+		return dir.Expel(name, aside, path.Base(to))
+	}
 	err = dir.Move(name, aside, path.Base(to))
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
@@ -154,7 +170,7 @@ func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output)
 	made := byPath(outputs)
 	var left []dotsame.Output
 	for _, o := range aside {
-		if !s.isStored(o) && made[o.Path] != o {
+		if !s.isStored(o) && (made[o.Path] != o || !files.Storable(o)) {
 			left = append(left, o)
 			continue
 		}
@@ -172,7 +188,11 @@ func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output)
 	if len(left) > 1 {
 		more = fmt.Sprintf(" and %d more", len(left)-1)
 	}
-	s.warnf("task %q: moved %s%s from its targets to %s: not outputs of a stored result", t.Name, left[0].Path, more, s.aside)
+	hint := ""
+	if left[0].Type == dotsame.TypeLink && slices.Contains(t.Targets, left[0].Path) {
+		hint = "; " + bindMount
+	}
+	s.warnf("task %q: moved %s%s from its targets to %s: not outputs of a stored result%s", t.Name, left[0].Path, more, s.aside, hint)
 }
 
 // A task's leftovers are the outputs that its last run has left at its targets,
@@ -186,11 +206,11 @@ func (s *session) recordLeftovers(t *manifest.Task) {
 	if len(t.Targets) == 0 {
 		return
 	}
-	left, _, err := s.scan(context.Background(), t) // an interrupted run writes it too
-	if err != nil || len(left) == 0 {
+	left, err := s.scan(context.Background(), t) // an interrupted run writes it too
+	if err != nil || len(left.outputs) == 0 {
 		return
 	}
-	data, err := json.Marshal(left)
+	data, err := json.Marshal(left.outputs)
 	if err == nil {
 		err = s.dir.WriteFile(dotsame.LeftoverPath(t.Name), data)
 	}
@@ -207,12 +227,14 @@ func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inp
 	}
 	var left []dotsame.Output
 	if json.Unmarshal(data, &left) == nil {
-		have, _, err := s.scan(ctx, t)
+		there, err := s.scanOpen(ctx, t)
 		if err != nil {
 			return
 		}
 		listed := byPath(left)
-		have = slices.DeleteFunc(have, func(o dotsame.Output) bool { return listed[o.Path] != o })
+		have := slices.DeleteFunc(there.outputs, func(o dotsame.Output) bool {
+			return listed[o.Path] != o || o.Type == files.TypeUnreadableDir
+		})
 		s.clear(in, have, have) // moves none aside: all are known
 	}
 	_ = s.dir.Remove(dotsame.LeftoverPath(t.Name)) // if that fails, the list is read again

@@ -248,7 +248,7 @@ func TestReplace(t *testing.T) {
 	targets := []string{"out", "single"}
 	var outputs []dotsame.Output
 	for _, target := range targets {
-		found, err := openTree(t, after).Scan(t.Context(), target)
+		found, _, err := openTree(t, after).Scan(t.Context(), target)
 		if err != nil {
 			t.Fatal(err)
 		}
