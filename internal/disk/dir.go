@@ -57,12 +57,13 @@ func (d *Dir) OpenDir(name string) (*Dir, error) {
 }
 
 // MakeDir opens the directory name in d, and creates it if nothing has that name.
+// Only its owner can write to it.
 func (d *Dir) MakeDir(name string) (*Dir, error) {
 	sub, err := d.OpenDir(name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return sub, err
 	}
-	if err := unix.Mkdirat(d.fd, name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := unix.Mkdirat(d.fd, name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, d.error("create", name, err)
 	}
 	return d.OpenDir(name)

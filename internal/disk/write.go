@@ -46,6 +46,29 @@ func (d *Dir) WriteAtomic(name string, sync Durability, fill func(*os.File) erro
 	return nil
 }
 
+// OpenOrCreate opens the regular file name in d for reading and writing, and
+// creates it if nothing has that name. It neither follows a link nor blocks. The
+// caller must look at the number of links before it writes.
+func (d *Dir) OpenOrCreate(name string) (*os.File, Info, error) {
+	if err := component(name); err != nil {
+		return nil, Info{}, err
+	}
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err := Retry(func() (int, error) { return unix.Openat(d.fd, name, flags, 0o644) })
+	if err != nil {
+		return nil, Info{}, d.error("open", name, err)
+	}
+	info, err := fstat(fd)
+	if err == nil && info.Kind() != File {
+		err = &NotFileError{info.Kind()}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, info, d.error("open", name, err)
+	}
+	return os.NewFile(uintptr(fd), d.path+"/"+name), info, nil
+}
+
 // Replace calls fill to write temp, a file that the caller has just created in
 // another directory of the same file system, and renames it to path. It creates
 // the directories above path, and closes temp. On an error it removes temp.

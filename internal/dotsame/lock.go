@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
 )
 
@@ -34,8 +34,14 @@ type LockedError struct {
 	Holder int    // the process that took the lock; 0 if unknown
 }
 
-// Error names the workspace.
-func (e *LockedError) Error() string { return fmt.Sprintf("same is running in %q", e.Root) }
+// Error names the workspace and the process.
+func (e *LockedError) Error() string {
+	text := fmt.Sprintf("same is running in %q", e.Root)
+	if e.Holder > 0 {
+		text += fmt.Sprintf(" (process %d)", e.Holder)
+	}
+	return text
+}
 
 // Killed reports whether the holder has ended, and a process that it started
 // still has the lock.
@@ -68,33 +74,58 @@ func (d *Dir) Lock(ctx context.Context, waiting func(*LockedError)) (*Lock, erro
 }
 
 // TryLock takes the run lock if it is free; otherwise the error is a LockedError.
+// Anything at the lock's place that same has not put there is replaced: with a hard
+// link, the number of the process would be written to somebody else's file.
 func (d *Dir) TryLock() (*Lock, error) {
-	name := d.Path(RunLock)
 	for {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return nil, err
-		}
-		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+		local, err := d.makeLocal()
 		if err != nil {
 			return nil, err
 		}
-		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			holder := readPID(f)
-			f.Close()
-			return nil, message.WithHint(&LockedError{d.root, holder}, "wait until it has ended")
+		lock, err := d.tryLock(local, lastName(RunLock))
+		local.Close()
+		if lock != nil || err != nil {
+			return lock, err
 		}
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("%s: %w: %w", RunLock, ErrNoLocks, err)
-		}
-		if isAt(f, name) {
-			_ = f.Truncate(0) // the number is only for people, and for LockedError
-			_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-			return &Lock{f}, nil
-		}
-		f.Close() // .same was removed and made anew in between; retry
 	}
+}
+
+// makeLocal opens .same/local, and creates it if it does not exist.
+func (d *Dir) makeLocal() (*disk.Dir, error) {
+	root, err := disk.OpenRoot(d.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.ReachMaking(Local)
+}
+
+// tryLock takes the lock name in local. It returns nil if it has replaced what was
+// there, or another process has.
+func (d *Dir) tryLock(local *disk.Dir, name string) (*Lock, error) {
+	f, info, err := local.OpenOrCreate(name)
+	if err != nil {
+		if st, statErr := local.Lstat(name); statErr == nil && st.Kind() != disk.File {
+			_, err = local.Remove(name)
+		}
+		return nil, err
+	}
+	err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = message.WithHint(&LockedError{d.root, readPID(f)}, "wait until it has ended")
+	case err != nil:
+		err = fmt.Errorf("%s: %w: %w", RunLock, ErrNoLocks, err)
+	case !isAt(f, d.Path(RunLock)): // it was replaced, or .same was
+	case info.Links > 1:
+		err = local.RemoveFile(name) // who waits for f finds that out from isAt
+	default:
+		_ = f.Truncate(0) // the number is only for people, and for LockedError
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+		return &Lock{f}, nil
+	}
+	f.Close()
+	return nil, err
 }
 
 // File returns the open lock file. A process that inherits it keeps the lock
