@@ -136,6 +136,16 @@ func (d *Dir) unlock(name string, info Info) error {
 	return nil
 }
 
+// OpenOwn is OpenDir, and gives the owner all permissions of the directory first, if
+// this process may.
+func (d *Dir) OpenOwn(name string) (*Dir, error) {
+	info, err := d.Lstat(name)
+	if err == nil && info.Kind() == Directory {
+		_ = d.unlock(name, info) // if it fails, the directory may still be readable
+	}
+	return d.OpenDir(name)
+}
+
 // Expel moves the directory name in d to the name as in to. Unlike Move it gives
 // it the permissions that this takes, and replaces nothing.
 func (d *Dir) Expel(name string, to *Dir, as string) error {

@@ -92,7 +92,7 @@ func lastName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 // ClearTemp removes the temporary files of killed runs. It does not follow a link
 // at .same/local. The caller must hold the run lock.
 func (d *Dir) ClearTemp() error {
-	same, err := disk.OpenRoot(d.Path(Name))
+	same, err := OpenSame(d.root)
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,12 @@ func (d *Dir) ClearTemp() error {
 // Clean removes .same/store. If all is true, it also removes .same/cache, the stat
 // cache and the directories that a Remover has moved, whatever is in them. If a
 // run is under way, Clean calls waiting and waits for its end. The lock file
-// stays: others may wait for it.
+// stays: others may wait for it. A link at .same or .same/local is a LinkError, and
+// one at .same/store or .same/cache is removed.
 func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), warnf func(format string, args ...any)) error {
+	if err := d.checkLinks([]string{Name, Local}); err != nil {
+		return err
+	}
 	lock, err := d.Lock(ctx, waiting)
 	switch {
 	case err == nil:
@@ -121,7 +125,7 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 	if err := d.Unseal(); err != nil {
 		return err
 	}
-	same, err := disk.OpenRoot(d.Path(Name))
+	same, err := OpenSame(d.root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cachekey/internal/disk"
+	"cachekey/internal/message"
 )
 
 // A Dir is the .same of one workspace. Its methods may be called concurrently.
@@ -26,6 +27,78 @@ type Dir struct {
 
 // Open returns the .same of the workspace at root. It need not exist yet.
 func Open(root string) *Dir { return &Dir{root: root} }
+
+// A LinkError reports that .same, or a directory in it, is a symbolic link. What it
+// leads to belongs to somebody else.
+type LinkError struct{ Path string }
+
+// Error names the path.
+func (e *LinkError) Error() string { return e.Path + " is a symbolic link" }
+
+// directories are those that same and cachekey create and write to.
+var directories = []string{Name, Local, Temp, Leftovers, Aside, Profiles, GCRoots, Store, Blobs, Cache, Environments, OldEnvironments, Nixhub}
+
+// CheckLinks returns a LinkError if .same, or a directory in it that is written to,
+// is a symbolic link. Every command that writes calls it first.
+func (d *Dir) CheckLinks() error {
+	if err := d.checkLinks(directories); err != nil {
+		return err
+	}
+	blobs, err := disk.Open(d.Path(Blobs))
+	if err != nil {
+		return nil // there are none, or they can't be used
+	}
+	defer blobs.Close()
+	items, _ := blobs.List()
+	for _, it := range items {
+		if it.Kind == disk.Link {
+			return linked(Blobs + "/" + it.Name)
+		}
+	}
+	return nil
+}
+
+func (d *Dir) checkLinks(paths []string) error {
+	for _, p := range paths {
+		if st, err := disk.Lstat(d.Path(p)); err == nil && st.Kind() == disk.Link {
+			return linked(p)
+		}
+	}
+	return nil
+}
+
+func linked(p string) error {
+	p = message.Name(p)
+	return message.WithHint(&LinkError{p}, "remove it: rm %s", p)
+}
+
+// OpenSame opens the .same of the workspace at root, whose permissions may have
+// come with an archive: if it belongs to this user, it gets those that its owner
+// needs. The error wraps fs.ErrNotExist or a LinkError.
+func OpenSame(root string) (*disk.Dir, error) { return openSame(root, (*disk.Dir).OpenOwn) }
+
+// MakeSame is OpenSame, and creates .same if it does not exist.
+func MakeSame(root string) (*disk.Dir, error) {
+	return openSame(root, func(parent *disk.Dir, name string) (*disk.Dir, error) {
+		same, err := parent.OpenOwn(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return parent.MakeDir(name)
+		}
+		return same, err
+	})
+}
+
+func openSame(root string, open func(*disk.Dir, string) (*disk.Dir, error)) (*disk.Dir, error) {
+	if err := Open(root).checkLinks([]string{Name}); err != nil {
+		return nil, err
+	}
+	parent, err := disk.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer parent.Close()
+	return open(parent, Name)
+}
 
 // Path returns the file system path of rel, which is one of this package's paths.
 func (d *Dir) Path(rel string) string { return filepath.Join(d.root, filepath.FromSlash(rel)) }

@@ -120,11 +120,8 @@ func (s *session) isStored(o dotsame.Output) bool {
 
 // moveAside moves name in dir, which is o.
 func (s *session) moveAside(dir *disk.Dir, name string, o dotsame.Output) error {
-	to := s.asidePath(o)
-	if err := os.MkdirAll(path.Dir(to), 0o755); err != nil {
-		return err
-	}
-	aside, err := disk.OpenRoot(path.Dir(to))
+	to := path.Join(s.aside, o.Path)
+	aside, err := s.root.ReachMaking(path.Dir(to)) // it may have links that were restored
 	if err != nil {
 		return err
 	}

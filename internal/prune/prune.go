@@ -25,7 +25,6 @@ import (
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
-	"cachekey/internal/message"
 )
 
 // Options are the options of Run.
@@ -62,12 +61,12 @@ type Result struct {
 func Run(ctx context.Context, o Options) (*Result, error) {
 	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
 		keep: map[string]bool{}, tasks: map[string]string{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
-	dir, err := disk.Open(filepath.Join(o.Workspace.Root, dotsame.Name))
+	dir, err := dotsame.OpenSame(o.Workspace.Root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
 	}
 	if err != nil {
-		return nil, message.WithHint(fmt.Errorf("pruning: %w", err), "%s must be a directory, not a link to one", dotsame.Name)
+		return nil, fmt.Errorf("pruning: %w", err)
 	}
 	defer dir.Close()
 	p.remover = dotsame.NewRemover(dir)

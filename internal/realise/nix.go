@@ -3,6 +3,7 @@ package realise
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -42,11 +43,6 @@ func (r *realiser) missing(e *environment) []string {
 // root creates roots for the garbage collector, which keep it from collecting the
 // paths of the environments that were not dropped. It removes all other roots.
 func (r *realiser) root(ctx context.Context, dir *disk.Dir) error {
-	roots, err := dir.ReachMaking(dotsame.Rel(dotsame.GCRoots))
-	if err != nil {
-		return err
-	}
-	defer roots.Close()
 	wanted := map[string][]string{} // id → paths
 	for _, e := range r.all {
 		if e.problem == "" {
@@ -55,6 +51,18 @@ func (r *realiser) root(ctx context.Context, dir *disk.Dir) error {
 			wanted[e.id] = slices.Compact(paths)
 		}
 	}
+	reach := dir.Reach
+	if len(wanted) > 0 {
+		reach = dir.ReachMaking
+	}
+	roots, err := reach(dotsame.Rel(dotsame.GCRoots))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer roots.Close()
 	items, err := roots.List()
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,7 +61,9 @@ type environment struct {
 }
 
 // Run fetches the store paths of all restored environments and drops those that
-// cannot be used. An error means that one could not be dropped.
+// cannot be used. An error means that one could not be dropped. Run takes the run
+// lock, and fails if same is running; it needs no permissions if there are no
+// environments.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	r := &realiser{Options: o, same: dotsame.Open(o.Root)}
 	if r.nixStore == "" {
@@ -71,7 +72,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if r.store == "" {
 		r.store = "/nix/store"
 	}
-	dir, err := disk.Open(filepath.Join(o.Root, dotsame.Name))
+	dir, err := dotsame.OpenSame(o.Root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &r.result, nil
 	}
@@ -79,6 +80,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	defer dir.Close()
+	if err := r.same.CheckLinks(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		for _, e := range r.all {
 			e.dir.Close()
@@ -89,13 +93,25 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
+	if len(r.all) > 0 {
+		lock, err := r.same.TryLock()
+		switch {
+		case err == nil:
+			defer lock.Unlock()
+		case errors.As(err, new(*dotsame.LockedError)):
+			return nil, err
+		} // otherwise .same can't be locked, or can't be written
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("nix took longer than %v", o.Timeout))
 	defer cancel()
 	r.fetch(ctx)
 	if err := r.drop(); err != nil {
 		return &r.result, err
 	}
-	return &r.result, r.root(ctx, dir)
+	if err := r.root(ctx, dir); err != nil {
+		r.Warnf("nix may collect the store paths of the environments: %v", err)
+	}
+	return &r.result, nil
 }
 
 // A realiser is the state of one call of Run.

@@ -3,6 +3,7 @@ package realise
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -228,6 +229,28 @@ func TestOldFolder(t *testing.T) {
 	}
 }
 
+// With nothing to realise, nothing is written.
+func TestNoEnvironments(t *testing.T) {
+	s := newStage(t)
+	must(t, os.MkdirAll(filepath.Join(s.root, dotsame.Environments), 0o777))
+	if r := s.run(); *r != (Result{}) || exists(filepath.Join(s.root, dotsame.Local)) {
+		t.Errorf("got %+v, %q", r, s.said)
+	}
+}
+
+// same does not run while its environments are being dropped.
+func TestRunningSame(t *testing.T) {
+	s := newStage(t)
+	file := s.environment("aa", "PATH="+goPath+"/bin", "system=x86_64-linux")
+	lock, err := dotsame.Open(s.root).TryLock()
+	must(t, err)
+	defer lock.Unlock()
+	_, err = Run(context.Background(), Options{Root: s.root, System: "x86_64-linux", Timeout: time.Minute})
+	if !errors.As(err, new(*dotsame.LockedError)) || !exists(file) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestHostileFiles(t *testing.T) {
 	for name, do := range map[string]func(s *stage, p string){
 		"a link":      func(s *stage, p string) { must(t, os.Symlink(s.root+"/precious/env.json", p)) },
@@ -265,8 +288,9 @@ func TestHostileFiles(t *testing.T) {
 		mine := s.put("precious/environments/x.json", "[]")
 		must(t, os.MkdirAll(s.root+"/.same/cache", 0o777))
 		must(t, os.Symlink("../../precious/environments", s.root+"/.same/cache/environments"))
-		if r := s.run(); *r != (Result{}) || !exists(mine) {
-			t.Errorf("got %+v", r)
+		_, err := Run(context.Background(), Options{Root: s.root, System: "x86_64-linux", Timeout: time.Minute})
+		if !errors.As(err, new(*dotsame.LinkError)) || !exists(mine) {
+			t.Errorf("got %v", err)
 		}
 	})
 }

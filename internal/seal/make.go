@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
@@ -32,21 +30,29 @@ type Sealed struct {
 }
 
 // Make writes .same/seal.json atomically. It warns about everything that cannot be
-// sealed and that Verify will therefore remove.
+// sealed and that Verify will therefore remove. It takes the run lock, and fails if
+// same is running.
 func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	if o.Doc.System == "" || o.Doc.Ingredient("locks") == nil {
 		return Sealed{}, message.WithHint(errors.New("the key's document has no system or no locks"),
 			"make one with: cachekey key --json")
 	}
-	same := filepath.Join(o.Root, dotsame.Name)
-	if err := os.Mkdir(same, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Sealed{}, err
-	}
-	dir, err := disk.Open(same)
+	dir, err := dotsame.MakeSame(o.Root)
 	if err != nil {
-		return Sealed{}, message.WithHint(fmt.Errorf("sealing: %w", err), "%s must be a directory, not a link to one", same)
+		return Sealed{}, fmt.Errorf("sealing: %w", err)
 	}
 	defer dir.Close()
+	same := dotsame.Open(o.Root)
+	if err := same.CheckLinks(); err != nil {
+		return Sealed{}, err
+	}
+	lock, err := same.TryLock()
+	switch {
+	case err == nil:
+		defer lock.Unlock()
+	case !errors.Is(err, dotsame.ErrNoLocks):
+		return Sealed{}, fmt.Errorf("sealing: %w", err)
+	}
 	m := &maker{MakeOptions: o, dir: dir, remover: dotsame.NewRemover(dir)}
 	defer m.remover.Warn(o.Warnf)
 	err = dir.WriteAtomic(dotsame.Rel(dotsame.Seal), disk.Sync, func(f *os.File) (err error) {

@@ -117,6 +117,7 @@ func secret(t *testing.T, s string) *MACKey {
 func TestUntouchedIsWhole(t *testing.T) {
 	for _, k := range []*MACKey{nil, secret(t, "0123456789abcdef")} {
 		root := sealed(t, k)
+		os.RemoveAll(filepath.Join(root, ".same/local"))
 		before := tree(t, root)
 		v, lines, warnings := verify(t, root, VerifyOptions{Key: k})
 		if v.State != Whole || v.Flawed() || len(lines) > 0 || len(warnings) > 0 || v.Kept != 5 {

@@ -77,36 +77,32 @@ func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Mi
 // Verify also clears .same/local except for the run lock, the files that a run
 // moved aside and the directories that a dotsame.Remover moved there. It is never
 // saved, so if it was restored it is forged.
+//
+// Verify takes the run lock. If same is running, the error is a
+// dotsame.LockedError, and there is no verdict.
 func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
-	v := &Verdict{State: None}
-	dir, err := openSame(o.Root, v)
-	if dir == nil || err != nil {
-		return v, err
-	}
-	defer dir.Close()
-	r := dotsame.NewRemover(dir)
-	defer r.Warn(o.Warnf)
-	if err := clearLocal(dir, r); err != nil {
-		return v, err
-	}
-	if err := check(ctx, dir, r, o, v); err != nil {
+	return inSame(o.Root, o.Warnf, func(dir *disk.Dir, r *dotsame.Remover, v *Verdict) error {
+		err := check(ctx, dir, r, o, v)
 		var refused refusal
-		if !errors.As(err, &refused) {
-			return v, err
+		if errors.As(err, &refused) {
+			err = empty(dir, r, v, refused.Error())
 		}
-		if err := empty(dir, r, v, refused.Error()); err != nil {
-			return v, err
-		}
-	}
-	if err := record(dir, v); err != nil {
-		o.Warnf("the result is not saved for a summary: %v", err)
-	}
-	return v, nil
+		return err
+	})
 }
 
 // Empty removes everything that may have been restored. Reason becomes the
 // verdict's.
 func Empty(root, reason string, warnf func(format string, args ...any)) (*Verdict, error) {
+	return inSame(root, warnf, func(dir *disk.Dir, r *dotsame.Remover, v *Verdict) error {
+		return empty(dir, r, v, reason)
+	})
+}
+
+// inSame calls do with .same and the verdict that it is to complete, unless there is
+// nothing to check. It holds the run lock, clears .same/local before, and records
+// the verdict after.
+func inSame(root string, warnf func(format string, args ...any), do func(*disk.Dir, *dotsame.Remover, *Verdict) error) (*Verdict, error) {
 	v := &Verdict{State: None}
 	dir, err := openSame(root, v)
 	if dir == nil || err != nil {
@@ -115,7 +111,27 @@ func Empty(root, reason string, warnf func(format string, args ...any)) (*Verdic
 	defer dir.Close()
 	r := dotsame.NewRemover(dir)
 	defer r.Warn(warnf)
-	return v, errors.Join(clearLocal(dir, r), empty(dir, r, v, reason), record(dir, v))
+	// The lock is in .same/local, which may be anything.
+	local := dotsame.Rel(dotsame.Local)
+	if info, err := dir.Lstat(local); err == nil && info.Kind() != disk.Directory {
+		if _, err := r.Remove(dir, local); err != nil {
+			return v, err
+		}
+	}
+	lock, err := dotsame.Open(root).TryLock()
+	switch {
+	case err == nil:
+		defer lock.Unlock()
+	case errors.As(err, new(*dotsame.LockedError)):
+		return nil, err
+	} // otherwise .same can't be locked, or can't be written
+	if err := errors.Join(clearLocal(dir, r), do(dir, r, v)); err != nil {
+		return v, err
+	}
+	if err := record(dir, v); err != nil {
+		warnf("the result is not saved for a summary: %v", err)
+	}
+	return v, nil
 }
 
 // openSame opens .same. It returns nil if .same does not exist, and removes it if
@@ -134,7 +150,7 @@ func openSame(root string, v *Verdict) (*disk.Dir, error) {
 		return nil, err
 	}
 	if info.Kind() == disk.Directory {
-		return parent.OpenDir(dotsame.Name)
+		return parent.OpenOwn(dotsame.Name)
 	}
 	v.Reason = dotsame.Name + " is " + info.Kind().String()
 	removed, err := parent.Remove(dotsame.Name)
@@ -253,8 +269,9 @@ func clearLocal(dir *disk.Dir, r *dotsame.Remover) error {
 	}
 	for _, it := range items {
 		p := path.Join(dotsame.Rel(dotsame.Local), it.Name)
+		info, _ := local.Lstat(it.Name)
 		switch {
-		case p == dotsame.Rel(dotsame.RunLock) && it.Kind == disk.File, // waiting processes have it open
+		case p == dotsame.Rel(dotsame.RunLock) && it.Kind == disk.File && info.Links == 1, // waiting processes have it open
 			p == dotsame.Rel(dotsame.Aside) && it.Kind == disk.Directory, // it may be somebody's work
 			dotsame.Refused(it.Name) && it.Kind == disk.Directory:
 			continue

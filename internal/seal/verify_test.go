@@ -149,7 +149,7 @@ func TestEmpty(t *testing.T) {
 	if err != nil || v.State != None || v.Reason != "because" || v.Removed != 13 {
 		t.Errorf("got %+v, %v", v, err)
 	}
-	if got, want := tree(t, root+"/.same"), []string{"local/", "local/restored.json"}; !slices.Equal(got, want) {
+	if got, want := tree(t, root+"/.same"), []string{"local/", "local/lock", "local/restored.json"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -58,7 +59,7 @@ MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 		defer newProgress(o, "pruning").stop()
 		r, err := prune.Run(c.Context(), options)
 		if err != nil {
-			return err
+			return refused(err)
 		}
 		report.sum(r, options.MaxSize)
 		if *asJSON {
@@ -70,6 +71,15 @@ MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 		return nil
 	}
 	return c
+}
+
+// refused returns err as exit code 2 if .same is a symbolic link, or has one in
+// place of a directory.
+func refused(err error) error {
+	if errors.As(err, new(*dotsame.LinkError)) {
+		return cli.UsageError{Err: err}
+	}
+	return err
 }
 
 // A prunedDocument is what prune --json prints.
@@ -145,7 +155,7 @@ Run it after verify: it asks Nix for whatever the cache names.`,
 			Describe: describeTools(o.Dir), Sayf: o.Sayf, Warnf: o.Warnf,
 		})
 		if err != nil {
-			return err
+			return refused(err)
 		}
 		o.Sayf("%s ready, %d dropped, %s fetched", count(r.Kept, "environment"), r.Dropped, count(r.Fetched, "store path"))
 		if *asJSON {

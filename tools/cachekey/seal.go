@@ -43,7 +43,7 @@ authenticated with it, and verify accepts no other seal.`,
 		defer sealed.stop()
 		made, err := seal.Make(c.Context(), seal.MakeOptions{Root: at.root, Doc: doc, Key: at.secret, Warnf: o.Warnf, Progress: sealed.read})
 		if err != nil {
-			return err
+			return refused(err)
 		}
 		o.Sayf("sealed %s, %s, under %s", count(int(made.Files), "file"), byteSize(made.Bytes), doc.Key)
 		return nil

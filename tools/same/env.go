@@ -78,7 +78,11 @@ func (f *envFlags) run() error {
 	if err := checkNames(w, packages); err != nil {
 		return err
 	}
-	if f.out != "" {
+	if f.out == "" {
+		if err := dotsame.Open(w.Root).CheckLinks(); err != nil {
+			return cli.UsageError{Err: err}
+		}
+	} else {
 		if err := os.MkdirAll(f.out, 0o777); err != nil {
 			return err
 		}
@@ -114,6 +118,9 @@ func (f *envFlags) adopt() error {
 	root, err := manifest.Root(f.o.Dir)
 	if err != nil {
 		return err
+	}
+	if err := dotsame.Open(root).CheckLinks(); err != nil {
+		return cli.UsageError{Err: err}
 	}
 	_, err = nixenv.Adopt(root, f.from)
 	return err

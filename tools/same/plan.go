@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -82,7 +83,11 @@ are; every task runs again next time.`,
 			return err
 		}
 		lines := &engine.Lines{To: o.Err}
-		return dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf)
+		err = dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf)
+		if errors.As(err, new(*dotsame.LinkError)) {
+			err = cli.UsageError{Err: err}
+		}
+		return err
 	}
 	return c
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/engine"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
@@ -90,6 +91,9 @@ func open(o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, e
 	}
 	tasks, err = w.Select(names...)
 	if err != nil {
+		return c, nil, cli.UsageError{Err: err}
+	}
+	if err := dotsame.Open(w.Root).CheckLinks(); err != nil {
 		return c, nil, cli.UsageError{Err: err}
 	}
 	system, err := key.System(runtime.GOOS, runtime.GOARCH)
