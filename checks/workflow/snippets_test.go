@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -63,9 +64,87 @@ func TestSnippetForAShell(t *testing.T) {
 		log := shell(t, checkout, path, script, entries, "all")
 		compare(t, c.name, log, c.tasks)
 	}
-	if kept, _ := os.ReadDir(entries); len(kept) != 2 {
-		t.Errorf("the entries are %v", kept)
+	entriesAre(t, entries, 2)
+}
+
+// entriesAre checks that same-ci.sh's directory holds that many entries and nothing else.
+func entriesAre(t *testing.T, dir string, want int) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	must(t, err)
+	hidden, err := filepath.Glob(filepath.Join(dir, ".*"))
+	must(t, err)
+	if all := append(names, hidden...); len(all) != 2*want {
+		t.Errorf("got %q, want %d entries", all, want)
 	}
+}
+
+// TestSnippetForAShellInTwoContainers saves two commits' entries at the same time, in
+// containers in which both scripts are process 1.
+func TestSnippetForAShellInTwoContainers(t *testing.T) {
+	if err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run(); err != nil {
+		t.Skipf("no PID namespaces here: %v", err)
+	}
+	origin := filepath.Join(t.TempDir(), "consumer")
+	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
+	script, err := filepath.Abs(filepath.Join(root, "docs/ci/same-ci.sh"))
+	must(t, err)
+	bin := programs(t)
+	// The archives are complete for a while before they are in place.
+	slow := "#!/bin/sh\n" + findTar(t) + " \"$@\" && sleep 1.5\n"
+	must(t, os.WriteFile(filepath.Join(bin, "tar"), []byte(slow), 0o755))
+	path, entries := bin+":"+os.Getenv("PATH"), filepath.Join(t.TempDir(), "entries")
+	var checkouts []string
+	for n := range 2 {
+		commit(t, origin, "a commit", map[string]string{"src/words.txt": strings.Repeat("fig\n", n+1)})
+		checkout := filepath.Join(t.TempDir(), "checkout")
+		git(t, ".", "clone", "--quiet", "--depth=1", "file://"+origin, checkout)
+		checkouts = append(checkouts, checkout)
+	}
+	var both sync.WaitGroup
+	for _, checkout := range checkouts {
+		both.Go(func() {
+			cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", script, entries, "all")
+			cmd.Dir = checkout
+			cmd.Env = append(os.Environ(), "PATH="+path)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	both.Wait()
+	entriesAre(t, entries, 2)
+	all := map[string]string{"sorted": "cached", "counted": "cached", "checked": "cached"}
+	for _, checkout := range checkouts { // each finds its own
+		must(t, os.RemoveAll(filepath.Join(checkout, ".same")))
+		must(t, os.RemoveAll(filepath.Join(checkout, "out")))
+		compare(t, "again", shell(t, checkout, path, script, entries, "all"), all)
+	}
+}
+
+func findTar(t *testing.T) string {
+	t.Helper()
+	tar, err := exec.LookPath("tar")
+	must(t, err)
+	return tar
+}
+
+// TestSnippetForAShellWithALongKey has a key that is longer than a file name.
+func TestSnippetForAShellWithALongKey(t *testing.T) {
+	origin := filepath.Join(t.TempDir(), "consumer")
+	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
+	script, err := filepath.Abs(filepath.Join(root, "docs/ci/same-ci.sh"))
+	must(t, err)
+	t.Setenv("CACHEKEY_DEFAULTS", `{"prefix":["`+strings.Repeat("p", 300)+`"]}`)
+	path, entries := programs(t)+":"+os.Getenv("PATH"), filepath.Join(t.TempDir(), "entries")
+	commit(t, origin, "a consumer", nil)
+	for n, c := range rounds {
+		round(t, origin, n)
+		checkout := filepath.Join(t.TempDir(), "checkout")
+		git(t, ".", "clone", "--quiet", "--depth=1", "file://"+origin, checkout)
+		compare(t, c.name, shell(t, checkout, path, script, entries, "all"), c.tasks)
+	}
+	entriesAre(t, entries, 2)
 }
 
 func TestSnippetForGitLab(t *testing.T) {

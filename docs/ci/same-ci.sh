@@ -1,48 +1,62 @@
 #!/usr/bin/env bash
 # same-ci.sh ENTRIES TASK…: any CI, or none: ENTRIES is a directory that outlives the checkout.
 #
-# An entry is a tar file named by its key. The last entry that was saved under a
-# key that begins with a restore key is what a prefix finds.
+# An entry is two files, NAME.tar and NAME.key with its key: a key can be longer than a file
+# name. Jobs may save concurrently, also in containers that share nothing but ENTRIES.
 set -euo pipefail
 [ $# -ge 2 ] || {
 	echo "called with $# arguments, not ENTRIES TASK…" >&2
 	exit 2
 }
-entries=$1
+mkdir -p "$1"
+entries=$(cd "$1" && pwd)
 shift
-mkdir -p "$entries"
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+partial=$(mktemp -d "$entries/.partial.XXXXXX")
+trap 'rm -rf "$scratch" "$partial"' EXIT
 
-key=$(cachekey)
-cachekey --quiet --json >"$scratch/key.json"
-found=
+cachekey --json >"$scratch/key.json"
+key=$(jq --raw-output .key "$scratch/key.json")
+
+# find_entry PREFIX: prints the name of the entry saved last under a key with this prefix.
+find_entry() {
+	local file
+	# shellcheck disable=SC2012 # the names are digests
+	while IFS= read -r file; do
+		case $(cat "$entries/$file.key") in "$1"*) printf '%s\n' "$file" && return ;; esac
+	done < <(ls -t "$entries" | sed -n 's/\.key$//p')
+	return 1
+}
+
+name=
 for prefix in "$key" $(jq --raw-output '.restoreKeys[]' "$scratch/key.json"); do
 	# A key is letters, digits, dots, dashes and underscores: nothing in it splits or globs.
-	# shellcheck disable=SC2012
-	found=$(ls -t "$entries/$prefix"*.tar 2>/dev/null | head -n 1) || true
-	[ -z "$found" ] || break
+	if name=$(find_entry "$prefix"); then break; fi
 done
 
-if [ -n "$found" ]; then
-	echo "restoring $(basename "$found" .tar)"
-	tar -xf "$found"
-	cachekey verify --key "$key"
-	cachekey realise
+# Nothing that is wrong with the cache fails the build. verify removes what is not as it was
+# sealed, also where nothing was restored: that came with the checkout.
+if [ -n "$name" ]; then
+	echo "restoring $(cat "$entries/$name.key")"
+	tar -xf "$entries/$name.tar" || echo "notice: the entry could not be extracted"
 fi
+cachekey verify --key "$key"
+cachekey realise || echo "notice: the store paths of restored environments could not be fetched"
 
 same plan --json "$@" >"$scratch/plan.json"
 same run --ci "$@" | tee "$scratch/log"
 cachekey hits --plan "$scratch/plan.json" "$scratch/log"
 
-if [ ! -e "$entries/$key.tar" ]; then
-	cachekey prune --max-size 500MB
-	cachekey seal --key-file "$scratch/key.json"
-	saved=()
+# The key is written last, so that the entry appears whole or not at all.
+save() {
+	local name path saved=()
+	name=$(printf %s "$key" | sha256sum | cut -d ' ' -f 1)
+	[ ! -e "$entries/$name.key" ] || return 0
+	cachekey prune --max-size 500MB && cachekey seal --key-file "$scratch/key.json" || return
 	for path in .same/store .same/cache .same/seal.json; do
 		[ ! -e "$path" ] || saved+=("$path")
 	done
-	# The entry appears whole or not at all.
-	tar -cf "$entries/.$$.partial" "${saved[@]}"
-	mv "$entries/.$$.partial" "$entries/$key.tar"
-fi
+	tar -cf "$partial/tar" "${saved[@]}" && printf '%s\n' "$key" >"$partial/key" &&
+		mv -f "$partial/tar" "$entries/$name.tar" && mv -f "$partial/key" "$entries/$name.key"
+}
+save || echo "notice: the cache is not saved"
