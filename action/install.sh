@@ -8,6 +8,8 @@
 # INPUT_RELEASES the address of the releases: $INPUT_RELEASES/TAG/FILE
 # INPUT_FLAKE    the flake; by default the action's own repository at its own ref
 set -euo pipefail
+# shellcheck source=action/flags.sh
+. "$(dirname "${BASH_SOURCE[0]}")/flags.sh"
 
 fail() {
 	printf '::error title=cachekey::%s\n' "$1" >&2
@@ -34,8 +36,6 @@ platform() {
 	*) fail "there is no release for $(uname -s): use \`from: path\`" ;;
 	esac
 }
-
-sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
 fetch() {
 	curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1"
