@@ -100,7 +100,7 @@ func (r *Report) restored(b *strings.Builder) {
 				fmt.Fprintf(b, "  - … and %d more files\n", len(in.Files)-i)
 				break
 			}
-			fmt.Fprintf(b, "  - %s %s\n", code(f.Path), f.Change)
+			fmt.Fprintf(b, "  - %s %s\n", code(string(f.Path)), f.Change)
 		}
 	}
 }

@@ -178,7 +178,7 @@ func (o *Options) workspace(t *source.Tree) (string, error) {
 
 // paths returns what CI carries, relative to o.PathsFrom. The list does not
 // depend on what exists.
-func (o *Options) paths(t *source.Tree, workspace string) ([]string, error) {
+func (o *Options) paths(t *source.Tree, workspace string) ([]Path, error) {
 	way := workspace
 	if o.PathsFrom != "" {
 		from, err := realPath(o.PathsFrom)
@@ -191,9 +191,9 @@ func (o *Options) paths(t *source.Tree, workspace string) ([]string, error) {
 				"check the repository out below that directory: actions/checkout with path")
 		}
 	}
-	var all []string
+	var all []Path
 	for _, p := range dotsame.Carried {
-		all = append(all, path.Join(way, p))
+		all = append(all, Path(path.Join(way, p)))
 	}
 	return all, nil
 }

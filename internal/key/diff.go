@@ -36,7 +36,7 @@ type IngredientDiff struct {
 
 // A FileDiff is a file of an ingredient that was added, removed or changed.
 type FileDiff struct {
-	Path   string `json:"path"`
+	Path   Path   `json:"path"`
 	Change string `json:"change"` // "added", "removed" or "changed"
 }
 

@@ -4,11 +4,13 @@
 package key
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 
@@ -26,13 +28,18 @@ type Document struct {
 	Schema      string            `json:"schema"`
 	Key         string            `json:"key"`
 	RestoreKeys []string          `json:"restoreKeys"` // most specific first, each a prefix of Key
-	Paths       []string          `json:"paths"`       // what CI carries, relative to Options.PathsFrom
+	Paths       []Path            `json:"paths"`       // what CI carries, relative to Options.PathsFrom
 	Prefix      string            `json:"prefix"`
 	System      string            `json:"system"` // Nix's: x86_64-linux
 	Extra       map[string]string `json:"extra"`
 	NarHash     string            `json:"narHash"` // SRI: sha256-…
 	Ingredients []Ingredient      `json:"ingredients"`
 	Warnings    []string          `json:"warnings"`
+
+	// Untracked lists the files that git neither tracks nor ignores, in bytewise
+	// order of Path; nil if Options.Untracked was not set.
+	Untracked          []UntrackedFile `json:"untracked,omitzero"`
+	UntrackedTruncated bool            `json:"untrackedTruncated,omitzero"` // there are more than Untracked lists
 }
 
 // An Ingredient is one part of the key: locks, tasks or tree.
@@ -44,9 +51,61 @@ type Ingredient struct {
 
 // A File is one entry of an ingredient.
 type File struct {
-	Path   string `json:"path"` // slash-separated, relative to the git root
+	Path   Path   `json:"path"` // slash-separated, relative to the git root
 	Type   string `json:"type"` // "f" a file, "l" a symbolic link, "g" a submodule's commit
 	Digest string `json:"digest"`
+}
+
+// An UntrackedFile is a file that git neither tracks nor ignores.
+type UntrackedFile struct {
+	Path   Path   `json:"path"`             // slash-separated, relative to the git root
+	Type   string `json:"type"`             // "f" a file, "l" a symbolic link
+	Size   int64  `json:"size"`             // of the contents; of a link, of its target
+	Digest string `json:"digest,omitempty"` // "" if the files before it used up the limit
+}
+
+// A Path is the raw bytes of a path. In a document a backslash is written \\, and
+// a byte that is not UTF-8 \xNN, so that every path has one spelling and every
+// spelling one path.
+type Path string
+
+// MarshalText returns the spelling of p in a document.
+func (p Path) MarshalText() ([]byte, error) {
+	b := make([]byte, 0, len(p))
+	for i, r := range string(p) {
+		_, size := utf8.DecodeRuneInString(string(p[i:]))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = fmt.Appendf(b, `\x%02x`, p[i])
+		case r == '\\':
+			b = append(b, `\\`...)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalText sets p to the path that text spells.
+func (p *Path) UnmarshalText(text []byte) error {
+	var b []byte
+	for rest := string(text); rest != ""; {
+		literal, after, escaped := strings.Cut(rest, `\`)
+		b, rest = append(b, literal...), after
+		if !escaped {
+			break
+		}
+		if after, ok := strings.CutPrefix(rest, `\`); ok {
+			b, rest = append(b, '\\'), after
+		} else if c, err := hex.DecodeString(rest[min(1, len(rest)):min(3, len(rest))]); err == nil {
+			b, rest = append(b, c...), rest[min(3, len(rest)):]
+		}
+	}
+	if spelled, _ := Path(b).MarshalText(); string(spelled) != string(text) {
+		return fmt.Errorf(`the path %q is not spelled with \\ and \xNN`, text)
+	}
+	*p = Path(b)
+	return nil
 }
 
 // Ingredient returns the ingredient called name, or nil.
@@ -82,7 +141,7 @@ func Parse(r io.Reader) (*Document, error) {
 		}
 	}
 	for i := range d.Ingredients {
-		if !slices.IsSortedFunc(d.Ingredients[i].Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) }) {
+		if !slices.IsSortedFunc(d.Ingredients[i].Files, func(a, b File) int { return strings.Compare(string(a.Path), string(b.Path)) }) {
 			return nil, fmt.Errorf("not a key document: the files of %q are not in order", d.Ingredients[i].Name)
 		}
 	}

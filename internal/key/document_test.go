@@ -3,7 +3,9 @@ package key
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -85,4 +87,78 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("got %+v, %v, want %+v", e, err, d)
 		}
 	})
+}
+
+// A path of any bytes has one spelling, and a spelling one path: what key --json
+// writes is what diff and seal read.
+func FuzzPath(f *testing.F) {
+	for _, p := range []string{"", "a", "é/x", "\xff", `\`, `\xff`, "a\xffb\\", "\xe9\xa9", "\uFFFD", "new\nline", `\\x41`, `\x41`, `\xFF`, `\x`} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, p string) {
+		text, err := json.Marshal(Path(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Path
+		if err := json.Unmarshal(text, &again); err != nil || again != Path(p) {
+			t.Errorf("%q is written %s, and read %q, %v", p, text, again, err)
+		}
+		var read Path // p as the spelling of another path
+		if read.UnmarshalText([]byte(p)) == nil {
+			if spelled, _ := read.MarshalText(); string(spelled) != p {
+				t.Errorf("%q is read as %q, which is written %q", p, read, spelled)
+			}
+		}
+	})
+}
+
+// A document of files with any names can be read again, and differs from itself in
+// nothing: the files are in the order of their bytes, not of their spellings.
+func TestAnyNames(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	dir := t.TempDir()
+	names := []string{"z", "\xff", `\`, `\xff`, "[", "é", "\xe9", "a\\b"}
+	for range 60 {
+		name := make([]byte, 1+r.IntN(5))
+		for i := range name {
+			for name[i] == 0 || name[i] == '/' || name[i] == '.' {
+				name[i] = "z\\x\xff"[r.IntN(4)]
+				if r.IntN(2) == 0 {
+					name[i] = byte(r.Uint32())
+				}
+			}
+		}
+		names = append(names, string(name))
+	}
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, "go.mod"), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := Compute(t.Context(), Options{Dir: dir, AllowMissing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(d, again) {
+		t.Errorf("got %+v\nwant %+v", again, d)
+	}
+	for _, in := range again.Ingredients {
+		for _, f := range in.Files {
+			if _, err := os.Stat(filepath.Join(dir, string(f.Path))); err != nil {
+				t.Errorf("%q is listed: %v", f.Path, err)
+			}
+		}
+	}
 }

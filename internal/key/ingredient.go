@@ -11,7 +11,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/nix-community/go-nix/pkg/nixbase32"
@@ -87,27 +86,10 @@ func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
 		if err != nil {
 			return in, err
 		}
-		in.Files = append(in.Files, File{printable(n.Path()), string(n.Type()), own})
+		in.Files = append(in.Files, File{Path(n.Path()), string(n.Type()), own})
 	}
 	in.Digest = d.segment()
 	return in, nil
-}
-
-// printable returns p with \xff in place of bytes that are not UTF-8, because
-// JSON is UTF-8. It is for people: paths are hashed as raw bytes.
-func printable(p string) string {
-	if utf8.ValidString(p) {
-		return p
-	}
-	var b strings.Builder
-	for i, r := range p {
-		if r == utf8.RuneError && !strings.HasPrefix(p[i:], "\uFFFD") {
-			fmt.Fprintf(&b, `\x%02x`, p[i])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 // missing returns an error for the first pattern that must match a file and does

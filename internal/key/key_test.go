@@ -48,7 +48,7 @@ func TestPaths(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []string{c.want + "store", c.want + "cache", c.want + "seal.json"}
+			want := []Path{Path(c.want + "store"), Path(c.want + "cache"), Path(c.want + "seal.json")}
 			if !slices.Equal(d.Paths, want) {
 				t.Errorf("got %q, want %q", d.Paths, want)
 			}

@@ -90,13 +90,13 @@ docs/key-format.md is the specification.`,
 // cachePaths returns paths as actions/cache reads them: a pattern a line, trimmed,
 // in which ! # and ~ at the beginning have a meaning. It escapes as @actions/glob
 // itself does.
-func cachePaths(paths []string) (string, error) {
+func cachePaths(paths []key.Path) (string, error) {
 	var lines []string
 	for _, p := range paths {
-		if strings.ContainsAny(p, "\r\n") {
+		if strings.ContainsAny(string(p), "\r\n") {
 			return "", fmt.Errorf("actions/cache cannot carry %q: a line break in a path ends it", p)
 		}
-		line := strings.NewReplacer(`\`, `\\`, "[", "[[]", "?", "[?]", "*", "[*]").Replace(p)
+		line := strings.NewReplacer(`\`, `\\`, "[", "[[]", "?", "[?]", "*", "[*]").Replace(string(p))
 		if line != strings.TrimSpace(line) || strings.ContainsAny(line[:1], "!#~") {
 			line = "./" + line
 		}
@@ -143,7 +143,11 @@ func printKey(w io.Writer, d *key.Document) error {
 	for i, k := range d.RestoreKeys {
 		row([]string{"restore keys", ""}[min(i, 1)], k)
 	}
-	row("paths", strings.Join(d.Paths, " "))
+	var paths []string
+	for _, p := range d.Paths {
+		paths = append(paths, message.Name(string(p)))
+	}
+	row("paths", strings.Join(paths, " "))
 	row("system", d.System)
 	for _, name := range slices.Sorted(maps.Keys(d.Extra)) {
 		row("extra", fmt.Sprintf("%s=%q", name, d.Extra[name]))
@@ -157,7 +161,7 @@ func printKey(w io.Writer, d *key.Document) error {
 		}
 		row(in.Name, fmt.Sprintf("%s  %s", in.Digest, count(len(in.Files), "file")))
 		for _, f := range in.Files {
-			fmt.Fprintf(b, "  %s %s %s\n", f.Type, f.Digest, message.Name(f.Path))
+			fmt.Fprintf(b, "  %s %s %s\n", f.Type, f.Digest, message.Name(string(f.Path)))
 		}
 	}
 	return b.Flush()
@@ -233,7 +237,7 @@ func printDiff(o *cli.IO, d key.Diff) error {
 		fmt.Fprintf(b, "%-10s changed: %s, was %s\n", in.Name, in.New, in.Old)
 		for _, f := range in.Files {
 			mark := map[string]string{"added": "+", "removed": "-", "changed": "~"}[f.Change]
-			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, message.Name(f.Path))
+			fmt.Fprintf(b, "  %s %-7s %s\n", mark, f.Change, message.Name(string(f.Path)))
 		}
 		named += len(in.Files)
 		if in.Name == "tree" && named == 0 {
