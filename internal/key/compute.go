@@ -73,6 +73,12 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 		forgotten, err = untracked(running, t, slices.Concat(locks.patterns, tasks.patterns))
 		return err
 	})
+	if o.Untracked {
+		group.Go(func() (err error) {
+			d.Untracked, d.UntrackedTruncated, err = untrackedFiles(running, t)
+			return err
+		})
+	}
 	for i, s := range []*selection{locks, tasks} {
 		group.Go(func() (err error) {
 			d.Ingredients[i], err = s.ingredient(t)
@@ -93,6 +99,17 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 			"%q is tracked by git, so every run of a task changes the key: git rm -r -f --cached %q, and ignore it", remembered, remembered))
 	}
 	return d, d.assemble(o.Loose)
+}
+
+// untrackedFiles returns the files that git neither tracks nor ignores, for verify
+// to find those that a restore added. What is in a .same is no input of a task.
+func untrackedFiles(ctx context.Context, t *source.Tree) ([]UntrackedFile, bool, error) {
+	files, truncated, err := t.Untracked(ctx, dotsame.Name)
+	list := make([]UntrackedFile, 0, len(files))
+	for _, f := range files {
+		list = append(list, UntrackedFile{Path(f.Path), string(f.Type), f.Size, f.Digest})
+	}
+	return list, truncated, err
 }
 
 // assemble sets the key and the restore keys. The segments are ordered from

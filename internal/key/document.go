@@ -6,6 +6,7 @@ package key
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -144,6 +145,9 @@ func Parse(r io.Reader) (*Document, error) {
 		if !slices.IsSortedFunc(d.Ingredients[i].Files, func(a, b File) int { return strings.Compare(string(a.Path), string(b.Path)) }) {
 			return nil, fmt.Errorf("not a key document: the files of %q are not in order", d.Ingredients[i].Name)
 		}
+	}
+	if !slices.IsSortedFunc(d.Untracked, func(a, b UntrackedFile) int { return strings.Compare(string(a.Path), string(b.Path)) }) {
+		return nil, errors.New("not a key document: the untracked files are not in order")
 	}
 	return &d, nil
 }

@@ -25,6 +25,8 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Untracked = []UntrackedFile{{Path: "a\\\xff", Type: "f", Size: 1 << 31}, {Path: "b", Type: "l", Size: 1, Digest: d.Ingredients[1].Files[0].Digest}}
+	d.UntrackedTruncated = true
 	validate := func(edit func(map[string]any)) error {
 		text, err := json.Marshal(d)
 		if err != nil {

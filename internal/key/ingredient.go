@@ -138,7 +138,7 @@ func untracked(ctx context.Context, t *source.Tree, patterns []pattern) ([]strin
 	for _, p := range patterns {
 		names = append(names, literalNames(path.Base(p.glob))...)
 	}
-	return t.Untracked(ctx, func(file string) bool {
+	return t.Forgotten(ctx, func(file string) bool {
 		return slices.ContainsFunc(patterns, func(p pattern) bool { return p.matches(file) })
 	}, names)
 }

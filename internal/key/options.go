@@ -56,6 +56,8 @@ type Options struct {
 	AllowMissing bool   // a missing flake, flake.lock, manifest or match is not an error
 	Loose        bool   // adds the restore key that crosses locks
 
+	Untracked bool // lists the files that git neither tracks nor ignores
+
 	Progress func(done, total int64) // see source.Options
 
 	tree source.Hash // NarHash parsed, if it is given
@@ -89,6 +91,11 @@ func (o *Options) check() error {
 	for _, s := range []struct{ what, value string }{{"prefix", o.Prefix}, {"system", o.System}} {
 		if !segment.MatchString(s.value) {
 			return optionf("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
+		}
+	}
+	for name, value := range o.Extra {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return optionf("the extra %q=%q is not UTF-8", name, value) // a document could not have it
 		}
 	}
 	for _, p := range slices.Concat(o.Locks, o.TaskFiles) {

@@ -148,23 +148,19 @@ func (r *repository) askHead(ctx context.Context) error {
 	return nil
 }
 
-// untracked returns the files and directories that git neither tracks nor
-// ignores. A directory ends in a slash and is not descended into.
-func (r *repository) untracked(ctx context.Context) ([]string, error) {
-	out, err := r.git(ctx, "ls-files", "-z", "--others", "--directory", "--exclude-standard")
-	if err != nil {
-		return nil, err
-	}
-	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 }), nil
-}
-
 // git runs git in the work tree and returns its output. The error contains what
 // git wrote to stderr.
 func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
+	return r.gitWithInput(ctx, nil, args...)
+}
+
+// gitWithInput is git for a command that reads its standard input.
+func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	// core.fsmonitor may name a program, which reading the index must not run.
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false"}, args...)...)
 	cmd.Env = gitEnviron(r.root)
 	var stdout, stderr bytes.Buffer
+	cmd.Stdin = bytes.NewReader(stdin)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {

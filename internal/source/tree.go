@@ -18,7 +18,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -158,35 +157,6 @@ func (t *Tree) read(n *Node) ([]byte, error) {
 	var text bytes.Buffer
 	err := t.Copy(&text, n)
 	return text.Bytes(), err
-}
-
-// Untracked returns the paths of files that git neither tracks nor ignores and
-// for which match returns true. In new directories it looks only for names: the
-// files for which people forget `git add`.
-func (t *Tree) Untracked(ctx context.Context, match func(path string) bool, names []string) ([]string, error) {
-	if t.repository == nil {
-		return nil, nil
-	}
-	others, err := t.repository.untracked(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []string
-	for _, p := range others {
-		if !strings.HasSuffix(p, "/") {
-			if match(p) {
-				all = append(all, p)
-			}
-			continue
-		}
-		for _, n := range names {
-			inside := path.Join(p, n)
-			if there, err := exists(t.abs(inside)); err == nil && there && match(inside) {
-				all = append(all, inside)
-			}
-		}
-	}
-	return all, nil
 }
 
 // checkFlake returns an error for a flake that Nix refuses, and for one whose

@@ -47,12 +47,14 @@ docs/key-format.md is the specification.`,
 	asJSON := fs.Bool("json", false, "print the whole document (docs/key.schema.json)")
 	jsonFile := fs.String("json-file", "", "write the whole document to `FILE` as well, for --key-file of other commands")
 	forGitHub := fs.Bool("github", false, "append key, restore-keys and paths to the file $GITHUB_OUTPUT too")
+	untracked := fs.Bool("untracked", false, "with --json or --json-file, list the files that git neither tracks nor ignores (--github does too)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		opts, err := options()
 		if err != nil {
 			return err
 		}
 		opts.Loose = *loose
+		opts.Untracked = (*untracked || *forGitHub) && (*asJSON || *jsonFile != "")
 		if *forGitHub {
 			opts.PathsFrom = o.Getenv("GITHUB_WORKSPACE") // where actions/cache looks for them
 		}
