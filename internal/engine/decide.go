@@ -27,12 +27,14 @@ const (
 // A Reason says why a task runs, or may run.
 type Reason struct {
 	Kind string `json:"kind"`
-	Path string `json:"path,omitempty"` // of an input or output; the name of a dependency
+	Path string `json:"path,omitempty"` // of an input or output; the name of a dependency, program or command
 }
 
 // The kinds of reasons. Besides them there is one for each part of a recipe:
 // command-changed, environment-changed, targets-changed, tools-changed,
-// path-changed (the /nix/store entries of PATH) and system-changed.
+// path-changed (the /nix/store entries of PATH), system-changed, and with the name
+// of a program or a command program-changed and toolchain-changed. A part that can't
+// be known in this run has tools-unknown, program-unknown or toolchain-unknown.
 const (
 	NeverBuilt        = "never-built"
 	RebuildAlways     = "rebuild-always"
@@ -89,6 +91,9 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 	}
 	if t.Rebuild == manifest.Always {
 		v.reasons = append(v.reasons, Reason{Kind: RebuildAlways})
+	}
+	for _, part := range slices.Sorted(maps.Keys(in.unsure)) {
+		v.reasons = append(v.reasons, reasonOf(part, "unknown"))
 	}
 	var last *dotsame.BuildInfo
 	if s.dry || len(v.reasons) == 0 {
@@ -164,8 +169,8 @@ func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo,
 		return []Reason{{Kind: inputsChanged}} // a run need not know which
 	}
 	for _, part := range sortedKeys(in.recipe, last.Recipe) {
-		if in.recipe[part] != last.Recipe[part] {
-			reasons = append(reasons, Reason{Kind: part + "-changed"})
+		if in.recipe[part] != last.Recipe[part] && !in.unsure[part] && !(in.open && strings.HasPrefix(part, partProgram)) {
+			reasons = append(reasons, reasonOf(part, "changed"))
 		}
 	}
 	for _, d := range sortedKeys(in.depends, last.Depends) {
@@ -177,10 +182,16 @@ func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo,
 	if full, err := s.dir.ReadInputs(t.Name); err == nil && full != nil {
 		reasons = append(reasons, inputChanges(in.list(), full.Inputs, open)...)
 	}
-	if known && len(reasons) == 0 {
+	if known && len(reasons) == 0 && len(in.unsure) == 0 {
 		return []Reason{{Kind: NeverBuilt}} // its list of inputs does not have the hash that it names
 	}
 	return reasons
+}
+
+// reasonOf returns the reason that something has happened to a part of a recipe.
+func reasonOf(part, event string) Reason {
+	kind, name, _ := strings.Cut(part, ":")
+	return Reason{kind + "-" + event, name}
 }
 
 func sortedKeys(a, b map[string]digest.Digest) []string {

@@ -21,8 +21,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -67,7 +69,10 @@ type session struct {
 	dry      bool // for a plan: change nothing, and list every reason
 	dir      *dotsame.Dir
 	root     *disk.Dir // the workspace's
+	realRoot func() string
 	files    *files.Index
+	system   *files.Index // of programs outside the workspace: its root is /
+	programs atomic.Pointer[programs]
 	tasks    map[string]*manifest.Task // by name
 	makers   map[string]*manifest.Task // by target
 	lockFile *os.File                  // inherited by every task; nil without a lock
@@ -101,6 +106,14 @@ func newSession(c Config) *session {
 			s.makers[target] = t
 		}
 	}
+	s.programChanged()
+	s.realRoot = sync.OnceValue(func() string {
+		real, err := filepath.EvalSymlinks(c.Workspace.Root)
+		if err != nil {
+			return c.Workspace.Root
+		}
+		return real
+	})
 	s.storePath = sync.OnceValue(func() digest.Digest {
 		path, _ := c.LookupEnv("PATH")
 		return parts('p', storeEntries(path, c.Own)...)
@@ -127,34 +140,49 @@ func (s *session) lock(ctx context.Context) (unlock func(), err error) {
 	return func() {}, nil
 }
 
-// open opens the workspace and reads the stat cache.
+// open opens the workspace and reads the stat caches.
 func (s *session) open() (err error) {
 	if s.root, err = disk.OpenRoot(s.Workspace.Root); err != nil {
 		return err
 	}
-	if s.files, err = files.New(s.Workspace.Root, s.dir.Path(dotsame.Local)); err != nil {
+	if s.files, err = s.index(s.Workspace.Root, dotsame.StatCache); err != nil {
 		s.root.Close()
 		return err
 	}
-	data, err := s.dir.ReadFile(dotsame.StatCache, files.MaxCache)
-	if err == nil {
-		err = s.files.Load(data)
+	if s.system, err = s.index("/", dotsame.ProgramCache); err != nil {
+		_ = s.files.Close()
+		s.root.Close()
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.warnf("%s: %v; every input is read again", dotsame.StatCache, err)
-	}
-	return nil
+	return err
 }
 
-// close saves the stat cache, if save is true, and closes the workspace.
-func (s *session) close(save bool) {
-	if save && s.files.Dirty() {
-		err := s.dir.Create(dotsame.StatCache, 0o644, func(f *os.File) error { return s.files.Save(f) })
-		if err != nil {
-			s.cannotStore(err)
-		}
+// index returns the index of the files below root, with what is cached of them.
+func (s *session) index(root, cache string) (*files.Index, error) {
+	x, err := files.New(root, s.dir.Path(dotsame.Local))
+	if err != nil {
+		return nil, err
 	}
-	_ = s.files.Close() // it was only read
+	data, err := s.dir.ReadFile(cache, files.MaxCache)
+	if err == nil {
+		err = x.Load(data)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.warnf("%s: %v; every input is read again", cache, err)
+	}
+	return x, nil
+}
+
+// close saves the stat caches, if save is true, and closes the workspace.
+func (s *session) close(save bool) {
+	for x, cache := range map[*files.Index]string{s.files: dotsame.StatCache, s.system: dotsame.ProgramCache} {
+		if save && x.Dirty() {
+			err := s.dir.Create(cache, 0o644, func(f *os.File) error { return x.Save(f) })
+			if err != nil {
+				s.cannotStore(err)
+			}
+		}
+		_ = x.Close() // it was only read
+	}
 	s.root.Close()
 }
 

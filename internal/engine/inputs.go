@@ -29,6 +29,8 @@ import (
 //     without tools the /nix/store entries of the PATH that it inherits, in order,
 //   - the result of each task that it depends on (the files at its targets), or
 //     the input hash if that task has no targets,
+//   - the program that the command names, and the interpreter of a script, unless
+//     they come from the tools: see program,
 //   - each file and link that its input patterns match: the path relative to the
 //     workspace root, whether it is executable, the content or the link's target.
 //
@@ -40,6 +42,11 @@ type inputs struct {
 	patterns *files.Patterns
 	match    *files.Match // nil while the task waits to be run
 	hash     digest.Digest
+
+	// unsure has the parts of the recipe that cannot be known in this run: then the
+	// task runs, and its result is not cached.
+	unsure map[string]bool
+	open   bool // in a plan: another task makes the program first
 }
 
 // The parts of a recipe, as build infos and reasons name them.
@@ -50,6 +57,9 @@ const (
 	partSystem      = "system"
 	partTools       = "tools"
 	partPath        = "path"
+
+	// Those with a name behind the colon, which a reason has as its path.
+	partProgram = "program:"
 )
 
 func parts(tag byte, fields ...string) digest.Digest {
@@ -102,6 +112,9 @@ func (s *session) find(ctx context.Context, t *manifest.Task, in *inputs, then f
 	}
 	if len(then.targets) > 0 {
 		in.match.Replace(in.patterns, then.targets, then.outputs)
+	}
+	if err := s.addProgram(ctx, t, in, then); err != nil {
+		return fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
 	}
 	if len(in.unknown()) > 0 {
 		return nil // a pattern that matches nothing now may do so then
@@ -199,11 +212,20 @@ func (in *inputs) list() []dotsame.Input {
 // changed returns the path of an input that is no longer what it was when t
 // started, or "".
 func (s *session) changed(ctx context.Context, t *manifest.Task, in *inputs) string {
-	now, err := s.match(ctx, t, in)
+	now := &inputs{recipe: map[string]digest.Digest{}, patterns: in.patterns}
+	var err error
+	if now.match, err = s.match(ctx, t, in); err == nil {
+		err = s.addProgram(ctx, t, now, forecast{})
+	}
 	if err != nil {
 		return err.Error()
 	}
-	before, after := in.match.Found, now.Found
+	for part, d := range in.recipe {
+		if name, is := strings.CutPrefix(part, partProgram); is && now.recipe[part] != d {
+			return name
+		}
+	}
+	before, after := in.match.Found, now.match.Found
 	for i := range max(len(before), len(after)) {
 		switch {
 		case i >= len(after) || i < len(before) && before[i].Path < after[i].Path:
@@ -220,6 +242,7 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	if t.NoInput {
 		s.warnf("%s: task %q names neither input nor dependsOn: no change of a file makes it run again; list what it reads, or write input: [] or rebuild: always", t.Pos, t.Name)
 	}
+	s.warnOfArguments(t, in)
 	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
 		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: changes behind it do not make the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
 	}

@@ -119,6 +119,9 @@ func compare(have, want []dotsame.Output) (d difference) {
 // whether it could. The task has succeeded whatever fails here, but will run
 // again next time.
 func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output, took time.Duration) bool {
+	if len(in.unsure) > 0 {
+		return false
+	}
 	if changed := s.changed(ctx, t, in); changed != "" {
 		s.warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
 		return false
@@ -197,6 +200,7 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, out
 		for _, o := range slices.Concat(diff.wrong, diff.extra) {
 			s.files.ChangedPath(o.Path)
 		}
+		s.programChanged()
 	}()
 	wrong := byPath(diff.wrong)
 	s.makeWritable(outputs)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"cachekey/internal/digest"
 	"cachekey/internal/dotsame"
@@ -74,8 +75,8 @@ type forecast struct {
 }
 
 func (p *planner) forecast(t *manifest.Task) (f forecast) {
-	if len(t.Inputs) == 0 {
-		return f
+	if len(t.Inputs) == 0 && (len(t.Command) == 0 || !strings.Contains(t.Command[0], "/")) {
+		return f // nothing that it could tell
 	}
 	for _, dep := range p.upstream(t) {
 		f.targets = append(f.targets, dep.Targets...)

@@ -239,6 +239,8 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 	}
 	err = s.runCommand(ctx, t, s.environment(t, tools), out)
 	s.files.Changed()
+	s.system.Changed()
+	s.programChanged()
 	if err == nil {
 		if made, err = s.scan(ctx, t); err == nil {
 			err = made.missing

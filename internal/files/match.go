@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -239,17 +240,31 @@ func (m *Match) Replace(ps *Patterns, targets []string, outputs []dotsame.Output
 		if o.Type == dotsame.TypeDir || len(ps.MatchPath(o.Path)) == 0 {
 			continue
 		}
-		f := Found{Path: o.Path, Kind: File, Digest: o.Digest}
-		switch {
-		case o.Type == dotsame.TypeLink:
-			f.Kind, f.Digest = Link, digest.Of([]byte(o.Link))
-		case o.Mode.Exec():
-			f.Kind = Exec
-		}
-		m.Found = append(m.Found, f)
+		m.Found = append(m.Found, found(o))
 	}
 	slices.SortFunc(m.Found, func(a, b Found) int { return strings.Compare(a.Path, b.Path) })
 	m.Empty = ps.empty(m.Found)
+}
+
+// found returns the file or link o as a match has it.
+func found(o dotsame.Output) Found {
+	f := Found{Path: o.Path, Kind: File, Digest: o.Digest}
+	switch {
+	case o.Type == dotsame.TypeLink:
+		f.Kind, f.Digest = Link, digest.Of([]byte(o.Link))
+	case o.Mode.Exec():
+		f.Kind = Exec
+	}
+	return f
+}
+
+// FoundOutput returns what File would return if p were one of these outputs.
+func FoundOutput(outputs []dotsame.Output, p string) (f Found, ok bool) {
+	i := slices.IndexFunc(outputs, func(o dotsame.Output) bool { return o.Path == p && o.Type == dotsame.TypeFile })
+	if i < 0 {
+		return Found{}, false
+	}
+	return found(outputs[i]), true
 }
 
 // empty returns the patterns that match none of found.
@@ -272,4 +287,26 @@ func (ps *Patterns) empty(found []Found) (texts []string) {
 		}
 	}
 	return texts
+}
+
+// File returns the regular file at p, hashed, and whether there is one. It needs no
+// pattern, so it also finds what belongs to git or to same.
+func (x *Index) File(ctx context.Context, p string) (f Found, ok bool, err error) {
+	up := path.Dir(p)
+	if up == "." {
+		up = ""
+	}
+	d := x.dir(up)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fd := x.fd(d)
+	defer fd.close()
+	e, err := x.single(d, fd, path.Base(p), x.epoch.Load())
+	if err != nil || e == nil || e.stamp.Kind() != disk.File {
+		return Found{}, false, err
+	}
+	if err := x.hashAll(ctx, d, fd, []*entry{e}); err != nil || !e.hashable() {
+		return Found{}, false, err
+	}
+	return Found{p, kindOf(e.stamp), e.digest}, true, nil
 }

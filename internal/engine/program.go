@@ -1,0 +1,345 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/dotsame"
+	"cachekey/internal/files"
+	"cachekey/internal/manifest"
+)
+
+// A program is what counts of the program that a task is started with, and of the
+// interpreters that the first lines of scripts name:
+//
+//   - a file of the workspace is an input of the task, listed or not;
+//   - of a file in the Nix store, the path counts, which determines the content;
+//   - of any other file, the content counts, wherever it lies.
+//
+// Links are followed. Libraries and other programs that it starts do not count.
+type program struct {
+	recipe  map[string]digest.Digest // of files outside the workspace, by part
+	inputs  []string                 // files of the workspace, relative to its root
+	unknown map[string]error         // why a file cannot be read, by part
+	open    bool                     // in a plan: another task makes it first
+}
+
+// maxInterpreters is how many scripts may interpret each other. Linux allows fewer.
+const maxInterpreters = 8
+
+// Programs remembers programs until something may have changed them.
+type programs struct {
+	mu    sync.Mutex
+	known map[string]*program
+}
+
+// programChanged must be called after files have changed.
+func (s *session) programChanged() { s.programs.Store(&programs{known: make(map[string]*program)}) }
+
+// program returns what counts of the program of t, when it is t's turn. A program
+// that does not exist does not count: the task fails when it starts.
+func (s *session) program(ctx context.Context, t *manifest.Task, then forecast) (*program, error) {
+	if len(t.Command) == 0 {
+		return &program{}, nil
+	}
+	l := &programLookup{session: s, dir: s.dir.Path(t.WorkingDir), then: then}
+	if l.path, l.hasPath = t.Env["PATH"]; !l.hasPath && len(t.Tools) == 0 {
+		l.path, l.hasPath = s.LookupEnv("PATH")
+	}
+	known := s.programs.Load()
+	id := strings.Join([]string{t.Command[0], l.dir, l.path, fmt.Sprint(l.hasPath)}, "\x00")
+	if path.Base(t.Command[0]) == "env" {
+		id += "\x00" + strings.Join(t.Command[1:], "\x00")
+	}
+	if len(then.targets) == 0 { // otherwise the files of another time count
+		known.mu.Lock()
+		defer known.mu.Unlock()
+		if p := known.known[id]; p != nil {
+			return p, nil
+		}
+	}
+	l.found = &program{recipe: map[string]digest.Digest{}, unknown: map[string]error{}}
+	err := l.follow(ctx, t.Command, maxInterpreters)
+	if err == nil && len(then.targets) == 0 {
+		known.known[id] = l.found
+	}
+	return l.found, err
+}
+
+// A programLookup follows the program of one task.
+type programLookup struct {
+	*session
+	dir     string // that the task runs in
+	path    string // PATH
+	hasPath bool   // false if the tools will set PATH: then they count, and not what is found there
+	then    forecast
+	found   *program
+}
+
+// follow adds the program of a command, and its interpreters.
+func (l *programLookup) follow(ctx context.Context, command []string, left int) error {
+	name := command[0]
+	if left == 0 || !strings.Contains(name, "/") && !l.hasPath {
+		return nil
+	}
+	file, err := lookPath(name, l.dir, []string{"PATH=" + l.path})
+	if l.inForecast(file) {
+		return l.followOutput(ctx, file, left)
+	}
+	if err != nil {
+		return nil
+	}
+	real, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return nil
+	}
+	first, err := l.add(ctx, partProgram+name, real)
+	if err != nil {
+		return err
+	}
+	if path.Base(name) == "env" {
+		if err := l.env(ctx, command[1:], left-1); err != nil {
+			return err
+		}
+	}
+	return l.interpreter(ctx, first, left-1)
+}
+
+// add counts the file at real, which has no links in it, and returns the beginning
+// of its content.
+func (l *programLookup) add(ctx context.Context, part, real string) (first []byte, err error) {
+	if st, err := os.Stat(real); err != nil || !st.Mode().IsRegular() {
+		return nil, nil
+	}
+	rel, inside := l.relative(real)
+	switch {
+	case strings.HasPrefix(real, "/nix/store/"):
+		l.found.recipe[part] = parts('p', l.found.recipe[part].String(), real)
+	case inside && !slices.ContainsFunc(strings.Split(rel, "/"), dotsame.Private):
+		l.found.inputs = append(l.found.inputs, rel)
+	default:
+		f, ok, err := l.system.File(ctx, strings.TrimPrefix(real, "/"))
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil && !ok {
+			err = errors.New("it was removed")
+		}
+		if err != nil {
+			l.found.unknown[part] = err
+			return nil, nil
+		}
+		l.found.recipe[part] = parts('p', l.found.recipe[part].String(), f.Digest.String())
+	}
+	first, err = beginning(real)
+	if err != nil {
+		l.found.unknown[part] = err
+	}
+	return first, nil
+}
+
+// relative returns a path relative to the workspace root, and whether it is below.
+func (s *session) relative(file string) (rel string, inside bool) {
+	for _, root := range []string{s.realRoot(), s.Workspace.Root} {
+		if rel, err := filepath.Rel(root, file); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel), true
+		}
+	}
+	return "", false
+}
+
+// inForecast reports whether file will be made by a task that has its turn before.
+func (l *programLookup) inForecast(file string) bool {
+	rel, inside := l.relative(file)
+	return file != "" && inside && isBelow(rel, l.then.targets...)
+}
+
+// followOutput adds a program that a dependency makes, as it is stored.
+func (l *programLookup) followOutput(ctx context.Context, file string, left int) error {
+	rel, _ := l.relative(file)
+	for range 40 { // links
+		i := slices.IndexFunc(l.then.outputs, func(o dotsame.Output) bool { return o.Path == rel })
+		if i < 0 {
+			l.found.open = true
+			return nil
+		}
+		switch o := l.then.outputs[i]; o.Type {
+		case dotsame.TypeLink:
+			rel = path.Join(path.Dir(rel), o.Link)
+			continue
+		case dotsame.TypeFile:
+			l.found.inputs = append(l.found.inputs, rel)
+			first, err := beginning(l.session.dir.Path(dotsame.BlobPath(o.Digest)))
+			if err != nil {
+				return nil // it cannot be restored: the dependency runs
+			}
+			return l.interpreter(ctx, first, left-1)
+		}
+		return nil
+	}
+	return nil
+}
+
+// beginning returns as much of a file as Linux reads to find its interpreter.
+func beginning(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	buf := make([]byte, 256)
+	n, err := io.ReadFull(f, buf)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return buf[:n], err
+}
+
+// interpreter follows the #! line that a script begins with.
+func (l *programLookup) interpreter(ctx context.Context, first []byte, left int) error {
+	line, isScript := bytes.CutPrefix(first, []byte("#!"))
+	if !isScript {
+		return nil
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	name, argument, _ := strings.Cut(strings.Trim(string(line), " \t"), " ")
+	if before, after, tab := strings.Cut(name, "\t"); tab {
+		name, argument = before, after+" "+argument
+	}
+	argument = strings.Trim(argument, " \t")
+	switch {
+	case name == "":
+		return nil
+	case !strings.Contains(name, "/"):
+		name = "./" + name // relative to the directory, not on PATH
+	case path.Base(name) == "env":
+		// env itself only finds the program: it does not count.
+		words := []string{argument}
+		for _, split := range []string{"-S", "--split-string="} {
+			if text, ok := strings.CutPrefix(argument, split); ok {
+				words = strings.Fields(text)
+			}
+		}
+		return l.env(ctx, words, left)
+	}
+	return l.follow(ctx, []string{name}, left)
+}
+
+// env follows the program that env starts with these arguments.
+func (l *programLookup) env(ctx context.Context, args []string, left int) error {
+	for len(args) > 0 {
+		name, value, assigns := strings.Cut(args[0], "=")
+		switch {
+		case slices.Contains([]string{"-u", "-C", "-P", "--unset", "--chdir"}, args[0]):
+			args = args[1:]
+		case args[0] == "" || strings.HasPrefix(args[0], "-"):
+		case assigns:
+			if name == "PATH" {
+				l.path, l.hasPath = value, true
+			}
+		default:
+			return l.follow(ctx, args, left)
+		}
+		if len(args) > 0 {
+			args = args[1:]
+		}
+	}
+	return nil
+}
+
+// addProgram counts the program of t in in.
+func (s *session) addProgram(ctx context.Context, t *manifest.Task, in *inputs, then forecast) error {
+	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partProgram) })
+	p, err := s.program(ctx, t, then)
+	if err != nil {
+		return err
+	}
+	maps.Copy(in.recipe, p.recipe)
+	in.open = p.open
+	for part, err := range p.unknown {
+		in.unknowable(part)
+		if !s.dry {
+			s.warnf("task %q: its result is not cached, since its program %s can't be read: %v", t.Name, strings.TrimPrefix(part, partProgram), err)
+		}
+	}
+	for _, p := range p.inputs {
+		if err := s.addInput(ctx, t, in, p, then); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addInput adds the file at p to the inputs that patterns have matched.
+func (s *session) addInput(ctx context.Context, t *manifest.Task, in *inputs, p string, then forecast) error {
+	if isBelow(p, t.Targets...) || in.has(p) {
+		return nil // a target is emptied before the task starts
+	}
+	var f files.Found
+	var ok bool
+	var err error
+	if isBelow(p, then.targets...) {
+		f, ok = files.FoundOutput(then.outputs, p)
+	} else {
+		f, ok, err = s.files.File(ctx, p)
+	}
+	if err != nil || !ok {
+		return err
+	}
+	i, _ := slices.BinarySearchFunc(in.match.Found, p, func(f files.Found, p string) int { return strings.Compare(f.Path, p) })
+	in.match.Found = slices.Insert(in.match.Found, i, f)
+	return nil
+}
+
+// unknowable marks a part of the recipe as one that cannot be known in this run. It
+// gets a digest that no other run has, so that nothing is skipped because of it.
+func (in *inputs) unknowable(part string) {
+	if in.unsure == nil {
+		in.unsure = map[string]bool{}
+	}
+	in.unsure[part] = true
+	var d digest.Digest
+	_, _ = rand.Read(d[:]) // never fails
+	in.recipe[part] = d
+}
+
+// warnOfArguments warns of arguments of t's command that name a file which is not
+// among its inputs.
+func (s *session) warnOfArguments(t *manifest.Task, in *inputs) {
+	if len(t.Command) == 0 {
+		return
+	}
+	isShell := slices.Contains([]string{"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"}, path.Base(t.Command[0]))
+	for i, arg := range t.Command {
+		if i == 0 || arg == "" || arg[0] == '-' || len(arg) > 4095 || isShell && strings.HasPrefix(t.Command[i-1], "-") && strings.HasSuffix(t.Command[i-1], "c") {
+			continue
+		}
+		file := filepath.FromSlash(arg)
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(s.dir.Path(t.WorkingDir), file)
+		}
+		rel, inside := s.relative(file)
+		if !inside || in.has(rel) || isBelow(rel, t.Targets...) || slices.ContainsFunc(strings.Split(rel, "/"), dotsame.Private) {
+			continue
+		}
+		if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() {
+			continue
+		}
+		if maker := s.makerOf(rel); maker != nil && slices.Contains(s.upstream(t), maker) {
+			continue
+		}
+		s.warnf("%s: task %q: the argument %q of cmd names a file that is not among its inputs: changes of it do not make the task run again; list it under input", t.Pos, t.Name, arg)
+	}
+}
