@@ -27,7 +27,8 @@ func (r *Removed) count(info Info) {
 }
 
 // Remove removes name in d and everything below it. Links are removed, not
-// followed. If nothing has the name, that is not an error. Directories get the
+// followed. A directory on which a file system is mounted stays, and so do those
+// above it, but what is in them is removed. If nothing has the name, that is not an error. Directories get the
 // permissions that it takes. If one is beyond the bounds, the error wraps a
 // *BoundsError, and that directory still has its contents.
 func (d *Dir) Remove(name string) (Removed, error) {
@@ -59,6 +60,7 @@ type removal struct {
 	Removed
 	left      int // names until MaxEntries
 	unbounded bool
+	mounts    bool // a directory stays because something is mounted there
 }
 
 func (r *removal) entry(d *Dir, name string, depth int) error {
@@ -79,6 +81,10 @@ func (r *removal) entry(d *Dir, name string, depth int) error {
 	err = unix.Unlinkat(d.fd, name, flags)
 	if err == unix.EACCES && unix.Fchmod(d.fd, 0o700) == nil { // d itself is read-only
 		err = unix.Unlinkat(d.fd, name, flags)
+	}
+	if flags != 0 && (err == unix.EBUSY || r.mounts && (err == unix.ENOTEMPTY || err == unix.EEXIST)) {
+		r.mounts = true
+		return nil
 	}
 	if err != nil {
 		return d.error("remove", name, err)

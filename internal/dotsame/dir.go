@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"cachekey/internal/disk"
@@ -17,7 +19,8 @@ import (
 // A Dir is the .same of one workspace. Its methods may be called concurrently.
 //
 // Every file is written to .same/local/tmp and then renamed, so that a killed run
-// leaves no half-written file anywhere else.
+// leaves no half-written file anywhere else. If that is on another file system, the
+// temporary file is beside the file, and prune removes it.
 type Dir struct {
 	root string // the workspace's, absolute
 
@@ -126,11 +129,35 @@ func (d *Dir) Create(rel string, perm fs.FileMode, write func(*os.File) error) e
 	if err != nil {
 		return err
 	}
-	return disk.Replace(f, d.Path(rel), func(f *os.File) error {
-		if err := write(f); err != nil {
+	err = disk.Replace(f, d.Path(rel), func(f *os.File) error {
+		if err := f.Chmod(perm); err != nil {
 			return err
 		}
-		return f.Chmod(perm)
+		return write(f)
+	})
+	if errors.Is(err, syscall.EXDEV) { // .same/store, for one, is a mount
+		err = d.createThere(rel, perm, write)
+	}
+	return err
+}
+
+// createThere is Create with the temporary file beside rel.
+func (d *Dir) createThere(rel string, perm fs.FileMode, write func(*os.File) error) error {
+	root, err := disk.OpenRoot(d.root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	to, err := root.ReachMaking(path.Dir(rel))
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	return to.WriteAtomic(path.Base(rel), disk.NoSync, func(f *os.File) error {
+		if err := f.Chmod(perm); err != nil {
+			return err
+		}
+		return write(f)
 	})
 }
 

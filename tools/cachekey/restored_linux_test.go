@@ -218,3 +218,35 @@ func TestLinksInPlaceOfDirectories(t *testing.T) {
 		}
 	}
 }
+
+// A sealed directory on which a file system is mounted is emptied instead of removed.
+func TestMountedDirectories(t *testing.T) {
+	c := newCheckout(t)
+	for _, p := range []string{dotsame.Store, dotsame.Cache, dotsame.Local, dotsame.Daemon} {
+		must(t, os.MkdirAll(c.path(p), 0o755))
+		if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "none", c.path(p)).CombinedOutput(); err != nil {
+			t.Skipf("mount: %v: %s", err, out)
+		}
+		defer func() { _ = exec.Command("umount", c.path(p)).Run() }()
+		must(t, os.MkdirAll(c.path(p)+"/a/b", 0o755))
+		must(t, os.WriteFile(c.path(p)+"/a/b/c", []byte("x"), 0o644))
+	}
+	left := func() string {
+		out, err := exec.Command("find", c.path(dotsame.Store), c.path(dotsame.Cache), c.path(dotsame.Daemon), "-name", "c").Output()
+		must(t, err)
+		return string(out)
+	}
+	c.run(0, "seal")
+	c.expect(c.run(0, "verify", "--strict"), "all is as it was sealed: 2 files")
+	must(t, os.Remove(c.path(dotsame.Seal)))
+	c.expect(c.run(0, "verify"), "the restored cache was dropped", "there is no seal")
+	if text := left(); text != c.path(dotsame.Daemon)+"/a/b/c\n" {
+		t.Errorf("verify left %q", text)
+	}
+	must(t, os.MkdirAll(c.path(dotsame.Store)+"/a/b", 0o755))
+	must(t, os.WriteFile(c.path(dotsame.Store)+"/a/b/c", []byte("x"), 0o644))
+	c.run(0, "prune")
+	if text := left(); text != "" {
+		t.Errorf("prune left %q", text)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// .same, or a directory in it, may be a file system of its own, as where a container
+// or CI mounts its cache: results are stored and restored there, and clean empties
+// it.
+func TestSameOnAnotherFileSystem(t *testing.T) {
+	for _, places := range [][]string{{".same"}, {".same/store"}, {".same/local"}, {".same/local/tmp"}, {".same/store", ".same/cache", ".same/local"}, {".same/store/blobs"}} {
+		t.Run(strings.Join(places, " "), func(t *testing.T) {
+			dir := t.TempDir()
+			chain(t, dir, 2)
+			for _, p := range places {
+				if !mount(t, filepath.Join(dir, p), "size=4m") {
+					t.Skip("nothing can be mounted here")
+				}
+			}
+			want := fromNothing(t, dir)
+			expect := func(part string) {
+				t.Helper()
+				out := run(t, dir, "run", "all")
+				if !strings.Contains(out, part) || strings.Contains(out, "warning") || outputs(t, dir) != want {
+					t.Errorf("not %q:\n%s", part, out)
+				}
+			}
+			expect("2 ran, 0 cached")
+			expect("0 ran, 2 cached")
+			if err := os.RemoveAll(filepath.Join(dir, "out")); err != nil {
+				t.Fatal(err)
+			}
+			expect("0 ran, 2 cached")
+			run(t, dir, "clean")
+			expect("2 ran, 0 cached")
+			run(t, dir, "clean", "--all")
+			expect("2 ran, 0 cached")
+			left, err := exec.Command("find", filepath.Join(dir, ".same"), "-name", "*.tmp").Output()
+			if err != nil || len(left) > 0 {
+				t.Errorf("temporary files are left: %s %v", left, err)
+			}
+		})
+	}
+}
+
+// Directories in .same can be written by their owner only, whatever the umask.
+func TestDirectoriesOfSame(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0))
+	dir := t.TempDir()
+	chain(t, dir, 1)
+	run(t, dir, "run", "all")
+	run(t, dir, "clean")
+	run(t, dir, "run", "all")
+	loose, err := exec.Command("find", filepath.Join(dir, ".same"), "-perm", "/022").Output()
+	if err != nil || len(loose) > 0 {
+		t.Errorf("others can write to: %s %v", loose, err)
+	}
+}
