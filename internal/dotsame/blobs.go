@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
+	"syscall"
 
 	"cachekey/internal/digest"
 	"cachekey/internal/disk"
@@ -21,13 +24,64 @@ func (d *Dir) HasBlob(want digest.Digest, size int64) bool {
 	return err == nil && st.Kind() == disk.File && st.Size == size
 }
 
-// PutBlob stores the contents of f, which have this digest and size, unless the
-// blob exists. If f was written meanwhile, the error is ErrBadBlob.
-func (d *Dir) PutBlob(f *os.File, want digest.Digest, size int64) error {
-	if d.HasBlob(want, size) {
-		return nil
+// BlobModes returns the permissions of the blobs of outputs: those who may read an
+// output may read its blob. Of several outputs with the same contents, the most
+// private one counts, and so do the directories above an output.
+func BlobModes(outputs []Output) map[digest.Digest]fs.FileMode {
+	modes := map[digest.Digest]fs.FileMode{}
+	below := map[string]fs.FileMode{} // directory → who may reach what is in it
+	for _, o := range outputs {       // a directory comes before its contents
+		reach, ok := below[path.Dir(o.Path)]
+		if !ok {
+			reach = 0o444
+		}
+		switch o.Type {
+		case TypeDir:
+			below[o.Path] = reach & (o.Mode.Perm() << 2) // x allows what r does for a file
+		case TypeFile:
+			mode, ok := modes[o.Digest]
+			if !ok {
+				mode = 0o444
+			}
+			modes[o.Digest] = mode&reach&o.Mode.Perm() | 0o400
+		}
 	}
-	return d.Create(BlobPath(want), 0o444, func(to *os.File) error {
+	return modes
+}
+
+// KeepBlob reports whether there is a blob of this digest and size. If so, it takes
+// those permissions away from it that mode does not have.
+func (d *Dir) KeepBlob(want digest.Digest, size int64, mode fs.FileMode) (bool, error) {
+	name := d.Path(BlobPath(want))
+	st, err := disk.Lstat(name)
+	if err != nil || st.Kind() != disk.File || st.Size != size {
+		return false, nil
+	}
+	if fs.FileMode(st.Mode).Perm()&^mode == 0 {
+		return true, nil
+	}
+	f, st, err := disk.OpenFile(name)
+	if err != nil {
+		return true, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Sys().(*syscall.Stat_t).Nlink > 1 {
+		return true, err // it may be somebody else's file
+	}
+	if err := f.Chmod(fs.FileMode(st.Mode).Perm() & mode); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return true, err
+	}
+	return true, nil
+}
+
+// PutBlob stores the contents of f, which have this digest and size, with the
+// permissions mode. If the blob exists, it only loses those that mode does not have.
+// If f was written meanwhile, the error is ErrBadBlob.
+func (d *Dir) PutBlob(f *os.File, want digest.Digest, size int64, mode fs.FileMode) error {
+	if is, err := d.KeepBlob(want, size, mode); is || err != nil {
+		return err
+	}
+	return d.Create(BlobPath(want), mode, func(to *os.File) error {
 		return copyVerified(to, f, want, size)
 	})
 }

@@ -196,10 +196,10 @@ func TestBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := d.PutBlob(f, digest.Of([]byte("other")), 5); err == nil {
+	if err := d.PutBlob(f, digest.Of([]byte("other")), 5, 0o444); err == nil {
 		t.Error("a blob of another digest was kept")
 	}
-	if err := d.PutBlob(f, sum, int64(len(content))); err != nil {
+	if err := d.PutBlob(f, sum, int64(len(content)), 0o444); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(d.Path(Seal)); err == nil {

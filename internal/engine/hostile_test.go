@@ -152,7 +152,7 @@ func TestStorePipe(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(root, "out"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.storeFile(dotsame.Output{Path: "out", Type: dotsame.TypeFile, Digest: digest.Of(nil)}); err == nil || !strings.Contains(err.Error(), "named pipe") {
+	if err := s.storeFile(dotsame.Output{Path: "out", Type: dotsame.TypeFile, Digest: digest.Of(nil)}, 0o444); err == nil || !strings.Contains(err.Error(), "named pipe") {
 		t.Errorf("got %v, want an error that names the pipe", err)
 	}
 }

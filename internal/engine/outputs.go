@@ -126,8 +126,9 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 		s.warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
 		return false
 	}
+	modes := dotsame.BlobModes(outputs)
 	for _, o := range outputs {
-		if err := s.storeFile(o); err != nil {
+		if err := s.storeFile(o, modes[o.Digest]); err != nil {
 			s.cannotStore(fmt.Errorf("task %q: storing %s: %w", t.Name, o.Path, err))
 			return false
 		}
@@ -151,11 +152,14 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 	return true
 }
 
-// storeFile stores the contents of o, unless the store has them. Directories
-// and links have none.
-func (s *session) storeFile(o dotsame.Output) error {
-	if o.Type != dotsame.TypeFile || s.isStored(o) {
+// storeFile stores the contents of o, unless the store has them, so that mode says
+// who may read them. Directories and links have none.
+func (s *session) storeFile(o dotsame.Output, mode fs.FileMode) error {
+	if o.Type != dotsame.TypeFile {
 		return nil
+	}
+	if is, err := s.dir.KeepBlob(o.Digest, o.Size, mode); is || err != nil {
+		return err
 	}
 	return s.at(o.Path, func(dir *disk.Dir, name string) error {
 		f, err := dir.OpenFile(name)
@@ -163,7 +167,7 @@ func (s *session) storeFile(o dotsame.Output) error {
 			return fmt.Errorf("the file has changed: %v", err) // not %w: .same can be written
 		}
 		defer f.Close()
-		err = s.dir.PutBlob(f, o.Digest, o.Size)
+		err = s.dir.PutBlob(f, o.Digest, o.Size, mode)
 		if errors.Is(err, dotsame.ErrBadBlob) {
 			return errors.New("the file is still being written")
 		}
@@ -233,8 +237,9 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, out
 // storeMissing stores outputs that are in place, and have been lost from the
 // store. If it fails, only a later run suffers.
 func (s *session) storeMissing(outputs []dotsame.Output) {
+	modes := dotsame.BlobModes(outputs)
 	for _, o := range outputs {
-		if err := s.storeFile(o); err != nil {
+		if err := s.storeFile(o, modes[o.Digest]); err != nil {
 			s.cannotStore(err)
 			return
 		}
@@ -342,9 +347,9 @@ func (s *session) placeAcross(dir *disk.Dir, name string, o dotsame.Output) erro
 		return dir.Symlink(o.Link, name)
 	}
 	return dir.WriteAtomic(name, disk.NoSync, func(f *os.File) error {
-		if err := s.dir.GetBlob(f, o.Digest); err != nil {
+		if err := f.Chmod(o.Mode.Perm()); err != nil { // before it has contents
 			return err
 		}
-		return f.Chmod(o.Mode.Perm())
+		return s.dir.GetBlob(f, o.Digest)
 	})
 }

@@ -152,10 +152,11 @@ func copyAside(dir *disk.Dir, name string, aside *disk.Dir, as string, perm fs.F
 	}
 	defer from.Close()
 	return aside.WriteAtomic(as, disk.Sync, func(f *os.File) error {
-		if _, err := io.Copy(f, from); err != nil {
+		if err := f.Chmod(perm); err != nil { // before it has contents
 			return err
 		}
-		return f.Chmod(perm)
+		_, err := io.Copy(f, from)
+		return err
 	})
 }
 

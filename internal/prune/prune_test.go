@@ -41,7 +41,7 @@ func remember(t *testing.T, dir *dotsame.Dir, name, content string) {
 	_, err = f.WriteString(content)
 	must(t, err)
 	d := digest.Of([]byte(content))
-	must(t, dir.PutBlob(f, d, int64(len(content))))
+	must(t, dir.PutBlob(f, d, int64(len(content)), 0o444))
 	outputs := []dotsame.Output{{Path: "out/" + name, Type: dotsame.TypeFile, Mode: 0o644, Size: int64(len(content)), Digest: d}}
 	must(t, dir.WriteBuildInfo(&dotsame.BuildInfo{TaskName: name, InputHash: digest.Of(nil).String(), OutputHash: dotsame.OutputHash(outputs).String(),
 		Timestamp: time.Unix(0, 0), Schema: dotsame.BuildInfoSchema, Outputs: outputs}))

@@ -61,3 +61,37 @@ func TestDirectoriesOfSame(t *testing.T) {
 		t.Errorf("others can write to: %s %v", loose, err)
 	}
 }
+
+// What others may not read in the workspace they may not read in the store.
+func TestPrivateOutputs(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {target: [out], cmd: [sh, -c, 'mkdir -p out/d; echo a >out/open; echo b >out/key; echo c >out/d/file; chmod 600 out/key; chmod 700 out/d']}
+`)
+	readable := func() string {
+		out, err := exec.Command("sh", "-c", `cd "$1" && find .same/store/blobs -type f -perm /044 -exec cat {} + | sort | xargs`, "sh", dir).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	run(t, dir, "run", "all")
+	if got := readable(); got != "a\n" {
+		t.Errorf("others can read %q", got)
+	}
+	if out, err := exec.Command("sh", "-c", `chmod 444 "$1"/.same/store/blobs/*/*`, "sh", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out := run(t, dir, "run", "all"); !strings.Contains(out, "1 cached") || readable() != "a\n" {
+		t.Errorf("others can read %q of an older store\n%s", readable(), out)
+	}
+	for _, p := range []string{"out/key", "out/d/file"} {
+		if err := os.Remove(filepath.Join(dir, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := run(t, dir, "run", "all"); !strings.Contains(out, "1 cached") || read(t, filepath.Join(dir, "out/key")) != "b\n" {
+		t.Errorf("%s", out)
+	}
+}
