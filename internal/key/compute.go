@@ -98,7 +98,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 		d.Warnings = append(d.Warnings, fmt.Sprintf(
 			"%q is tracked by git, so every run of a task changes the key: git rm -r -f --cached %q, and ignore it", remembered, remembered))
 	}
-	return d, d.assemble(o.Loose)
+	return d, d.assemble()
 }
 
 // untrackedFiles returns the files that git neither tracks nor ignores, for verify
@@ -115,7 +115,7 @@ func untrackedFiles(ctx context.Context, t *source.Tree) ([]UntrackedFile, bool,
 // assemble sets the key and the restore keys. The segments are ordered from
 // stable to volatile, so that a key cut off on the right names a state that still
 // fits.
-func (d *Document) assemble(loose bool) error {
+func (d *Document) assemble() error {
 	head := d.Prefix + "-" + Schema + "-"
 	if extra := extraDigest(d.Extra); extra != "" {
 		head += extra + "-"
@@ -125,9 +125,6 @@ func (d *Document) assemble(loose bool) error {
 	tasks := locks + d.Ingredients[1].Digest + "-"
 	d.Key = tasks + d.Ingredients[2].Digest
 	d.RestoreKeys = []string{tasks, locks}
-	if loose {
-		d.RestoreKeys = append(d.RestoreKeys, head)
-	}
 	if len(d.Key) > MaxLength {
 		return optionf("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
 	}

@@ -21,7 +21,7 @@ func TestSchema(t *testing.T) {
 	}
 	dir := t.TempDir()
 	layOut(t, dir, []string{"f flake.lock %7b%7d", "f flake.nix %7b%7d", "l go.sum a", "f same.yaml x"})
-	d, err := Compute(t.Context(), Options{Dir: dir, Loose: true, Extra: map[string]string{"job": "test"}})
+	d, err := Compute(t.Context(), Options{Dir: dir, Extra: map[string]string{"job": "test"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,6 @@ type Options struct {
 
 	NarHash      string // SRI; computed if empty
 	AllowMissing bool   // a missing flake, flake.lock, manifest or match is not an error
-	Loose        bool   // adds the restore key that crosses locks
 
 	Untracked bool // lists the files that git neither tracks nor ignores
 

@@ -43,7 +43,6 @@ docs/key-format.md is the specification.`,
 	}
 	fs := c.Flags()
 	options := keyFlags(fs, o)
-	loose := fs.Bool("loose", false, "add a restore key without any digest: it may restore results of another toolchain")
 	asJSON := fs.Bool("json", false, "print the whole document (docs/key.schema.json)")
 	jsonFile := fs.String("json-file", "", "write the whole document to `FILE` as well, for --key-file of other commands")
 	forGitHub := fs.Bool("github", false, "append key, restore-keys and paths to the file $GITHUB_OUTPUT too")
@@ -53,7 +52,6 @@ docs/key-format.md is the specification.`,
 		if err != nil {
 			return err
 		}
-		opts.Loose = *loose
 		opts.Untracked = (*untracked || *forGitHub) && (*asJSON || *jsonFile != "")
 		if *forGitHub {
 			opts.PathsFrom = o.Getenv("GITHUB_WORKSPACE") // where actions/cache looks for them
