@@ -8,7 +8,7 @@
 //   - every line on stderr begins with the program's name, then "error:",
 //     "warning:", "hint:" or nothing;
 //   - errors begin in lower case and end without a full stop;
-//   - exit codes: 0 done, 1 failed (or: differs), 2 misused.
+//   - exit codes: docs/exit-codes.md.
 package cli
 
 import (
@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"syscall"
 
@@ -45,16 +44,23 @@ func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(for
 // Main runs a program in this process and exits. The function program returns
 // its root command, whose subcommands read and write o.
 func Main(program func(o *IO) *cobra.Command) {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
-		signals = append(signals, syscall.SIGHUP)
+	o := &IO{In: os.Stdin, Err: os.Stderr, Getenv: os.Getenv}
+	ctx, in := catchInterrupts(o.eraseStatus)
+	o.Kill = in.kill
+	out := &output{file: os.Stdout, closed: func() { in.interrupt(syscall.SIGPIPE) }}
+	o.Out = out
+	o.share(out, os.Stderr)
+	err := Run(ctx, o, program(o), os.Args[1:])
+	if s := in.last(); s != 0 {
+		if s != syscall.SIGPIPE {
+			o.say("interrupted")
+		}
+		endBy(s)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	o := &IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
-	o.share(os.Stdout, os.Stderr)
-	code := o.Exit(Run(ctx, o, program(o), os.Args[1:]))
-	stop()
-	os.Exit(code)
+	if lost := out.Err(); lost != nil && !errors.Is(err, lost) {
+		err = message.Join(err, lost)
+	}
+	os.Exit(o.Exit(err))
 }
 
 // Exit prints err, if it is not nil, and returns its exit code.

@@ -30,8 +30,9 @@ type IO struct {
 	Out     io.Writer
 	Err     io.Writer
 	Getenv  func(string) string
-	Dir     string // -C: the directory to work in
-	Quiet   bool   // -q: print errors only
+	Kill    <-chan struct{} // closed at the second interrupt: what runs is to be killed
+	Dir     string          // -C: the directory to work in
+	Quiet   bool            // -q: print errors only
 }
 
 // Path returns an argument that is a path as seen from the directory of -C.
@@ -71,9 +72,11 @@ func (o *IO) Warnf(format string, args ...any) {
 // Sayf prints what was done.
 func (o *IO) Sayf(format string, args ...any) {
 	if !o.Quiet {
-		fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(fmt.Sprintf(format, args...)))
+		o.say(fmt.Sprintf(format, args...))
 	}
 }
+
+func (o *IO) say(text string) { fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(text)) }
 
 // line prints one message on one line, even if a name in it has a newline.
 func (o *IO) line(kind, colour, text string) {
@@ -125,7 +128,7 @@ type screen struct {
 }
 
 // share makes o's output and status share a screen, if stderr is a terminal.
-func (o *IO) share(out, err *os.File) {
+func (o *IO) share(out file, err *os.File) {
 	if !Terminal(err) {
 		return
 	}
@@ -134,6 +137,14 @@ func (o *IO) share(out, err *os.File) {
 		return width
 	}}
 	o.Out, o.Err = &screenWriter{out, s}, &screenWriter{err, s}
+}
+
+// eraseStatus erases the status line of a program that ends before it has stopped it.
+func (o *IO) eraseStatus() {
+	if err, ok := o.Err.(*screenWriter); ok {
+		err.screen.mu.Lock() // and nothing is drawn again
+		err.screen.erase()
+	}
 }
 
 func (s *screen) status(text func(time.Duration) string) (stop func()) {
@@ -177,9 +188,15 @@ func (s *screen) erase() {
 	}
 }
 
+// A file is a stream of the process.
+type file interface {
+	io.Writer
+	Fd() uintptr
+}
+
 // A screenWriter writes to stdout or stderr above a screen's status line.
 type screenWriter struct {
-	file   *os.File
+	file   file
 	screen *screen
 }
 

@@ -8,7 +8,7 @@
 //	decide.go   the hash is compared with that of its last success
 //	outputs.go  unchanged: outputs that are missing or differ are restored
 //	targets.go  changed: its targets are emptied,
-//	execute.go  its command is run,
+//	execute.go  its command is run (group.go: with all of its processes),
 //	outputs.go  and its outputs are stored
 //	lines.go    each step is printed
 //
@@ -43,11 +43,12 @@ type Config struct {
 	System    string   // as Nix names it: x86_64-linux
 	Own       string   // the path of the running program, which is not part of a toolchain
 
-	Jobs      int           // how many tasks run concurrently; 0 for one per core
-	KeepGoing bool          // a failed task stops only the tasks that depend on it
-	Grace     time.Duration // how long an interrupted task may take to end; 0 for 10 s
-	NoCache   bool          // run every task, whatever the store has
-	PassEnv   []string      // more variables that tasks see, outside every input hash
+	Jobs      int             // how many tasks run concurrently; 0 for one per core
+	KeepGoing bool            // a failed task stops only the tasks that depend on it
+	Grace     time.Duration   // how long an interrupted task may take to end; 0 for 10 s
+	Kill      <-chan struct{} // closed when interrupted tasks are to be killed before that
+	NoCache   bool            // run every task, whatever the store has
+	PassEnv   []string        // more variables that tasks see, outside every input hash
 
 	LookupEnv func(string) (string, bool)
 	Report    Reporter // prints a run; Plan does not use it
@@ -76,6 +77,7 @@ type session struct {
 	tasks    map[string]*manifest.Task // by name
 	makers   map[string]*manifest.Task // by target
 	lockFile *os.File                  // inherited by every task; nil without a lock
+	groups   groups                    // of the tasks' processes
 	aside    string                    // where this run moves files that are in the way
 
 	// storePath is the digest of PATH's Nix store entries. It is the same for

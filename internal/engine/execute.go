@@ -8,11 +8,9 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"cachekey/internal/manifest"
@@ -124,15 +122,18 @@ const (
 	// task's process group.
 	lingering = time.Second
 
+	// reaping is how long killed processes may take to end.
+	reaping = time.Second
+
 	// lockFD is the descriptor of the run lock in a task. If same is killed,
 	// processes that it leaves running make the next run wait, instead of
 	// writing beside it. Shells have no names for so high a number.
 	lockFD = 10
 )
 
-// runCommand runs t's command in a process group of its own, with no input, and
-// copies its output to out. When ctx is done it asks the whole group to end, and
-// kills it after the grace period.
+// runCommand runs t's command in a session of its own, without input and without a
+// terminal, and copies its output to out. When ctx is done it asks the command's
+// process group to end, and kills it after the grace period.
 func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string, out io.Writer) error {
 	if len(t.Command) == 0 {
 		return nil
@@ -158,7 +159,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		Path: program, Args: t.Command, Dir: dir, Env: env,
 		Stdout: write, Stderr: write, // one pipe, so that the order is kept
 		ExtraFiles:  []*os.File{lockFD - 3: s.lockFile},
-		SysProcAttr: processGroup(),
+		SysProcAttr: ownSession(),
 	}
 	err = cmd.Start()
 	write.Close()
@@ -170,19 +171,20 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		defer close(copied)
 		_, _ = io.Copy(out, read) // ends when every writer has closed, or on Close
 	}()
-	ended := make(chan struct{})
+	g := &group{id: cmd.Process.Pid, ended: make(chan struct{})}
+	s.groups.add(g)
+	defer s.groups.remove(g)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		endGroup(ctx, cmd.Process.Pid, ended, s.Grace, func() {
-			s.warnf("task %q is still running: it is killed in %v, or at once by a second interrupt", t.Name, s.Grace-patience)
+		g.endWith(ctx, s.Grace, s.Kill, func() {
+			s.warnf("task %q is still running: it is killed in %v, or immediately by a second interrupt", t.Name, s.Grace-patience)
 		})
 	}()
 	err = cmd.Wait()
-	close(ended)
+	close(g.ended)
 	<-stopped
-	// Processes that the command has left running could still write outputs.
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	g.kill() // processes that the command has left running could still write outputs
 	select {
 	case <-copied:
 	case <-time.After(lingering):
@@ -199,51 +201,4 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		return fmt.Errorf("waiting for the command: %w", err)
 	}
 	return nil
-}
-
-// endGroup returns when the command has ended. If ctx is done first, it ends the
-// command's process group, and waits for every process in it. It calls waiting
-// if that takes long.
-func endGroup(ctx context.Context, group int, ended <-chan struct{}, grace time.Duration, waiting func()) {
-	select {
-	case <-ended:
-		return
-	case <-ctx.Done():
-	}
-	_ = syscall.Kill(-group, syscall.SIGTERM)
-	again := make(chan os.Signal, 1) // a second interrupt ends the wait
-	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(again)
-	long, enough := time.After(patience), time.After(grace)
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for !groupEnded(group, ended) {
-		select {
-		case <-again:
-		case <-enough:
-		case <-poll.C:
-			continue
-		case <-long:
-			waiting()
-			continue
-		}
-		_ = syscall.Kill(-group, syscall.SIGKILL)
-		<-ended
-		return
-	}
-}
-
-// groupEnded reports whether the command and every process in its group have
-// ended. As PID 1 of a container, same must also reap those processes.
-func groupEnded(group int, ended <-chan struct{}) bool {
-	select {
-	case <-ended:
-	default:
-		return false
-	}
-	for {
-		if pid, err := syscall.Wait4(-group, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
-			return errors.Is(syscall.Kill(-group, 0), syscall.ESRCH)
-		}
-	}
 }

@@ -20,6 +20,7 @@ type Reporter interface {
 	Started(task string) Output   // the task's output is written there until it is closed
 	Completed(task string, took time.Duration)
 	Failed(task string, took time.Duration, err error) // also of a task that could not be started
+	Interrupted(task string, took time.Duration)       // the run was interrupted while the task ran
 	Cached(task string)
 	Done(Summary)
 }
@@ -35,6 +36,7 @@ type Output io.WriteCloser
 //	[task] <a line of its output>
 //	[task] Completed in 1.2s
 //	[task] Failed after 1.2s: exit status 2
+//	[task] Interrupted after 1.2s
 //	[task] Skipped (Cached)
 //
 // A task that prints such words itself does so after its Starting line; a
@@ -99,6 +101,11 @@ func (l *Lines) Failed(task string, took time.Duration, err error) {
 	l.end(task, "Failed after "+message.Seconds(took)+": "+strings.Join(lines, "\n["+task+"] "), err)
 }
 
+// Interrupted prints that the run was interrupted while a task ran.
+func (l *Lines) Interrupted(task string, took time.Duration) {
+	l.end(task, "Interrupted after "+message.Seconds(took), nil)
+}
+
 func (l *Lines) end(task, text string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,8 +157,9 @@ func (l *Lines) Cached(task string) {
 	l.print(task, "Skipped (Cached)")
 }
 
-// maxFailed is how many failed tasks the last line names.
-const maxFailed = 5
+// maxListed is how many failed tasks, and how many interrupted ones, the last line
+// names.
+const maxListed = 5
 
 // Done prints the summary.
 func (l *Lines) Done(s Summary) {
@@ -159,14 +167,17 @@ func (l *Lines) Done(s Summary) {
 	defer l.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d ran, %d cached", s.Ran, s.Cached)
-	if n := len(s.Failed); n > 0 {
-		// Their own lines can be far above.
-		fmt.Fprintf(&b, ", %d failed (%s", n, strings.Join(s.Failed[:min(n, maxFailed)], ", "))
-		if n > maxFailed {
-			fmt.Fprintf(&b, " and %d more", n-maxFailed)
+	list := func(what string, tasks []string) { // their own lines can be far above
+		if n := len(tasks); n > 0 {
+			fmt.Fprintf(&b, ", %d %s (%s", n, what, strings.Join(tasks[:min(n, maxListed)], ", "))
+			if n > maxListed {
+				fmt.Fprintf(&b, " and %d more", n-maxListed)
+			}
+			b.WriteString(")")
 		}
-		b.WriteString(")")
 	}
+	list("failed", s.Failed)
+	list("interrupted", s.Interrupted)
 	if s.NotRun > 0 {
 		fmt.Fprintf(&b, ", %d not run", s.NotRun)
 	}

@@ -20,7 +20,7 @@ import (
 // A Summary is the result of a run.
 type Summary struct {
 	Ran, Cached, NotRun int
-	Failed              []string      // the tasks' names, sorted
+	Failed, Interrupted []string      // the tasks' names, sorted
 	Took, Saved         time.Duration // Saved: how long the last runs of the skipped tasks took
 }
 
@@ -48,6 +48,8 @@ func (c Config) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error
 		return Summary{}, err
 	}
 	defer s.close(true)
+	adoptOrphans()
+	defer s.groups.stopWithUs()()
 	r := newRun(s, tasks)
 	r.all(ctx)
 	r.summary.Took = time.Since(start)
@@ -112,7 +114,8 @@ func (r *run) all(ctx context.Context) {
 	}
 	r.running.Wait()
 	slices.Sort(r.summary.Failed)
-	r.summary.NotRun = len(r.order) - r.summary.Ran - r.summary.Cached - len(r.summary.Failed)
+	slices.Sort(r.summary.Interrupted)
+	r.summary.NotRun = len(r.order) - r.summary.Ran - r.summary.Cached - len(r.summary.Failed) - len(r.summary.Interrupted)
 }
 
 func (r *run) start(ctx context.Context, t *manifest.Task) {
@@ -184,16 +187,25 @@ func (r *run) check(ctx context.Context, t *manifest.Task) (*inputs, *outcome) {
 func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) outcome {
 	start := time.Now()
 	if in.match == nil {
-		if err := s.find(ctx, t, in, forecast{}); err != nil {
+		if err := s.find(ctx, t, in, forecast{}); ctx.Err() != nil {
+			return outcome{err: errNotStarted}
+		} else if err != nil {
 			s.Report.Failed(t.Name, time.Since(start), err)
 			return outcome{err: err}
 		}
 	}
 	out := s.Report.Started(t.Name)
 	made, cleared, err := s.execute(ctx, t, in, out)
+	if err != nil && ctx.Err() != nil {
+		err = errInterrupted // and the error is what comes of it
+	}
 	defer func() { s.reportAside(t, cleared.aside, made.outputs) }()
 	took := time.Since(start)
-	if err != nil {
+	switch {
+	case errors.Is(err, errInterrupted):
+		s.Report.Interrupted(t.Name, took)
+		return outcome{err: err}
+	case err != nil:
 		s.Report.Failed(t.Name, took, err)
 		return outcome{err: err}
 	}
@@ -265,6 +277,9 @@ func (r *run) finish(t *manifest.Task, res outcome) (next []*manifest.Task) {
 	r.outcomes[t.Name] = res
 	switch {
 	case errors.Is(res.err, errNotStarted):
+		return nil
+	case errors.Is(res.err, errInterrupted):
+		r.summary.Interrupted = append(r.summary.Interrupted, t.Name)
 		return nil
 	case res.err != nil:
 		r.summary.Failed = append(r.summary.Failed, t.Name)

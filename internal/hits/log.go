@@ -6,6 +6,7 @@
 //	[task] Starting...
 //	[task] Completed in 1.2s
 //	[task] Failed after 1.2s: exit status 2
+//	[task] Interrupted after 1.2s
 //	[task] Skipped (Cached)
 //
 // and those of upstream same, which prints Starting... for a task that it skips,
@@ -44,7 +45,7 @@ const (
 	Skipped    Status = "skipped"
 	Ran        Status = "ran"
 	Failed     Status = "failed"
-	Unfinished Status = "unfinished" // the log ends before the task does
+	Unfinished Status = "unfinished" // interrupted, or the log ends before the task does
 )
 
 // A Task is what a log records of one task.
@@ -118,12 +119,13 @@ const maxName = 255
 type event int
 
 const (
-	output    event = iota // nothing: the task printed the line
-	starting               // the task started
-	completed              // it succeeded
-	failed                 // it failed
-	skipped                // our runner skipped it
-	cached                 // upstream same skipped it, after starting
+	output      event = iota // nothing: the task printed the line
+	starting                 // the task started
+	completed                // it succeeded
+	failed                   // it failed
+	interrupted              // the run was interrupted while it ran
+	skipped                  // our runner skipped it
+	cached                   // upstream same skipped it, after starting
 )
 
 var (
@@ -135,9 +137,10 @@ var (
 	stamped  = regexp.MustCompile(`^` + stamp)
 	exported = regexp.MustCompile(`^[^\t]+\t[^\t]*\t` + stamp) // gh run view --log
 
-	completedLine = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
-	failedLine    = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)
-	cachedLine    = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
+	completedLine   = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
+	failedLine      = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)
+	interruptedLine = regexp.MustCompile(`^Interrupted after ([0-9][0-9.a-zµ]*)$`)
+	cachedLine      = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
 )
 
 // parseLine returns the task of line, or "", and what it records.
@@ -184,6 +187,11 @@ func parseText(text string) (event, time.Duration) {
 	if m := failedLine.FindStringSubmatch(text); m != nil {
 		if took, err := time.ParseDuration(m[1]); err == nil {
 			return failed, took
+		}
+	}
+	if m := interruptedLine.FindStringSubmatch(text); m != nil {
+		if took, err := time.ParseDuration(m[1]); err == nil {
+			return interrupted, took
 		}
 	}
 	if strings.Contains(text, "Cached") && cachedLine.MatchString(text) {
@@ -274,6 +282,9 @@ func (t *state) update(e event, took time.Duration) {
 		return
 	case failed:
 		*t = state{status: Failed, took: took}
+		return
+	case interrupted:
+		*t = state{status: Unfinished, took: took}
 		return
 	case starting:
 		if t.cached { // and then the next run started

@@ -20,10 +20,11 @@ func TestInterrupt(t *testing.T) {
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
   slow:
-    cmd: [sh, -c, 'trap "echo tidied >tidied; exit 1" TERM; sleep 1000 & echo $! >pid; echo ready >ready; wait']
+    cmd: [sh, -c, 'trap "echo tidied >tidied; exit 1" TERM; sh sleeper & echo $! >pid; wait']
     target: [x]
   after: {cmd: [touch, after], dependsOn: [slow]}
 `)
+	write(t, filepath.Join(dir, "sleeper"), "until [ -s pid ]; do sleep 0.01; done; echo ready >ready; exec sleep 1000\n")
 	// Where the test was started by nohup, the program would ignore one of these:
 	// a signal that is handled here is none that it inherits as ignored.
 	handled := make(chan os.Signal, 1)
@@ -35,12 +36,12 @@ tasks:
 			t.Fatal(err)
 		}
 		signalAt(t, cmd, filepath.Join(dir, "ready"), signal)
-		err := cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != 1 {
-			t.Errorf("%v: %v, exit code %d", signal, err, code)
-		}
-		if !strings.Contains(out.String(), "[slow] Failed after") || !strings.Contains(out.String(), "interrupted") {
-			t.Errorf("%v: %s", signal, out)
+		_ = cmd.Wait()
+		endedBy(t, cmd, signal)
+		for _, want := range []string{"[slow] Interrupted after ", "\n0 ran, 0 cached, 1 interrupted (slow), 1 not run; took ", "same: interrupted\n"} {
+			if !strings.Contains(out.String(), want) || strings.Contains(strings.ToLower(out.String()), "failed") {
+				t.Errorf("%v: got\n%s\nwant %q and no failure", signal, out, want)
+			}
 		}
 		if read(t, filepath.Join(dir, "tidied")) != "tidied\n" {
 			t.Errorf("%v: the task was not asked to end", signal)
@@ -115,12 +116,14 @@ tasks:
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ready", "asked"} {
-		signalAt(t, cmd, filepath.Join(dir, name), os.Interrupt)
-	}
+	signalAt(t, cmd, filepath.Join(dir, "ready"), os.Interrupt)
+	await(t, filepath.Join(dir, "asked"))
+	time.Sleep(100 * time.Millisecond)
+	signalAt(t, cmd, filepath.Join(dir, "asked"), os.Interrupt)
 	if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "interrupted") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	endedBy(t, cmd, os.Interrupt)
 }
 
 // While an interrupted task does not end, a warning names it and says how to kill it.
@@ -150,6 +153,110 @@ tasks:
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("an interrupted run succeeded")
+	}
+}
+
+// A second interrupt, of whichever signal, ends same within a second although
+// nobody reads its output, and its tasks with it.
+func TestInterruptTwiceWithBlockedOutput(t *testing.T) {
+	for _, second := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(second.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  big: {cmd: [sh, -c, 'trap "" TERM; echo $$ >pid; seq 1 200000; sleep 1000']}
+`)
+			reader, blocked, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reader.Close()
+			cmd, _ := same(dir, "run", "big")
+			cmd.Stdout, cmd.Stderr = blocked, nil
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			blocked.Close()
+			signalAt(t, cmd, filepath.Join(dir, "pid"), os.Interrupt)
+			time.Sleep(300 * time.Millisecond)
+			start := time.Now()
+			if err := cmd.Process.Signal(second); err != nil {
+				t.Fatal(err)
+			}
+			late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+			_ = cmd.Wait()
+			late.Stop()
+			endedBy(t, cmd, second)
+			if took := time.Since(start); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			var pid int
+			if _, err := fmt.Sscan(read(t, filepath.Join(dir, "pid")), &pid); err != nil {
+				t.Fatal(err)
+			}
+			gone(t, pid)
+		})
+	}
+}
+
+// When the reader of the output has closed the pipe (head -1), tasks are ended
+// with everything that they have started, and same ends like other programs.
+func TestClosedPipe(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  talk: {cmd: [sh, -c, 'sleep 1000 & echo $! >pid; while :; do echo line; sleep 0.01; done']}
+`)
+	cmd, _ := same(dir, "run", "talk")
+	cmd.Stdout = nil
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, filepath.Join(dir, "pid"))
+	out.Close()
+	_ = cmd.Wait()
+	endedBy(t, cmd, syscall.SIGPIPE)
+	if said.String() != "" {
+		t.Errorf("it printed %s", said.String())
+	}
+	var pid int
+	if _, err := fmt.Sscan(read(t, filepath.Join(dir, "pid")), &pid); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, pid)
+}
+
+// A stopped process receives SIGTERM only when it is continued.
+func TestInterruptStoppedTask(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  stopped: {cmd: [sh, -c, 'echo ready >ready; kill -STOP $$; sleep 1000']}
+`)
+	cmd, out := same(dir, "run", "all")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	signalAt(t, cmd, filepath.Join(dir, "ready"), os.Interrupt)
+	_ = cmd.Wait()
+	endedBy(t, cmd, os.Interrupt)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v\n%s", took, out)
+	}
+}
+
+// endedBy checks that a command was ended by a signal.
+func endedBy(t *testing.T, cmd *exec.Cmd, s os.Signal) {
+	t.Helper()
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != s {
+		t.Errorf("same ended with %v, want the signal %v", cmd.ProcessState, s)
 	}
 }
 

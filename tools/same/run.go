@@ -54,6 +54,7 @@ wrongly, or a mistake in same.yaml.`,
 		if err != nil {
 			return err
 		}
+		config.Kill = o.Kill
 		config.NoCache, config.Jobs, config.KeepGoing, config.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
 		config.Report = &engine.Lines{
 			To:     o.Out,
@@ -105,6 +106,11 @@ func (l *live) Completed(task string, took time.Duration) {
 func (l *live) Failed(task string, took time.Duration, err error) {
 	l.end(task)
 	l.Reporter.Failed(task, took, err)
+}
+
+func (l *live) Interrupted(task string, took time.Duration) {
+	l.end(task)
+	l.Reporter.Interrupted(task, took)
 }
 
 func (l *live) Cached(task string) {

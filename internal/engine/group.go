@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A group is the process group of a task's command, which leads a session: it has
+// no controlling terminal, so opening /dev/tty fails. A process that waited for
+// the terminal would stop forever, because the terminal belongs to same.
+type group struct {
+	id    int           // of the command's process, its group and its session
+	ended chan struct{} // closed when the command has ended and has been waited for
+}
+
+// endWith returns when the command has ended. If ctx is done first, it ends the
+// process group, waits for every process in it, and kills it after the grace
+// period or when kill is closed. It calls waiting if that takes long.
+func (g *group) endWith(ctx context.Context, grace time.Duration, kill <-chan struct{}, waiting func()) {
+	select {
+	case <-g.ended:
+		return
+	case <-ctx.Done():
+	}
+	g.signal(syscall.SIGTERM)
+	g.signal(syscall.SIGCONT) // a stopped process receives no other signal
+	long, enough := time.After(patience), time.After(grace)
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for g.running() {
+		select {
+		case <-poll.C:
+			continue
+		case <-long:
+			waiting()
+			continue
+		case <-kill:
+		case <-enough:
+		}
+		g.signal(syscall.SIGKILL)
+		<-g.ended
+		return
+	}
+}
+
+// kill kills what is left of the group after its command has ended.
+func (g *group) kill() {
+	for deadline := time.Now().Add(reaping); ; time.Sleep(time.Millisecond) {
+		g.signal(syscall.SIGKILL)
+		if !g.running() || time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+func (g *group) signal(s syscall.Signal) { _ = syscall.Kill(-g.id, s) }
+
+// running reports whether the command or another process of its group is running.
+//
+// A process whose parent has ended becomes a child of same, where the system has
+// subreapers or same is process 1. running waits for those, and for no other
+// child. A process that has ended and that its parent has not waited for is not
+// running.
+func (g *group) running() bool {
+	select {
+	case <-g.ended:
+	default:
+		return true // to wait for it is exec.Cmd's business
+	}
+	for {
+		if pid, err := syscall.Wait4(-g.id, nil, syscall.WNOHANG, nil); pid <= 0 && err != syscall.EINTR {
+			break
+		}
+	}
+	return !errors.Is(syscall.Kill(-g.id, 0), syscall.ESRCH) && !onlyZombies(g.id)
+}
+
+// groups are the process groups of all running tasks.
+type groups struct {
+	mu  sync.Mutex
+	all map[*group]bool
+}
+
+func (gs *groups) add(g *group) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	if gs.all == nil {
+		gs.all = make(map[*group]bool)
+	}
+	gs.all[g] = true
+}
+
+func (gs *groups) remove(g *group) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	delete(gs.all, g)
+}
+
+func (gs *groups) signal(s syscall.Signal) {
+	gs.mu.Lock()
+	defer gs.mu.Unlock()
+	for g := range gs.all {
+		g.signal(s)
+	}
+}
+
+// stopWithUs stops the tasks when the terminal stops same (^Z), and continues them
+// when the shell continues same (fg, bg): the terminal's signal does not reach
+// another session.
+func (gs *groups) stopWithUs() (done func()) {
+	if signal.Ignored(syscall.SIGTSTP) {
+		return func() {}
+	}
+	stop, cont := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTSTP)
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-end:
+				return
+			case <-stop:
+			}
+			if isOrphaned() {
+				continue
+			}
+			gs.signal(syscall.SIGSTOP)
+			signal.Notify(cont, syscall.SIGCONT)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // Go has no way back to SIGTSTP's default
+			select {
+			case <-cont:
+			case <-time.After(200 * time.Millisecond): // process 1 of a container is not stopped
+			}
+			signal.Stop(cont)
+			gs.signal(syscall.SIGCONT)
+		}
+	}()
+	return func() {
+		signal.Stop(stop)
+		close(end)
+		<-ended
+	}
+}
+
+// isOrphaned reports whether no shell is there to continue same if it is stopped:
+// the parent of its process group's leader is not in the same session, or not
+// known. The kernel does not let a terminal stop such a group.
+func isOrphaned() bool {
+	leader := syscall.Getpgrp()
+	parent := os.Getppid()
+	if leader != os.Getpid() {
+		parent = parentOf(leader)
+	}
+	ours, err := unix.Getsid(0)
+	if err != nil || parent <= 0 {
+		return true
+	}
+	its, err := unix.Getsid(parent)
+	return err != nil || its != ours
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package engine
+
+import "syscall"
+
+// ownSession makes a command the leader of a session.
+func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+func adoptOrphans() {} // launchd waits for orphans
+
+func onlyZombies(int) bool { return false }
+
+func parentOf(int) int { return 0 }
