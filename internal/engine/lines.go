@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"cachekey/internal/dotsame"
 	"cachekey/internal/message"
@@ -42,9 +43,11 @@ type Output io.WriteCloser
 // A task that prints such words itself does so after its Starting line; a
 // skipped task has none.
 type Lines struct {
-	To     io.Writer
-	GitHub bool // print the lines of a task when it ends, folded: ::group:: of Actions
-	Colour bool
+	To       io.Writer
+	GitHub   bool          // print the output of a task when it ends, folded: ::group:: of Actions
+	Every    time.Duration // on GitHub, how often to print the output of a task that goes on; 0 for a minute
+	Terminal bool          // let tasks print colours and nothing else that a terminal obeys
+	Colour   bool
 
 	mu       sync.Mutex // around everything that is written
 	buffered map[string]*outputBuffer
@@ -74,17 +77,46 @@ func (l *Lines) Waiting(locked *dotsame.LockedError) {
 func (l *Lines) Started(task string) Output {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.print(task, "Starting...") // also on GitHub: a job that is killed shows what ran
 	if !l.GitHub {
-		l.print(task, "Starting...")
-		return &lineWriter{task: task, to: l.To, mu: &l.mu}
+		w := &lineWriter{task: task, to: l.To, mu: &l.mu}
+		if l.Terminal {
+			w.clean = onTerminal
+		}
+		return w
 	}
 	if l.buffered == nil {
 		l.buffered = make(map[string]*outputBuffer)
 	}
 	b := &outputBuffer{}
 	l.buffered[task] = b
-	fmt.Fprintf(b, "[%s] Starting...\n", task)
-	return &lineWriter{task: task, to: b}
+	every := l.Every
+	if every <= 0 {
+		every = time.Minute
+	}
+	start := time.Now()
+	b.timer = time.AfterFunc(every, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.buffered[task] != b {
+			return // it has ended
+		}
+		b.timer.Reset(every)
+		if !b.empty() {
+			l.flush(task, " (still running after "+message.Seconds(time.Since(start))+")", b)
+			fmt.Fprintln(l.To, "::endgroup::")
+		}
+	})
+	return &lineWriter{task: task, to: b, clean: onGitHub}
+}
+
+// flush prints what b holds, in a group that it does not end. The caller holds
+// l.mu.
+func (l *Lines) flush(task, about string, b *outputBuffer) {
+	fmt.Fprintf(l.To, "::group::%s\n", escapeData(task+about))
+	if err := b.copyTo(l.To); err != nil {
+		l.print(task, "its output is lost: %v", err)
+	}
 }
 
 // Completed prints that a task has succeeded.
@@ -112,10 +144,8 @@ func (l *Lines) end(task, text string, err error) {
 	b := l.buffered[task]
 	if b != nil {
 		delete(l.buffered, task)
-		fmt.Fprintf(l.To, "::group::%s\n", escapeData(task))
-		if err := b.copyTo(l.To); err != nil {
-			l.print(task, "its output is lost: %v", err)
-		}
+		b.timer.Stop()
+		l.flush(task, "", b)
 	}
 	l.print(task, "%s", l.paint(text, err))
 	if err != nil && message.Hint(err) != "" {
@@ -194,10 +224,11 @@ const maxLine = 64 << 10
 // A lineWriter writes the task's name in front of every line. A carriage return
 // ends a line too: a progress bar becomes lines, and cannot overwrite the name.
 type lineWriter struct {
-	task string
-	to   io.Writer
-	mu   *sync.Mutex // around each line; nil if to is the task's own
-	rest []byte
+	task  string
+	to    io.Writer
+	mu    *sync.Mutex         // around each line; nil if to locks itself
+	clean func([]byte) []byte // applied to each line, unless nil
+	rest  []byte
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
@@ -233,6 +264,9 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 }
 
 func (w *lineWriter) line(text []byte) {
+	if w.clean != nil {
+		text = w.clean(text)
+	}
 	if w.mu != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -249,18 +283,101 @@ func (w *lineWriter) Close() error {
 	return nil
 }
 
+// onGitHub defuses "##[", which begins a command of GitHub's runner anywhere in a
+// line.
+func onGitHub(line []byte) []byte {
+	return bytes.ReplaceAll(line, []byte("##["), []byte(`#\x23[`))
+}
+
+// onTerminal keeps colours and styles (SGR), and resets them at the end of the
+// line. It drops every other escape sequence, and makes other control characters
+// visible: none may move the cursor out of the line, or over its name.
+func onTerminal(line []byte) []byte {
+	plain := func(c byte) bool { return c == '\t' || c >= 0x20 && c < 0x7f }
+	if !bytes.ContainsFunc(line, func(r rune) bool { return r >= 0x7f || !plain(byte(r)) }) {
+		return line
+	}
+	var out []byte
+	styled := false
+	for len(line) > 0 {
+		r, n := utf8.DecodeRune(line)
+		switch {
+		case r == 0x1b:
+			var style bool
+			if n, style = escapeSequence(line); style {
+				styled = true
+				out = append(out, line[:n]...)
+			}
+		case n == 1 && line[0] >= 0x80 && line[0] < 0xa0: // a control character in Latin-1
+			out = fmt.Appendf(out, `\x%02x`, line[0])
+		case r < 0x80 && !plain(byte(r)), r >= 0x80 && r < 0xa0:
+			out = fmt.Appendf(out, `\x%02x`, r)
+		default:
+			out = append(out, line[:n]...)
+		}
+		line = line[n:]
+	}
+	if styled {
+		out = append(out, "\x1b[0m"...)
+	}
+	return out
+}
+
+// escapeSequence returns the length of the escape sequence that s begins with, and
+// whether it sets a colour or a style. Of one that has no end it returns the
+// length of the beginning, whose rest is text then. The grammar is that of
+// ECMA-48.
+func escapeSequence(s []byte) (n int, style bool) {
+	within := func(from int, low, high byte) int {
+		for from < len(s) && s[from] >= low && s[from] <= high {
+			from++
+		}
+		return from
+	}
+	if len(s) < 2 {
+		return len(s), false
+	}
+	switch c := s[1]; {
+	case c == '[':
+		end := within(2, 0x30, 0x3f)
+		final := within(end, 0x20, 0x2f)
+		if final == len(s) || s[final] < 0x40 || s[final] > 0x7e {
+			return 2, false
+		}
+		return final + 1, s[final] == 'm' && final == end && !bytes.ContainsAny(s[2:end], "<=>?")
+	case bytes.IndexByte([]byte("]PX^_"), c) >= 0: // a string, which BEL or ESC \ ends
+		for i := 2; i < len(s); i++ {
+			switch {
+			case s[i] == '\a':
+				return i + 1, false
+			case s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\':
+				return i + 2, false
+			}
+		}
+		return 2, false
+	case c >= 0x20 && c <= 0x7e:
+		return min(within(1, 0x20, 0x2f)+1, len(s)), false
+	}
+	return 1, false
+}
+
 // maxBuffered is how many bytes of a task's output are kept in memory. When
 // there are more, all go to a file without a name.
 const maxBuffered = 256 << 10
 
-// An outputBuffer holds the output of a task until it ends.
+// An outputBuffer holds the output of a task until it is printed.
 type outputBuffer struct {
+	timer *time.Timer // prints it while the task runs
+
+	mu     sync.Mutex // guards the fields below
 	memory []byte
 	file   *os.File
 	err    error
 }
 
 func (b *outputBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.file == nil && b.err == nil && len(b.memory)+len(p) > maxBuffered {
 		if b.file, b.err = os.CreateTemp("", "same-output-*"); b.err == nil {
 			os.Remove(b.file.Name())
@@ -278,19 +395,30 @@ func (b *outputBuffer) Write(p []byte) (int, error) {
 	return len(p), nil // copyTo returns the error; the task goes on
 }
 
-func (b *outputBuffer) copyTo(w io.Writer) error {
-	if _, err := w.Write(b.memory); err != nil {
+func (b *outputBuffer) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.memory) == 0 && b.file == nil && b.err == nil
+}
+
+// copyTo writes what b holds to w, and empties b.
+func (b *outputBuffer) copyTo(w io.Writer) (err error) {
+	b.mu.Lock()
+	memory, file, lost := b.memory, b.file, b.err
+	b.memory, b.file, b.err = nil, nil, nil
+	b.mu.Unlock()
+	if _, err := w.Write(memory); err != nil {
 		return err
 	}
-	if b.file == nil {
-		return b.err
+	if file == nil {
+		return lost
 	}
-	defer b.file.Close()
-	if _, err := b.file.Seek(0, io.SeekStart); err != nil {
+	defer file.Close()
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if _, err := io.Copy(w, b.file); err != nil {
+	if _, err := io.Copy(w, file); err != nil {
 		return err
 	}
-	return b.err
+	return lost
 }

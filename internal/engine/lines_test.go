@@ -3,9 +3,12 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"cachekey/internal/message"
 )
@@ -92,4 +95,92 @@ func TestFailedCannotForgeLines(t *testing.T) {
 			t.Errorf("got line %q", line)
 		}
 	}
+}
+
+// On a terminal a task may set colours, until the end of the line. No escape
+// sequence moves the cursor out of its line.
+func TestOnTerminal(t *testing.T) {
+	for line, want := range map[string]string{
+		"plain\ttext é":                      "plain\ttext é",
+		"\x1b[31mred":                        "\x1b[31mred\x1b[0m",
+		"\x1b[1;38:5:9mx\x1b[mx":             "\x1b[1;38:5:9mx\x1b[mx\x1b[0m",
+		"\x1b[1G\x1b[2K[build] Skipped":      "[build] Skipped",
+		"\x1b[2J\x1b[H\x1b[?25l\x1b[>4;2mx":  "x",
+		"\x1b]0;title\ax\x1b]8;;u\x1b\\link": "xlink",
+		"\x1bP1$r\x1b\\x\x1b_a\ay":           "xy",
+		"\x1b]0;no end":                      "0;no end",
+		"\x1b[31":                            "31",
+		"x\x1b":                              "x",
+		"\x1bc\x1b7\x1bM\x1b(0x":             "x",
+		"a\b\b\v\f\a\x7f":                    `a\x08\x08\x0b\x0c\x07\x7f`,
+		"\u009b2K\u0085x":                    `\x9b2K\x85x`,
+		"\x9b2K \xe9":                        `\x9b2K ` + "\xe9",
+	} {
+		if got := string(onTerminal([]byte(line))); got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func FuzzOnTerminal(f *testing.F) {
+	f.Add([]byte("\x1b\x1b[31m[1A\x1b]\x1b[2J\a"))
+	sgr := regexp.MustCompile(`\x1b\[[0-9;:]*m`)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		got := onTerminal(line)
+		rest := sgr.ReplaceAll(got, nil)
+		if bytes.ContainsFunc(rest, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+			t.Errorf("%q: got %q", line, got)
+		}
+		if len(rest) < len(got) && !bytes.HasSuffix(got, []byte("\x1b[0m")) {
+			t.Errorf("%q: got %q, want a reset at the end", line, got)
+		}
+	})
+}
+
+// On GitHub the output of a task that goes on is printed after a while, each line
+// once.
+func TestPartialOutputOnGitHub(t *testing.T) {
+	var out lockedBuffer
+	l := &Lines{To: &out, GitHub: true, Every: time.Millisecond}
+	w := l.Started("t")
+	if got, want := out.String(), "[t] Starting...\n"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	if _, err := w.Write([]byte("one\n")); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); !strings.HasSuffix(out.String(), "[t] one\n::endgroup::\n"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("got %q, want the first line in a group", out.String())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if !strings.Contains(out.String(), "::group::t (still running after 0.") {
+		t.Errorf("got %q, want a group that says that the task is running", out.String())
+	}
+	if _, err := w.Write([]byte("two\n")); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	l.Completed("t", time.Second)
+	if got := out.String(); strings.Count(got, "[t] one\n") != 1 || strings.Count(got, "[t] two\n") != 1 || !strings.HasSuffix(got, "[t] Completed in 1.0s\n::endgroup::\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Builder.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Builder.String()
 }

@@ -17,7 +17,7 @@ func TestLive(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
-  quick: {cmd: [echo, hello]}
+  quick: {cmd: [printf, '\033[1G\033[2K\033[31mhello\n']}
   slow:  {cmd: [sh, -c, 'echo >begun; until [ -e go ]; do sleep 0.05; done; echo bye'], dependsOn: [quick]}
 `)
 	const status = "same: 1 of 2 tasks done; running: slow 1s"
@@ -63,6 +63,13 @@ tasks:
 			}
 			if !c.want && strings.Contains(shown.String(), "tasks done") {
 				t.Errorf("got %q", shown.String())
+			}
+			hello := "[quick] \x1b[31mhello\x1b[0m\n"
+			if c.elsewhere {
+				hello = "[quick] \x1b[1G\x1b[2K\x1b[31mhello\n"
+			}
+			if all := strings.ReplaceAll(shown.String(), "\r\n", "\n") + out.String(); !strings.Contains(all, hello) {
+				t.Errorf("got %q, want %q in it", all, hello)
 			}
 			text := screenText(shown.String()) + out.String()
 			if strings.Contains(text, "tasks done") || !strings.Contains(text, "\n[slow] bye\n[slow] Completed in ") || !strings.HasSuffix(text, "s\n") {

@@ -57,9 +57,10 @@ wrongly, or a mistake in same.yaml.`,
 		config.Kill = o.Kill
 		config.NoCache, config.Jobs, config.KeepGoing, config.PassEnv = *noCache, *jobs, *keepGoing, *passEnv
 		config.Report = &engine.Lines{
-			To:     o.Out,
-			GitHub: o.Getenv("GITHUB_ACTIONS") == "true",
-			Colour: !*ci && o.Colour(o.Out),
+			To:       o.Out,
+			GitHub:   o.Getenv("GITHUB_ACTIONS") == "true",
+			Terminal: cli.Terminal(o.Out),
+			Colour:   !*ci && o.Colour(o.Out),
 		}
 		if !*ci && cli.Terminal(o.Out) {
 			live := &live{Reporter: config.Report, tasks: len(tasks)}
