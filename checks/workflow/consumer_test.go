@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -132,6 +133,49 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 
 	// Nothing of what was sealed with another secret is believed.
 	want("another secret", push("a secret of somebody else", nil), "failure", "false", "hit-kind=none")
+}
+
+// TestAWorkspaceBelowTheRunners has a checkout below GITHUB_WORKSPACE, where the cache
+// client resolves paths, and a flake and workspace below the checkout.
+func TestAWorkspaceBelowTheRunners(t *testing.T) {
+	path := programs(t) + ":" + os.Getenv("PATH")
+	for _, c := range []struct{ checkout, below string }{{"repo", ""}, {".", "sub"}} {
+		directory := filepath.Join(c.checkout, c.below)
+		t.Run(directory, func(t *testing.T) {
+			origin, h := consumer(t)
+			h.extra["PATH"] = path
+			if c.below != "" {
+				must(t, os.Mkdir(filepath.Join(origin, c.below), 0o755))
+				for _, name := range []string{"flake.nix", "flake.lock", "same.yaml", "src", ".gitignore"} {
+					must(t, os.Rename(filepath.Join(origin, name), filepath.Join(origin, c.below, name)))
+				}
+				commit(t, origin, "below the root", nil)
+			}
+			e := event{workflow: ".github/workflows/below.yml", vars: []string{"CHECKOUT=" + c.checkout, "DIRECTORY=" + directory}}
+			ran := map[string]string{"sorted": "ran", "counted": "ran", "checked": "ran"}
+			cached := map[string]string{"sorted": "cached", "counted": "cached", "checked": "cached"}
+			changed := map[string]string{"sorted": "ran", "counted": "ran", "checked": "cached"}
+			for n, want := range []struct {
+				hit     string
+				tasks   map[string]string
+				entries int
+			}{{"none", ran, 1}, {"exact", cached, 1}, {"partial", changed, 2}} {
+				if want.hit == "partial" {
+					commit(t, origin, "more words", map[string]string{filepath.Join(c.below, "src/words.txt"): "fig\ndate\n"})
+				}
+				r := h.run(t, e)
+				if r.jobs["build"] != "success" || r.hit("build") != want.hit {
+					t.Fatalf("run %d: job %q with the hit %q, want %q", n+1, r.jobs["build"], r.hit("build"), want.hit)
+				}
+				if got := r.tasks("build"); !maps.Equal(got, want.tasks) {
+					t.Errorf("run %d: tasks %v, want %v", n+1, got, want.tasks)
+				}
+				if got := h.keys(t); len(got) != want.entries {
+					t.Errorf("run %d: got the entries %q, want %d", n+1, got, want.entries)
+				}
+			}
+		})
+	}
 }
 
 func TestWhereTheActionTakesCachekeyFrom(t *testing.T) {
