@@ -2,13 +2,17 @@ package workflow
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // What docs/ci.md offers to those who are not on GitHub is run as it stands, three
@@ -65,6 +69,68 @@ func TestSnippetForAShell(t *testing.T) {
 		compare(t, c.name, log, c.tasks)
 	}
 	entriesAre(t, entries, 2)
+}
+
+// TestACacheOfAnotherUser has a .same that root restored in a job that runs as nobody, as
+// some runners do it, and entries that this job cannot write. What fits is skipped, nothing
+// can be kept, and the job is green.
+func TestACacheOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run a program as another user")
+	}
+	const nobody = 65534
+	shared := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(shared), 0o755)) // of all directories of this test
+	for _, dir := range []string{"action", "save", "docs/ci"} {
+		must(t, os.CopyFS(filepath.Join(shared, dir), os.DirFS(filepath.Join(root, dir))))
+	}
+	must(t, os.CopyFS(filepath.Join(shared, "bin"), os.DirFS(programs(t))))
+	path := filepath.Join(shared, "bin") + ":" + os.Getenv("PATH")
+	script := filepath.Join(shared, "docs/ci/same-ci.sh")
+
+	origin := filepath.Join(t.TempDir(), "consumer")
+	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
+	commit(t, origin, "a consumer", nil)
+	clone := func() string {
+		checkout := filepath.Join(t.TempDir(), "checkout")
+		git(t, ".", "clone", "--quiet", "--depth=1", "file://"+origin, checkout)
+		return checkout
+	}
+	roots, entries := clone(), filepath.Join(t.TempDir(), "entries")
+	shell(t, roots, path, script, entries, "all")
+	matched := command(t, roots, filepath.Join(shared, "bin/cachekey"))
+
+	gitlab, err := os.ReadFile(filepath.Join(root, "docs/ci/gitlab-ci.yml"))
+	must(t, err)
+	var jobs struct{ Key, Same struct{ Script []string } }
+	must(t, yaml.Unmarshal(gitlab, &jobs))
+	actions := `export KEY=$(cachekey) RUNNER_TEMP=$HOME GITHUB_OUTPUT=$HOME/outputs INPUT_DIRECTORY=. INPUT_MAX_SIZE=
+"$0/action/key.sh" && "$0/action/verify.sh" && same run --ci all && "$0/save/seal.sh"`
+	for n, c := range rounds[1:] {
+		round(t, origin, n+1)
+		for name, args := range map[string][]string{
+			"a shell": {script, entries, "all"},
+			"GitLab":  {"bash", "-eo", "pipefail", "-c", strings.Join(append(jobs.Key.Script, jobs.Same.Script...), "\n")},
+			"actions": {"bash", "-e", "-c", actions, shared},
+		} {
+			t.Run(c.name+", "+name, func(t *testing.T) {
+				checkout := clone()
+				command(t, ".", "chown", "-R", fmt.Sprint(nobody), filepath.Dir(checkout))
+				must(t, os.Mkdir(filepath.Join(checkout, ".same"), 0o755))
+				command(t, ".", "cp", "-R", filepath.Join(roots, ".same/store"), filepath.Join(roots, ".same/seal.json"), filepath.Join(checkout, ".same"))
+				cmd := exec.Command(args[0], args[1:]...)
+				cmd.Dir = checkout
+				cmd.Env = []string{"PATH=" + path, "HOME=" + filepath.Dir(checkout), "MATCHED_KEY=" + matched}
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				compare(t, c.name, string(out), c.tasks)
+				entriesAre(t, entries, 1)
+			})
+		}
+	}
 }
 
 // entriesAre checks that same-ci.sh's directory holds that many entries and nothing else.

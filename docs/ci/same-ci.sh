@@ -12,8 +12,8 @@ mkdir -p "$1"
 entries=$(cd "$1" && pwd)
 shift
 scratch=$(mktemp -d)
-partial=$(mktemp -d "$entries/.partial.XXXXXX")
-trap 'rm -rf "$scratch" "$partial"' EXIT
+partial=
+trap 'rm -rf "$scratch" ${partial:+"$partial"}' EXIT
 
 cachekey --json >"$scratch/key.json"
 key=$(jq --raw-output .key "$scratch/key.json")
@@ -56,7 +56,7 @@ save() {
 	for path in .same/store .same/cache .same/seal.json; do
 		[ ! -e "$path" ] || saved+=("$path")
 	done
-	tar -cf "$partial/tar" "${saved[@]}" && printf '%s\n' "$key" >"$partial/key" &&
+	partial=$(mktemp -d "$entries/.partial.XXXXXX") && tar -cf "$partial/tar" "${saved[@]}" && printf '%s\n' "$key" >"$partial/key" &&
 		mv -f "$partial/tar" "$entries/$name.tar" && mv -f "$partial/key" "$entries/$name.key"
 }
 save || echo "notice: the cache is not saved"

@@ -280,8 +280,18 @@ func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (names []
 	return names, nil
 }
 
-func (s *session) stageFile(o dotsame.Output) (string, error) {
+// temp creates a temporary file: in .same, or elsewhere if that cannot be written,
+// because a cache that somebody else restored can still be read.
+func (s *session) temp() (*os.File, error) {
 	f, err := s.dir.Temp()
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return os.CreateTemp("", "same-output-*")
+	}
+	return f, err
+}
+
+func (s *session) stageFile(o dotsame.Output) (string, error) {
+	f, err := s.temp()
 	if err != nil {
 		return "", err
 	}
@@ -293,7 +303,7 @@ func (s *session) stageFile(o dotsame.Output) (string, error) {
 }
 
 func (s *session) stageLink(o dotsame.Output) (string, error) {
-	f, err := s.dir.Temp() // for its name
+	f, err := s.temp() // for its name
 	if err != nil {
 		return "", err
 	}
