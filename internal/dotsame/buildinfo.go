@@ -49,13 +49,20 @@ type BuildInfo struct {
 	OutputHash string    `json:"output_hash,omitempty"`
 	Timestamp  time.Time `json:"timestamp"`
 
-	Schema     int                      `json:"schema,omitempty"`
-	DurationMS int64                    `json:"duration_ms,omitempty"`
-	Outputs    []Output                 `json:"outputs,omitempty"`
-	Recipe     map[string]digest.Digest `json:"recipe,omitempty"`
-	Depends    map[string]digest.Digest `json:"depends,omitempty"`
-	Inputs     []Input                  `json:"inputs,omitempty"`
+	Schema     int     `json:"schema,omitempty"`
+	DurationMS int64   `json:"duration_ms,omitempty"`
+	Outputs    Outputs `json:"outputs,omitempty"`
+	Recipe     Digests `json:"recipe,omitempty"`
+	Depends    Digests `json:"depends,omitempty"`
+	Inputs     Inputs  `json:"inputs,omitempty"`
 }
+
+// The lists of a build info. Their decoding is bounded by the size of their text.
+type (
+	Outputs []Output
+	Inputs  []Input
+	Digests map[string]digest.Digest
+)
 
 // An Input is a file or link that the task's patterns matched.
 type Input struct {

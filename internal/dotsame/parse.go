@@ -13,14 +13,38 @@ import (
 	"unicode/utf8"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
-// MaxBuildInfo is the maximum size of a build info, in bytes: enough for some
-// 500,000 inputs. maxObjects limits the memory that a hostile one takes.
+// MaxBuildInfo is the maximum size of a build info in bytes: enough for some
+// 500,000 inputs.
+const MaxBuildInfo = 64 << 20
+
+// The minimum size in bytes, on average, of what a build info has many of. A smaller
+// one takes more memory than its text does, and is invalid anyway.
 const (
-	MaxBuildInfo = 64 << 20
-	maxObjects   = 1 << 20
+	minOutput = 38 // {"path":"d","type":"dir","mode":"0755"}
+	minInput  = 80 // {"path":"f","digest":"<64 hex>"}
+	minDigest = 66 // "":"<64 hex>"
 )
+
+// UnmarshalJSON decodes a list of outputs.
+func (o *Outputs) UnmarshalJSON(data []byte) (err error) {
+	*o, err = disk.DecodeJSONList[Output](data, minOutput)
+	return err
+}
+
+// UnmarshalJSON decodes a list of inputs.
+func (in *Inputs) UnmarshalJSON(data []byte) (err error) {
+	*in, err = disk.DecodeJSONList[Input](data, minInput)
+	return err
+}
+
+// UnmarshalJSON decodes an object whose members are digests.
+func (d *Digests) UnmarshalJSON(data []byte) (err error) {
+	*d, err = disk.DecodeJSONMap[digest.Digest](data, minDigest)
+	return err
+}
 
 // ParseBuildInfo parses a build info. It comes from a cache that others can write,
 // so anything that Encode would not write is an error. The build info of upstream
@@ -39,15 +63,12 @@ func parse(data []byte, all bool) (*BuildInfo, error) {
 	if len(data) > MaxBuildInfo {
 		return nil, fmt.Errorf("build info of %d bytes is larger than %d", len(data), MaxBuildInfo)
 	}
-	if bytes.Count(data, []byte("{")) > maxObjects {
-		return nil, fmt.Errorf("build info has more than %d objects", maxObjects)
-	}
 	var b BuildInfo
 	head := data
 	if i := bytes.LastIndex(data, inputsMark); !all && i >= 0 && bytes.HasSuffix(data, tail) {
 		head = append(bytes.Clone(data[:i]), '\n', '}', '\n')
 	}
-	if err := json.Unmarshal(head, &b); err != nil {
+	if err := disk.DecodeJSON(head, &b); err != nil {
 		return nil, fmt.Errorf("not a build info: %w", err)
 	}
 	return &b, b.check()

@@ -223,8 +223,8 @@ func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inp
 	if err != nil {
 		return
 	}
-	var left []dotsame.Output
-	if json.Unmarshal(data, &left) == nil {
+	var left dotsame.Outputs
+	if disk.DecodeJSON(data, &left) == nil {
 		there, err := s.scanOpen(ctx, t)
 		if err != nil {
 			return

@@ -1,7 +1,6 @@
 package hits
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -122,7 +121,7 @@ func ParsePlan(r io.Reader) (*Plan, error) {
 		return nil, fmt.Errorf("reading a plan: %w", err)
 	}
 	var p Plan
-	if err := json.Unmarshal(text, &p); err != nil {
+	if err := disk.DecodeJSON(text, &p); err != nil {
 		return nil, fmt.Errorf("not a plan: %w", err)
 	}
 	if p.Tasks == nil {

@@ -5,7 +5,6 @@ package key
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -130,7 +129,7 @@ func Parse(r io.Reader) (*Document, error) {
 		return nil, fmt.Errorf("reading a key document: %w", err)
 	}
 	var d Document
-	if err := json.Unmarshal(text, &d); err != nil {
+	if err := disk.DecodeJSON(text, &d); err != nil {
 		return nil, fmt.Errorf("not a key document: %w", err)
 	}
 	if d.Schema != Schema {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"cachekey/internal/disk"
 )
 
 // MaxEnvironment is the maximum size of an environment file in bytes. A real one
@@ -40,7 +42,7 @@ type Environment struct {
 // holds anything that Nix would not have written.
 func ParseEnvironment(data []byte) (*Environment, error) {
 	var entries []string
-	if err := json.Unmarshal(data, &entries); err != nil {
+	if err := disk.DecodeJSON(data, &entries); err != nil {
 		return nil, fmt.Errorf("not a list of strings: %w", err)
 	}
 	return newEnvironment(entries)

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	maxLock  = 16 << 20 // bytes of a flake.lock; nixpkgs' largest users stay below 1 MiB
-	maxChain = 64       // steps from an input that follows another
+	maxLock  = 4 << 20 // bytes of a flake.lock; nixpkgs' largest users stay below 1 MiB
+	maxChain = 64      // steps from an input that follows another
 )
 
 // A lockFile is the part of a flake.lock that describes its inputs.
@@ -80,7 +80,7 @@ func readLock(flake string) (*lockFile, error) {
 		return nil, err
 	}
 	var lock lockFile
-	if err := json.Unmarshal(data, &lock); err != nil {
+	if err := disk.DecodeJSON(data, &lock); err != nil {
 		return nil, message.WithHint(fmt.Errorf("%s: %w", name, err), "restore it from git, or remove it and run nix flake lock")
 	}
 	if lock.Version < 5 || lock.Version > 7 {

@@ -167,7 +167,7 @@ func (r *Resolver) askOnce(ctx context.Context, address string) (*nixhubPackage,
 		return nil, cmp.Or(context.Cause(ctx), fmt.Errorf("reading the answer: %w", err))
 	}
 	var pkg nixhubPackage
-	if err := json.Unmarshal(data, &pkg); err != nil {
+	if err := disk.DecodeJSON(data, &pkg); err != nil {
 		return nil, fmt.Errorf("parsing the answer: %w", err)
 	}
 	if err := pkg.check(r.System); err != nil {
@@ -210,7 +210,7 @@ func (r *Resolver) readNixhub(file, name, version string) (*nixhubPackage, error
 		return nil, err
 	}
 	var pkg nixhubPackage
-	if err := json.Unmarshal(data, &pkg); err != nil {
+	if err := disk.DecodeJSON(data, &pkg); err != nil {
 		return nil, err
 	}
 	if pkg.Alias != name || pkg.Version != version {

@@ -2,7 +2,6 @@ package prune
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -75,7 +74,7 @@ func (p *pruning) formerTask(dir *disk.Dir, name string) string {
 	var b struct {
 		TaskName string `json:"task_name"`
 	}
-	if err != nil || json.Unmarshal(data, &b) != nil || b.TaskName == "" || dotsame.InfoName(b.TaskName) != name {
+	if err != nil || disk.DecodeJSON(data, &b) != nil || b.TaskName == "" || dotsame.InfoName(b.TaskName) != name {
 		return ""
 	}
 	return fmt.Sprintf(": it is of task %q", b.TaskName)

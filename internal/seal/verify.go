@@ -316,7 +316,7 @@ func Restored(root string) (*Verdict, error) {
 		return nil, err
 	}
 	v := &Verdict{}
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := disk.DecodeJSON(data, v); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dotsame.Restored, err)
 	}
 	return v, nil
