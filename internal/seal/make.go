@@ -56,7 +56,9 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	m := &maker{MakeOptions: o, dir: dir, remover: dotsame.NewRemover(dir)}
 	defer m.remover.Warn(o.Warnf)
 	err = dir.WriteAtomic(dotsame.Rel(dotsame.Seal), disk.Sync, func(f *os.File) (err error) {
-		if m.w, err = NewWriter(f, o.Doc, o.Key); err != nil {
+		doc := *o.Doc
+		doc.Untracked, doc.UntrackedTruncated = nil, false // of the machine, not of what is saved
+		if m.w, err = NewWriter(f, &doc, o.Key); err != nil {
 			return err
 		}
 		if err := run(ctx, m.produce, m.consume); err != nil {

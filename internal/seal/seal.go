@@ -111,8 +111,8 @@ func (f *Foreign) Error() string {
 }
 
 // checkKey returns an error unless .same, saved under the key of doc, may be used
-// with system and locks.
-func checkKey(doc *key.Document, system, locks string) error {
+// with system, locks and, unless it is "", head.
+func checkKey(doc *key.Document, system, locks, head string) error {
 	if doc.System != system {
 		return &Foreign{"the system", doc.System, system}
 	}
@@ -122,6 +122,16 @@ func checkKey(doc *key.Document, system, locks string) error {
 	}
 	if sealed == "" || sealed != locks {
 		return &Foreign{"the locks", sealed, locks}
+	}
+	if head == "" {
+		return nil
+	}
+	sealed = doc.Key
+	if k, err := key.ParseKey(doc.Key); err == nil {
+		sealed = k.Head
+	}
+	if sealed != head {
+		return &Foreign{"keys that begin with", sealed, head}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type VerifyOptions struct {
 	Root   string // the workspace root, which contains .same
 	System string // the system that the seal must be for
 	Locks  string // the digest of the locks that the seal must be for
+	Head   string // of the key that the seal must be for: prefix, schema, extras and system; "" for any
 	Key    *MACKey
 	// Report is called with every difference from the seal, in the order of a walk.
 	Report func(Finding)
@@ -203,7 +204,7 @@ func check(ctx context.Context, dir *disk.Dir, remover *dotsame.Remover, o Verif
 	if err != nil {
 		return invalid(err)
 	}
-	if err := checkKey(&r.Doc, o.System, o.Locks); err != nil {
+	if err := checkKey(&r.Doc, o.System, o.Locks, o.Head); err != nil {
 		return refusal{err}
 	}
 	if r.Keyed && o.Key == nil {

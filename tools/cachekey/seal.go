@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +87,11 @@ An empty secret counts as none, because forks get an empty one.
 
 --key also checks that the restore did not change the tree since the key was
 computed, because an archive can write outside .same. If it did, the exit code is 1.
+And it accepts only a seal of the same prefix, schema, extras and system.
+
+--key-file names the document of that key. If it lists the untracked files (key
+--json --untracked, or key --github), a file that has appeared or changed since, and
+that git neither tracks nor ignores, is a change of the tree too.
 
 --github sets the outputs state (whole, partial or none), kept, removed and missing.
 With --matched-key, the key under which the cache found the entry, it also sets
@@ -95,6 +102,7 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 	fs := c.Flags()
 	options := keyFlags(fs, o)
 	want := fs.String("key", "", "the `KEY` that was computed before the restore")
+	keyFile := fs.String("key-file", "", "the `FILE` that key --json wrote before the restore; its key is the default of --key")
 	matched := fs.String("matched-key", "", "the `KEY` of the entry that was restored; needs --key")
 	strict := fs.Bool("strict", false, "exit with 1 if a file was not as it was sealed")
 	asJSON := fs.Bool("json", false, "print the verdict for a script")
@@ -104,13 +112,24 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 		if err != nil {
 			return err
 		}
-		var given *key.Segments
-		if fs.Changed("key") {
-			if given, err = key.ParseKey(*want); err != nil {
+		var given expected
+		if fs.Changed("key-file") {
+			if given.doc, err = readDocument(o, *keyFile); err != nil {
+				return err
+			}
+			given.file = o.Path(*keyFile)
+			if !fs.Changed("key") {
+				*want = given.doc.Key
+			} else if *want != given.doc.Key {
+				return cli.Usagef("--key-file is the document of the key %.200s, not of --key", given.doc.Key)
+			}
+		}
+		if *want != "" || fs.Changed("key") {
+			if given.key, err = key.ParseKey(*want); err != nil {
 				return cli.UsageError{Err: err}
 			}
 		}
-		if fs.Changed("matched-key") && given == nil {
+		if fs.Changed("matched-key") && given.key == nil {
 			return cli.Usagef("--matched-key needs --key, the key to compare it with")
 		}
 		if *forGitHub { // fail before anything is removed
@@ -145,30 +164,91 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 	return c
 }
 
+// An expected is what is known from before the restore.
+type expected struct {
+	key  *key.Segments // nil without --key
+	doc  *key.Document // nil without --key-file
+	file string        // the path of --key-file
+}
+
 // verify returns the verdict, and an error if the restored state may not be used
 // because of something other than that state.
-func verify(ctx context.Context, o *cli.IO, at place, given *key.Segments) (*seal.Verdict, error) {
+func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Verdict, error) {
+	at.options.Untracked = given.doc != nil && given.doc.Untracked != nil
 	doc, err := compute(ctx, o, at.options)
 	if err != nil {
 		v, cleared := seal.Empty(at.root, "this checkout has no key", o.Warnf)
 		return v, message.Join(err, cleared)
 	}
 	locks, tree := doc.Ingredient("locks").Digest, doc.Ingredient("tree").Digest
-	if given != nil {
-		locks = given.Locks
+	head := ""
+	if given.key != nil {
+		locks, head = given.key.Locks, given.key.Head
 	}
-	if given != nil && given.Tree != tree {
+	if given.key != nil && given.key.Tree != tree {
 		v, cleared := seal.Empty(at.root, "the tree is not the one of --key", o.Warnf)
 		return v, message.Join(message.WithHint(
-			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.Tree),
+			fmt.Errorf("the tree changed after the key was computed: its digest is %s, and %s in the key", tree, given.key.Tree),
 			"a restored archive can write outside .same: see git status, and drop that entry from the cache"), cleared)
+	}
+	if at.options.Untracked {
+		if given.doc.UntrackedTruncated || doc.UntrackedTruncated {
+			o.Warnf("there are more untracked files than the key's document lists: not all of them are compared")
+		}
+		if came := appeared(given, doc, at.root); len(came) > 0 {
+			v, cleared := seal.Empty(at.root, "untracked files are not those of --key-file", o.Warnf)
+			return v, message.Join(message.WithHint(
+				fmt.Errorf("untracked files appeared or changed after the key was computed: %s", listed(came)),
+				"a restored archive can write outside .same: remove them, and drop that entry from the cache"), cleared)
+		}
 	}
 	verifying := newProgress(o, "verifying")
 	defer verifying.stop()
 	return seal.Verify(ctx, seal.VerifyOptions{
-		Root: at.root, System: doc.System, Locks: locks, Key: at.secret,
+		Root: at.root, System: doc.System, Locks: locks, Head: head, Key: at.secret,
 		Report: func(f seal.Finding) { o.Sayf("%s", f) }, Warnf: o.Warnf, Progress: verifying.read,
 	})
+}
+
+// appeared returns the paths of the untracked files in now that given does not have,
+// or that differ. The document itself may be in the workspace, and was written after
+// the files were listed.
+func appeared(given expected, now *key.Document, root string) (paths []string) {
+	had := make(map[key.UntrackedFile]bool, len(given.doc.Untracked))
+	for _, f := range given.doc.Untracked {
+		had[f] = true
+	}
+	for _, f := range now.Untracked {
+		if !had[f] && !isBelow(root, string(f.Path), given.file) {
+			paths = append(paths, message.Quote(string(f.Path)))
+		}
+	}
+	return paths
+}
+
+// isBelow reports whether path, relative to dir or to a directory above it, is file.
+func isBelow(dir, path, file string) bool {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return false
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if filepath.Join(dir, path) == file {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
+}
+
+// listed joins the first few of names.
+func listed(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 func sayVerdict(o *cli.IO, v *seal.Verdict) {
