@@ -205,7 +205,7 @@ func TestClosedPipe(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
-  talk: {cmd: [sh, -c, 'sleep 1000 & echo $! >pid; while :; do echo line; sleep 0.01; done']}
+  talk: {input: [], cmd: [sh, -c, 'sleep 1000 & echo $! >pid; while :; do echo line; sleep 0.01; done']}
 `)
 	cmd, _ := same(dir, "run", "talk")
 	cmd.Stdout = nil
