@@ -74,11 +74,13 @@ type session struct {
 	files    *files.Index
 	system   *files.Index // of programs outside the workspace: its root is /
 	programs atomic.Pointer[programs]
-	tasks    map[string]*manifest.Task // by name
-	makers   map[string]*manifest.Task // by target
-	lockFile *os.File                  // inherited by every task; nil without a lock
-	groups   groups                    // of the tasks' processes
-	aside    string                    // where this run moves files that are in the way
+
+	toolchains toolchains
+	tasks      map[string]*manifest.Task // by name
+	makers     map[string]*manifest.Task // by target
+	lockFile   *os.File                  // inherited by every task; nil without a lock
+	groups     groups                    // of the tasks' processes
+	aside      string                    // where this run moves files that are in the way
 
 	// storePath is the digest of PATH's Nix store entries. It is the same for
 	// every task, and takes two stats an entry.
@@ -176,6 +178,7 @@ func (s *session) index(root, cache string) (*files.Index, error) {
 
 // close saves the stat caches, if save is true, and closes the workspace.
 func (s *session) close(save bool) {
+	s.toolchains.end()
 	for x, cache := range map[*files.Index]string{s.files: dotsame.StatCache, s.system: dotsame.ProgramCache} {
 		if save && x.Dirty() {
 			err := s.dir.Create(cache, 0o644, func(f *os.File) error { return x.Save(f) })

@@ -31,6 +31,7 @@ import (
 //     the input hash if that task has no targets,
 //   - the program that the command names, and the interpreter of a script, unless
 //     they come from the tools: see program,
+//   - for a task without tools the output of each command of its toolchain,
 //   - each file and link that its input patterns match: the path relative to the
 //     workspace root, whether it is executable, the content or the link's target.
 //
@@ -59,7 +60,8 @@ const (
 	partPath        = "path"
 
 	// Those with a name behind the colon, which a reason has as its path.
-	partProgram = "program:"
+	partProgram   = "program:"
+	partToolchain = "toolchain:"
 )
 
 func parts(tag byte, fields ...string) digest.Digest {
@@ -115,6 +117,9 @@ func (s *session) find(ctx context.Context, t *manifest.Task, in *inputs, then f
 	}
 	if err := s.addProgram(ctx, t, in, then); err != nil {
 		return fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
+	}
+	if err := s.addToolchain(ctx, t, in); err != nil {
+		return err
 	}
 	if len(in.unknown()) > 0 {
 		return nil // a pattern that matches nothing now may do so then

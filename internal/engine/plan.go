@@ -23,6 +23,9 @@ type Planned struct {
 	Task    string   `json:"task"`
 	State   State    `json:"state"`
 	Reasons []Reason `json:"reasons"` // none if cached
+
+	// ToolchainKnown says that everything which runs the task is among its inputs.
+	ToolchainKnown bool `json:"toolchain_known"`
 }
 
 // Plan says what Run would do with tasks, which come in dependency order with
@@ -41,6 +44,7 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 		return nil, err
 	}
 	defer s.close(locked)
+	s.startToolchains(ctx, tasks)
 	p := &planner{session: s, verdicts: make(map[string]*verdict)}
 	plan := &Plan{Schema: PlanSchema, Tasks: []Planned{}}
 	for _, t := range tasks {
@@ -55,7 +59,7 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 		s.warnOfInputs(t, v.inputs)
 		v.inputs = nil // the lists of files of all tasks would fill the memory
 		p.verdicts[t.Name] = v
-		plan.Tasks = append(plan.Tasks, Planned{t.Name, v.state, v.reasons})
+		plan.Tasks = append(plan.Tasks, Planned{t.Name, v.state, v.reasons, s.toolchainKnown(t)})
 	}
 	return plan, nil
 }

@@ -50,6 +50,7 @@ func (c Config) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error
 	defer s.close(true)
 	adoptOrphans()
 	defer s.groups.stopWithUs()()
+	s.startToolchains(ctx, tasks)
 	r := newRun(s, tasks)
 	r.all(ctx)
 	r.summary.Took = time.Since(start)

@@ -45,6 +45,7 @@ type Task struct {
 	Command    []string          // program and arguments; empty for a task that only groups others
 	Targets    []string          // its outputs, relative to the workspace root, slash-separated, sorted
 	Tools      map[string]string // alias → spec, only those that the task asks for
+	Toolchain  [][]string        // commands whose output counts; none if the task has tools
 	DependsOn  []string          // full names, sorted
 	Env        map[string]string
 	WorkingDir string // relative to the workspace root, slash-separated; "." for the root itself

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	taskFileFields  = []string{"version", "project", "root", "tools", "tasks"}
-	workFileFields  = []string{"version", "root", "tools", "projects"}
+	taskFileFields  = []string{"version", "project", "root", "tools", "toolchain", "tasks"}
+	workFileFields  = []string{"version", "root", "tools", "toolchain", "projects"}
 	taskFields      = []string{"input", "cmd", "target", "tools", "dependsOn", "environment", "workingDir", "rebuild"}
 	rebuildSpelling = map[string]Rebuild{"on-change": OnChange, "always": Always}
 )
@@ -24,6 +24,8 @@ type head struct {
 	version *yaml.Node
 	rootDir item // node is nil if there is none
 	tools   map[string]item
+
+	toolchain [][]string // nil if the manifest has no such field
 }
 
 // A taskFile is one same.yaml.
@@ -97,6 +99,8 @@ func (h *head) read(f field, file string, known []string) {
 		h.rootDir = h.item(f.value, "root")
 	case "tools":
 		h.tools = h.specs(f.value)
+	case "toolchain":
+		h.toolchain = h.commands(f.value)
 	default:
 		h.unknown(f, file, known)
 	}
@@ -133,6 +137,44 @@ func (d *document) specs(n *yaml.Node) map[string]item {
 	return tools
 }
 
+// maxToolchain is how many commands a toolchain may have. Every run starts them all.
+const maxToolchain = 32
+
+// commands returns the commands of the toolchain n, not nil.
+func (d *document) commands(n *yaml.Node) [][]string {
+	const cure = `write a list of commands, each with its arguments: toolchain: [["go", "version"], ["cc", "--version"]]`
+	commands := [][]string{}
+	v := d.follow(n)
+	switch {
+	case v == nil || isNull(v):
+		return commands
+	case v.Kind != yaml.SequenceNode:
+		d.mistake(n, cure, "toolchain must be a list of commands, not %s", kind(v))
+		return commands
+	case len(v.Content) > maxToolchain:
+		d.mistake(n, "name only programs that the results of tasks depend on", "toolchain has more than %d commands", maxToolchain)
+		return commands
+	}
+	for _, c := range v.Content {
+		if w := d.follow(c); w == nil {
+			return commands
+		} else if w.Kind != yaml.SequenceNode {
+			d.mistake(c, cure, "a command of toolchain must be a list, not %s", kind(w))
+			continue
+		}
+		var command []string
+		for _, word := range d.list(c, "a command of toolchain") {
+			command = append(command, word.text)
+		}
+		if len(command) == 0 || strings.TrimSpace(command[0]) == "" {
+			d.mistake(c, cure, "a command of toolchain names no program")
+			continue
+		}
+		commands = append(commands, command)
+	}
+	return commands
+}
+
 // inherit returns h with what it has not declared itself taken from above. A tool of
 // h replaces one of the same alias; the toolchain of h replaces the whole other one.
 func (h head) inherit(above head) head {
@@ -140,11 +182,15 @@ func (h head) inherit(above head) head {
 	maps.Copy(tools, above.tools)
 	maps.Copy(tools, h.tools)
 	h.tools = tools
+	if h.toolchain == nil {
+		h.toolchain = above.toolchain
+	}
 	return h
 }
 
 // makeDrafts reads the tasks of t. Their names begin with project, if that is not
-// "", and they inherit the tools of t, which inherits those of the workspace.
+// "", and they inherit the tools and the toolchain of t, which inherits those of
+// the workspace.
 func (t *taskFile) makeDrafts(project string, workspace head) {
 	if t.tasks == nil {
 		return
@@ -207,6 +253,9 @@ func (t *taskFile) draft(task field, project string, inherited head) *draft {
 	}
 	for _, word := range cmd {
 		d.Command = append(d.Command, word.text)
+	}
+	if len(d.Tools) == 0 {
+		d.Toolchain = inherited.toolchain
 	}
 	d.targets = t.targets(targets, of)
 	for _, target := range d.targets {

@@ -28,7 +28,7 @@ restored. Each task has a state:
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: completeTasks(o),
 	}
-	asJSON := c.Flags().Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}]}]}")
+	asJSON := c.Flags().Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}], toolchain_known}]}")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			args = []string{manifest.All}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"cachekey/internal/digest"
+	"cachekey/internal/manifest"
+)
+
+// The output of the commands under `toolchain` counts for every task without tools:
+// the program that starts a task may stay the same when what it starts changes. A
+// shim of rustup or mise reads a file, and go reads go.mod. So each command runs
+// once per run, and for each directory and environment that tasks run it in. Its
+// answer is never remembered for the next run.
+
+const (
+	toolchainTime   = 10 * time.Second // for one command
+	toolchainOutput = 64 << 10         // bytes that one command may print
+)
+
+// toolchains are the commands that run concurrently with the first look at inputs.
+type toolchains struct {
+	answers map[string]*toolchainAnswer // by command, directory and environment
+	warned  sync.Map                    // the commands that a warning has named
+	running sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// A toolchainAnswer is what one command prints.
+type toolchainAnswer struct {
+	done   chan struct{} // closed when the fields below are set
+	output digest.Digest
+	err    error
+}
+
+// startToolchains starts the toolchain commands of tasks. The caller must end them.
+func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
+	ctx, s.toolchains.cancel = context.WithCancel(ctx)
+	s.toolchains.answers = make(map[string]*toolchainAnswer)
+	free := make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
+	for _, t := range tasks {
+		if len(t.Command) == 0 || len(t.Toolchain) == 0 {
+			continue
+		}
+		env := s.environment(t, nil)
+		for _, command := range t.Toolchain {
+			id := toolchainID(t, command, env)
+			if s.toolchains.answers[id] != nil {
+				continue
+			}
+			a := &toolchainAnswer{done: make(chan struct{})}
+			s.toolchains.answers[id] = a
+			s.toolchains.running.Go(func() {
+				defer close(a.done)
+				free <- struct{}{}
+				defer func() { <-free }()
+				a.output, a.err = outputOf(ctx, command, s.dir.Path(t.WorkingDir), env, toolchainTime)
+			})
+		}
+	}
+}
+
+// end kills the commands that still run.
+func (c *toolchains) end() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.running.Wait()
+}
+
+func toolchainID(t *manifest.Task, command, env []string) string {
+	return strings.Join(command, "\x00") + "\x01" + t.WorkingDir + "\x01" + strings.Join(env, "\x00")
+}
+
+// addToolchain counts the answers of t's toolchain in in. It waits for them.
+func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
+	if len(t.Command) == 0 || len(t.Toolchain) == 0 {
+		return nil
+	}
+	env := s.environment(t, nil)
+	for _, command := range t.Toolchain {
+		a := s.toolchains.answers[toolchainID(t, command, env)]
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		name := strings.Join(command, " ")
+		part := partToolchain + name
+		if a.err == nil {
+			in.recipe[part] = parts('t', append([]string{a.output.String()}, command...)...)
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		in.unknowable(part)
+		if _, before := s.toolchains.warned.LoadOrStore(name, true); !before {
+			s.warnf("toolchain command %q: %v; its tasks run, and their results are not cached (%s)", name, a.err, t.Pos.File)
+		}
+	}
+	return nil
+}
+
+// outputOf runs a command, and returns the digest of its output unless it takes
+// longer than limit.
+func outputOf(ctx context.Context, command []string, dir string, env []string, limit time.Duration) (digest.Digest, error) {
+	program, err := lookPath(command[0], dir, env)
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
+	defer cancel()
+	out := &bounded{left: toolchainOutput}
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Args, cmd.Dir, cmd.Env = command, dir, env
+	cmd.Stdout, cmd.Stderr = out, out // one writer: the order is kept
+	cmd.SysProcAttr = ownSession()
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second // of a process that has left the group
+	// ownSession ties the command to this thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = cmd.Run()
+	if cmd.Process != nil {
+		g := &group{id: cmd.Process.Pid, ended: make(chan struct{})}
+		close(g.ended)
+		g.kill() // what it has left running
+	}
+	switch {
+	case context.Cause(ctx) != nil:
+		return digest.Digest{}, context.Cause(ctx)
+	case errors.Is(err, exec.ErrWaitDelay):
+		return digest.Digest{}, errors.New("it ended, but left a process running that keeps its output open")
+	case err != nil && len(bytes.TrimSpace(out.data)) > 0:
+		first, _, _ := bytes.Cut(bytes.TrimSpace(out.data), []byte("\n"))
+		return digest.Digest{}, fmt.Errorf("%w: %.200q", err, first)
+	case err != nil:
+		return digest.Digest{}, err
+	case out.left < 0:
+		return digest.Digest{}, fmt.Errorf("it printed more than %d KiB", toolchainOutput>>10)
+	}
+	return digest.Of(out.data), nil
+}
+
+// A bounded keeps the beginning of what is written to it.
+type bounded struct {
+	data []byte
+	left int // bytes; negative if something was dropped
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left >= 0 {
+		b.data = append(b.data, p...)
+	}
+	return len(p), nil
+}
+
+// toolchainKnown reports whether everything that runs t is among its inputs: it has
+// tools, or a toolchain, or nothing on its PATH but store paths.
+func (s *session) toolchainKnown(t *manifest.Task) bool {
+	if len(t.Command) == 0 || len(t.Tools) > 0 || len(t.Toolchain) > 0 {
+		return true
+	}
+	path, ok := t.Env["PATH"]
+	if !ok {
+		path, _ = s.LookupEnv("PATH")
+	}
+	if path == "" {
+		return false
+	}
+	for _, entry := range filepath.SplitList(path) {
+		if !strings.HasPrefix(filepath.Clean(entry), "/nix/store/") {
+			return false
+		}
+	}
+	return true
+}
