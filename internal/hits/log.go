@@ -20,6 +20,13 @@
 // It ignores colours, the times that GitHub puts in front of each line, and the job
 // and step that `gh run view --log` puts before those.
 //
+// A run of our runner ends with a line of counts:
+//
+//	1 ran, 2 cached, 1 failed (d), 3 not run; took 4.0s, saved 2.0s
+//
+// A log without it was cut off, and so was one with other counts than lines. A log
+// may hold several runs.
+//
 // A task's own output begins with its name in brackets as well, so a task may print
 // lines like these. It cannot pass for skipped with them: a task that ran once is
 // never reported as skipped.
@@ -29,12 +36,16 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"cachekey/internal/message"
 )
 
 // A Status is the outcome of a task.
@@ -111,8 +122,7 @@ func (l *Log) Slowest() []Task {
 	return tasks
 }
 
-// maxName is the maximum length of a task's name in bytes. A line with a longer one
-// is not from same.
+// maxName is the maximum length of a task's name in bytes.
 const maxName = 255
 
 // An event is what a line records of a task.
@@ -140,14 +150,15 @@ var (
 	completedLine   = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
 	failedLine      = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)
 	interruptedLine = regexp.MustCompile(`^Interrupted after ([0-9][0-9.a-zµ]*)$`)
+	countsLine      = regexp.MustCompile(`^([0-9]{1,9}) ran, ([0-9]{1,9}) cached(?:, ([0-9]{1,9}) failed \(.*\))?(?:, [^;]*)?; took `)
 	cachedLine      = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
 )
 
-// parseLine returns the task of line, or "", and what it records.
+// plain returns line without control sequences and what GitHub puts in front of it.
 //
 // It removes only one prefix, and none from a line that begins with a bracket: after
 // that follows the output of a task.
-func parseLine(line []byte) (task string, e event, took time.Duration) {
+func plain(line []byte) []byte {
 	line = bytes.TrimRight(line, "\r\n")
 	if bytes.IndexByte(line, 0x1b) >= 0 {
 		line = sequences.ReplaceAll(line, nil)
@@ -160,11 +171,16 @@ func parseLine(line []byte) (task string, e event, took time.Duration) {
 			line = line[len(m):]
 		}
 	}
+	return line
+}
+
+// parseLine returns the task of a plain line, or "", and what it records.
+func parseLine(line []byte) (task string, e event, took time.Duration) {
 	if len(line) == 0 || line[0] != '[' {
 		return "", output, 0
 	}
 	name, text, ok := bytes.Cut(line[1:], []byte("] "))
-	if !ok || len(name) == 0 || len(name) > maxName || bytes.ContainsAny(name, "[]") {
+	if !ok || len(name) == 0 || bytes.ContainsAny(name, "[]") {
 		return "", output, 0
 	}
 	e, took = parseText(string(text))
@@ -209,6 +225,12 @@ type Reader struct {
 	tasks map[string]*state
 	order []string
 	lines int
+
+	// Of the log that is being read:
+	counted  bool              // it has a line of counts
+	ours     bool              // it has a line that only our runner prints
+	upstream bool              // it has a line that only upstream same prints
+	since    map[string]Status // of the tasks that ended since the last line of counts
 }
 
 // state is the state of a task after the lines so far.
@@ -226,10 +248,25 @@ type state struct {
 }
 
 // NewReader returns a Reader that has read nothing.
-func NewReader() *Reader { return &Reader{tasks: map[string]*state{}} }
+func NewReader() *Reader { return &Reader{tasks: map[string]*state{}, since: map[string]Status{}} }
 
-// Read reads a whole log.
+// Read reads a whole log. A log of our runner that is not complete is an error.
 func (r *Reader) Read(log io.Reader) error {
+	r.counted, r.ours, r.upstream, r.since = false, false, false, map[string]Status{}
+	if err := r.read(log); err != nil {
+		return err
+	}
+	switch {
+	case r.upstream && !r.ours && !r.counted: // it prints no counts
+		return nil
+	case len(r.since) > 0 || !r.counted && r.ours:
+		return message.WithHint(errors.New("it has no line of counts at its end: it was cut off"),
+			"the last line of a run is like \"1 ran, 2 cached; took 1.0s\": read the whole log")
+	}
+	return nil
+}
+
+func (r *Reader) read(log io.Reader) error {
 	b := bufio.NewReaderSize(log, 1<<16)
 	for {
 		line, err := b.ReadSlice('\n')
@@ -254,9 +291,19 @@ func (r *Reader) Read(log io.Reader) error {
 func (r *Reader) Lines() int { return r.lines }
 
 func (r *Reader) line(line []byte) error {
+	line = plain(line)
+	if m := countsLine.FindSubmatch(line); m != nil {
+		return r.counts(m)
+	}
 	name, e, took := parseLine(line)
 	if name == "" {
 		return nil
+	}
+	if len(name) > maxName {
+		if e == output {
+			return nil
+		}
+		return fmt.Errorf("the name of a task has more than %d bytes: %.40q", maxName, name)
 	}
 	t := r.tasks[name]
 	if t == nil {
@@ -272,6 +319,33 @@ func (r *Reader) line(line []byte) error {
 	}
 	r.lines++
 	t.update(e, took)
+	switch {
+	case e == output:
+	case bytes.Contains(line, []byte("] ✓ ")), bytes.Contains(line, []byte("] ✗ ")), e == cached:
+		r.upstream = true
+	case e == completed:
+		r.ours, r.since[name] = true, Ran
+	case e == failed:
+		r.ours, r.since[name] = true, Failed
+	case e == skipped && !t.open && r.since[name] == "":
+		r.ours, r.since[name] = true, Skipped
+	}
+	return nil
+}
+
+// counts compares the counts in the last line of a run with the lines before it.
+func (r *Reader) counts(m [][]byte) error {
+	got := map[Status]int{}
+	for _, s := range r.since {
+		got[s]++
+	}
+	r.counted = true
+	clear(r.since)
+	for i, s := range []Status{Ran, Skipped, Failed} {
+		if want, _ := strconv.Atoi(string(m[i+1])); got[s] != want {
+			return fmt.Errorf("the log has %d tasks with the status %q, but its last line counts %d: lines are missing", got[s], s, want)
+		}
+	}
 	return nil
 }
 

@@ -136,7 +136,8 @@ func ParsePlan(r io.Reader) (*Plan, error) {
 }
 
 // Check returns how l differs from the plan: tasks planned as cached must be skipped,
-// and tasks planned to run must not.
+// and tasks planned to run must not. Every planned task must be in the log, unless
+// another one failed.
 func (p *Plan) Check(l *Log) (wrong []string) {
 	by := make(map[string]Status, len(l.Tasks))
 	for _, t := range l.Tasks {
@@ -144,8 +145,9 @@ func (p *Plan) Check(l *Log) (wrong []string) {
 	}
 	for _, t := range p.Tasks {
 		switch status, ok := by[t.Task]; {
-		case t.State == "cached" && !ok:
-			wrong = append(wrong, fmt.Sprintf("task %q was planned as cached, but is not in the log", t.Task))
+		case !ok && (t.State == "cached" || l.Count(Failed, Unfinished) == 0): // after a failure the rest does not run
+			how := map[string]string{"cached": " as cached", "run": " to run"}[t.State]
+			wrong = append(wrong, fmt.Sprintf("task %q was planned%s, but is not in the log", t.Task, how))
 		case t.State == "cached" && status != Skipped:
 			wrong = append(wrong, fmt.Sprintf("task %q was planned as cached, but %s", t.Task, status.verb()))
 		case t.State == "run" && status == Skipped:

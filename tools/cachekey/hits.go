@@ -30,10 +30,12 @@ func hitsCommand(o *cli.IO) *cobra.Command {
 		Long: `Read logs of same run --ci ("-" is standard input) and print which tasks were
 skipped, which ran and which failed. Logs of upstream same and logs downloaded from
 GitHub work too. A task that ran in one log and was skipped in another counts as
-run. A log without a line about any task is an error.
+run. A log without a line about any task is an error, and so is one that was cut off:
+each run in it must end with its line of counts, and the counts must be right.
 
 --plan reads what same plan --json printed before the run: every task that it calls
-cached must have been skipped, and none that it calls run.
+cached must have been skipped, and none that it calls run. A planned task that is not
+in the log is an error, unless another task failed.
 
 --github appends the table to the summary of the job, with the time that was saved
 and, if the cache had another key, what has changed since it was saved. It also sets
