@@ -119,6 +119,7 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 	switch {
 	case err == nil:
 		defer lock.Unlock()
+		_ = d.IgnoreInGit() // of the lock that was just made
 	case ctx.Err() != nil, errors.Is(err, ErrOwnTask):
 		return err
 	} // otherwise .same can't be locked, or can't be written and the removal fails

@@ -11,23 +11,29 @@ import (
 	"cachekey/internal/digest"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 )
 
 // A State says what a run does with a task.
 type State string
 
-// The states. Depends is that of a planned task if another one runs first, and
-// only the result of that one can make it run.
+// The states. Depends and Fails are those of planned tasks: Depends if another one
+// runs first, and only the result of that one can make it run; Fails if the run
+// would fail before its command, or that of a dependency.
 const (
 	Cached  State = "cached"
 	Runs    State = "run"
 	Depends State = "depends"
+	Fails   State = "fails"
 )
 
 // A Reason says why a task runs, or may run.
 type Reason struct {
 	Kind string `json:"kind"`
 	Path string `json:"path,omitempty"` // of an input or output; the name of a dependency, program or command
+
+	Message string `json:"message,omitempty"` // of an error
+	Hint    string `json:"hint,omitempty"`
 }
 
 // The kinds of reasons. Besides them there is one for each part of a recipe:
@@ -44,7 +50,9 @@ const (
 	InputChanged      = "input-changed"
 	DependencyChanged = "dependency-changed"
 	DependencyRuns    = "dependency-runs" // the one of a task that depends
-	OutputMissing     = "output-missing"  // neither in place nor in the store
+	DependencyFails   = "dependency-fails"
+	Failure           = "error"          // the one of a task that fails itself
+	OutputMissing     = "output-missing" // neither in place nor in the store
 
 	inputsChanged = "inputs-changed" // in a run, for all kinds of changes
 )
@@ -53,12 +61,14 @@ const (
 func (r Reason) String() string {
 	text := strings.ReplaceAll(r.Kind, "-", " ")
 	switch {
+	case r.Message != "":
+		return text + ": " + message.OneLine(r.Message)
 	case r.Path == "":
 		return text
 	case strings.ContainsFunc(r.Path, unicode.IsControl):
 		return fmt.Sprintf("%s: %q", text, r.Path)
 	}
-	return text + ": " + r.Path
+	return text + ": " + message.OneLine(r.Path)
 }
 
 // A verdict is the decision about one task.
@@ -109,7 +119,7 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 	case len(unknown) > 0:
 		v.state = Depends
 		for _, d := range unknown {
-			v.reasons = append(v.reasons, Reason{DependencyRuns, d})
+			v.reasons = append(v.reasons, Reason{Kind: DependencyRuns, Path: d})
 		}
 	default:
 		v.result = last
@@ -176,7 +186,7 @@ func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo,
 	for _, d := range sortedKeys(in.depends, last.Depends) {
 		now, is := in.depends[d]
 		if was, had := last.Depends[d]; is != had || !now.IsZero() && now != was {
-			reasons = append(reasons, Reason{DependencyChanged, d})
+			reasons = append(reasons, Reason{Kind: DependencyChanged, Path: d})
 		}
 	}
 	if full, err := s.dir.ReadInputs(t.Name); err == nil && full != nil {
@@ -191,7 +201,7 @@ func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo,
 // reasonOf returns the reason that something has happened to a part of a recipe.
 func reasonOf(part, event string) Reason {
 	kind, name, _ := strings.Cut(part, ":")
-	return Reason{kind + "-" + event, name}
+	return Reason{Kind: kind + "-" + event, Path: name}
 }
 
 func sortedKeys(a, b map[string]digest.Digest) []string {
@@ -204,16 +214,16 @@ func inputChanges(now, then []dotsame.Input, open []string) (reasons []Reason) {
 	for len(now) > 0 || len(then) > 0 {
 		switch {
 		case len(then) == 0 || len(now) > 0 && now[0].Path < then[0].Path:
-			reasons = append(reasons, Reason{InputAdded, now[0].Path})
+			reasons = append(reasons, Reason{Kind: InputAdded, Path: now[0].Path})
 			now = now[1:]
 		case len(now) == 0 || now[0].Path > then[0].Path:
 			if !isBelow(then[0].Path, open...) {
-				reasons = append(reasons, Reason{InputRemoved, then[0].Path})
+				reasons = append(reasons, Reason{Kind: InputRemoved, Path: then[0].Path})
 			}
 			then = then[1:]
 		default:
 			if now[0] != then[0] {
-				reasons = append(reasons, Reason{InputChanged, now[0].Path})
+				reasons = append(reasons, Reason{Kind: InputChanged, Path: now[0].Path})
 			}
 			now, then = now[1:], then[1:]
 		}
@@ -226,7 +236,7 @@ func (s *session) missingOutputs(ctx context.Context, t *manifest.Task, info *do
 	there, _ := s.scan(ctx, t)
 	for _, o := range compare(there.outputs, info.Outputs).wrong {
 		if o.Type == dotsame.TypeFile && !s.dir.CheckBlob(o.Digest, o.Size) {
-			reasons = append(reasons, Reason{OutputMissing, o.Path})
+			reasons = append(reasons, Reason{Kind: OutputMissing, Path: o.Path})
 		}
 	}
 	return reasons

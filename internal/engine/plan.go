@@ -7,6 +7,7 @@ import (
 	"cachekey/internal/digest"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 )
 
 // PlanSchema is the version of a plan's JSON.
@@ -29,7 +30,8 @@ type Planned struct {
 }
 
 // Plan says what Run would do with tasks, which come in dependency order with
-// every task that they depend on. It runs and restores nothing.
+// every task that they depend on. It runs and restores nothing. A task that would
+// fail is part of the plan.
 func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error) {
 	s := newSession(c)
 	s.dry = true
@@ -39,6 +41,7 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 	locked := err == nil
 	if locked {
 		defer lock.Unlock()
+		_ = s.dir.IgnoreInGit()
 	}
 	if err := s.open(); err != nil {
 		return nil, err
@@ -48,16 +51,10 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 	p := &planner{session: s, verdicts: make(map[string]*verdict)}
 	plan := &Plan{Schema: PlanSchema, Tasks: []Planned{}}
 	for _, t := range tasks {
-		depends := make(map[string]digest.Digest)
-		for _, d := range t.DependsOn {
-			depends[d] = p.verdicts[d].digest
-		}
-		v, err := s.decide(ctx, t, depends, p.forecast(t))
+		v, err := p.plan(ctx, t)
 		if err != nil {
 			return nil, err
 		}
-		s.warnOfInputs(t, v.inputs)
-		v.inputs = nil // the lists of files of all tasks would fill the memory
 		p.verdicts[t.Name] = v
 		plan.Tasks = append(plan.Tasks, Planned{t.Name, v.state, v.reasons, s.toolchainKnown(t)})
 	}
@@ -67,6 +64,32 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 type planner struct {
 	*session
 	verdicts map[string]*verdict
+}
+
+// plan decides about t. It fails only if ctx is done.
+func (p *planner) plan(ctx context.Context, t *manifest.Task) (*verdict, error) {
+	fails := &verdict{state: Fails}
+	depends := make(map[string]digest.Digest)
+	for _, d := range t.DependsOn {
+		if p.verdicts[d].state == Fails {
+			fails.reasons = append(fails.reasons, Reason{Kind: DependencyFails, Path: d})
+		}
+		depends[d] = p.verdicts[d].digest
+	}
+	if len(fails.reasons) > 0 {
+		return fails, nil
+	}
+	v, err := p.decide(ctx, t, depends, p.forecast(t))
+	switch {
+	case ctx.Err() != nil:
+		return nil, errInterrupted
+	case err != nil:
+		fails.reasons = []Reason{{Kind: Failure, Message: err.Error(), Hint: message.Hint(err)}}
+		return fails, nil
+	}
+	p.warnOfInputs(t, v.inputs)
+	v.inputs = nil // the lists of files of all tasks would fill the memory
+	return v, nil
 }
 
 // A forecast says what will lie at the targets of the tasks that a planned task

@@ -166,6 +166,8 @@ func TestPlan(t *testing.T) {
 		{plan("cached"), logOf(Failed), `task "a" was planned as cached, but failed`},
 		{plan("cached", "cached"), logOf(Skipped), `task "b" was planned as cached, but is not in the log`},
 		{plan("run"), logOf(Skipped), `task "a" was planned to run, but was skipped`},
+		{plan("fails", "fails"), logOf(Failed), ""},
+		{plan("fails"), logOf(Ran), `task "a" was planned to fail, but ran`},
 		{plan("run", "run"), logOf(Failed), ""}, // after a failure the rest does not run
 		{plan("cached", "run"), logOf(Skipped), `task "b" was planned to run, but is not in the log`},
 		{plan("cached", "depends"), logOf(Skipped), `task "b" was planned, but is not in the log`},

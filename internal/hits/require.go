@@ -3,6 +3,7 @@ package hits
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,7 +109,7 @@ func (s Status) verb() string {
 type Plan struct {
 	Tasks []struct {
 		Task  string `json:"task"`
-		State string `json:"state"` // "cached", "run", or "depends" (on whether a dependency changes)
+		State string `json:"state"` // "cached", "run", "depends" (on whether a dependency changes) or "fails"
 	} `json:"tasks"`
 }
 
@@ -128,8 +129,8 @@ func ParsePlan(r io.Reader) (*Plan, error) {
 		return nil, fmt.Errorf("not a plan: it has no list of tasks")
 	}
 	for _, t := range p.Tasks {
-		if t.Task == "" || t.State != "cached" && t.State != "run" && t.State != "depends" {
-			return nil, fmt.Errorf("not a plan: task %q has the state %q, not cached, run or depends", t.Task, t.State)
+		if t.Task == "" || !slices.Contains([]string{"cached", "run", "depends", "fails"}, t.State) {
+			return nil, fmt.Errorf("not a plan: task %q has the state %q, not cached, run, depends or fails", t.Task, t.State)
 		}
 	}
 	return &p, nil
@@ -152,6 +153,8 @@ func (p *Plan) Check(l *Log) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("task %q was planned as cached, but %s", t.Task, status.verb()))
 		case t.State == "run" && status == Skipped:
 			wrong = append(wrong, fmt.Sprintf("task %q was planned to run, but was skipped", t.Task))
+		case t.State == "fails" && ok && status != Failed:
+			wrong = append(wrong, fmt.Sprintf("task %q was planned to fail, but %s", t.Task, status.verb()))
 		}
 	}
 	return wrong

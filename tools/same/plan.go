@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"cachekey/internal/dotsame"
 	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 )
 
 func planCommand(o *cli.IO) *cobra.Command {
@@ -22,13 +24,16 @@ restored. Each task has a state:
 
     cached    it would be skipped
     run       it would run, for the reasons that follow
-    depends   a dependency would run, and whether this task runs depends on its result`,
+    depends   a dependency would run, and whether this task runs depends on its result
+    fails     it would fail before its command runs, or a dependency would
+
+Exit codes: 0 done; 1 a task fails; 2 called wrongly, or a mistake in same.yaml.`,
 		Example: `  $ same plan
   $ same plan --json test build >plan.json`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: completeTasks(o),
 	}
-	asJSON := c.Flags().Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path}], toolchain_known}]}")
+	asJSON := c.Flags().Bool("json", false, "print {schema, tasks: [{task, state, reasons: [{kind, path, message, hint}], toolchain_known}]}")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			args = []string{manifest.All}
@@ -42,10 +47,14 @@ restored. Each task has a state:
 			return err
 		}
 		if *asJSON {
-			return o.PrintJSON(plan)
+			err = o.PrintJSON(plan)
+		} else {
+			printPlan(o.Out, plan)
 		}
-		printPlan(o.Out, plan)
-		return nil
+		if err == nil && slices.ContainsFunc(plan.Tasks, func(t engine.Planned) bool { return t.State == engine.Fails }) {
+			err = cli.ErrFailed
+		}
+		return err
 	}
 	return c
 }
@@ -62,6 +71,9 @@ func printPlan(w io.Writer, plan *engine.Plan) {
 				break
 			}
 			fmt.Fprintf(w, "         %s\n", reason)
+			if reason.Hint != "" {
+				fmt.Fprintf(w, "         hint: %s\n", message.OneLine(reason.Hint))
+			}
 		}
 	}
 }
