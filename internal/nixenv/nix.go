@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"cachekey/internal/environ"
 	"cachekey/internal/message"
 )
 
@@ -35,7 +35,7 @@ func RunProgram(ctx context.Context, dir, program string, args ...string) ([]byt
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	cmd.Env = append(environ.For("NIX_*", "SSH_AUTH_SOCK", "GIT_CONFIG*", "GIT_SSH*", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "IN_NIX_SHELL"), "NO_COLOR=1", "GIT_TERMINAL_PROMPT=0")
 	// Nix's builders are its children: an interrupt must reach them too, and they
 	// would outlive a killed nix.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cachekey/internal/disk"
+	"cachekey/internal/environ"
 	"cachekey/internal/message"
 )
 
@@ -127,7 +127,7 @@ func (r *repository) askHead(ctx context.Context) error {
 	if len(ask) == 0 {
 		return nil
 	}
-	if _, err := r.git(ctx, "rev-parse", "--quiet", "--verify", "HEAD^{tree}"); err != nil {
+	if _, err := r.git(ctx, "rev-parse", "--quiet", "--verify", "HEAD"); err != nil {
 		return nil // no commit yet
 	}
 	if len(args) > 1000 { // far below the system's limit on arguments
@@ -135,7 +135,7 @@ func (r *repository) askHead(ctx context.Context) error {
 	}
 	out, err := r.git(ctx, args...)
 	if err != nil {
-		return err
+		return message.WithHint(err, "if this is a partial clone that lacks the commit's trees, fetch them: git -C %q ls-tree -r HEAD", r.root)
 	}
 	for _, record := range strings.Split(string(out), "\x00") {
 		head, path, _ := strings.Cut(record, "\t")
@@ -156,8 +156,8 @@ func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
 
 // gitWithInput is git for a command that reads its standard input.
 func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	// core.fsmonitor may name a program, which reading the index must not run.
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false"}, args...)...)
+	// Nothing in .git/config or .git/hooks may make git run a program.
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}, args...)...)
 	cmd.Env = gitEnviron(r.root)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin = bytes.NewReader(stdin)
@@ -174,22 +174,18 @@ func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...str
 	return stdout.Bytes(), nil
 }
 
-// gitEnviron returns the environment without the variables that select another
-// repository or index, because Nix's libgit2 ignores them. Variables that
-// configure git (safe.directory, for one) stay.
+// gitEnviron returns the environment of git. It has no secrets, and no variables
+// that select another repository or index, because Nix's libgit2 ignores them.
+// Variables that configure git (safe.directory, for one) stay. Git must not fetch
+// the objects that a partial clone lacks: .git/config says by which program.
 func gitEnviron(root string) []string {
-	env := []string{
+	return append(environ.For("GIT_CONFIG*", "GIT_EXEC_PATH"),
 		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
+		"GIT_NO_LAZY_FETCH=1",     // since git 2.44
+		"GIT_ALLOW_PROTOCOL=none", // the same for older ones
+		"GIT_TERMINAL_PROMPT=0",
 		"GIT_LITERAL_PATHSPECS=1", // ":(top)x" is a path
 		// With a broken .git, git must not use a repository further up.
-		"GIT_CEILING_DIRECTORIES=" + filepath.Dir(root),
-	}
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "GIT_") || strings.HasPrefix(e, "GIT_CONFIG") || strings.HasPrefix(e, "GIT_EXEC_PATH=") {
-			if !strings.HasPrefix(e, "LC_ALL=") {
-				env = append(env, e)
-			}
-		}
-	}
-	return env
+		"GIT_CEILING_DIRECTORIES="+filepath.Dir(root),
+	)
 }

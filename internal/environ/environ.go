@@ -1,0 +1,42 @@
+// Package environ returns the environment for git and Nix, which do not get the
+// secrets of a CI job.
+package environ
+
+import (
+	"os"
+	"strings"
+)
+
+// names are the variables that a program needs to find itself, its user, its
+// configuration and the network. A name that ends with an asterisk is a prefix.
+var names = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "SUDO_*",
+	"TMPDIR", "TMP", "TEMP", "TEMPDIR", "TERM", "TZ", "TZDIR", "LANG", "LANGUAGE", "LC_*", "LOCALE_ARCHIVE*", "XDG_*",
+	"LD_*", "DYLD_*",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
+	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+}
+
+// For returns the variables of this process that every program needs, and those
+// that more lists: names, or prefixes that end with an asterisk. All others are
+// left out, because any of them may be a secret: CACHEKEY_SEAL_KEY, tokens.
+func For(more ...string) []string {
+	var env []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if listed(names, name) || listed(more, name) {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+func listed(list []string, name string) bool {
+	for _, l := range list {
+		if prefix, ok := strings.CutSuffix(l, "*"); ok && strings.HasPrefix(name, prefix) || l == name {
+			return true
+		}
+	}
+	return false
+}
