@@ -39,25 +39,29 @@ function ingredient(name, comment, which, entries) {
   ]);
 }
 
+// A workspace that is not the root is an extra without a name.
+const all = (pairs, workspace) => (workspace ? [["", workspace], ...pairs] : pairs);
 function extraDigest(pairs) {
   const sorted = [...pairs].sort((a, b) => Buffer.compare(Buffer.from(bytes(a[0])), Buffer.from(bytes(b[0]))));
   return digest("extra", join(sorted.flatMap(([n, v]) => [framed(n), framed(v)])));
 }
-function extra(name, comment, pairs) {
+function extra(name, comment, pairs, workspace = "") {
   write(name, [
     ["kind", "extra"], ["comment", comment],
     ...pairs.map(([n, v]) => ["extra", `${escape(n)} ${escape(v)}`]),
-    ["expect", extraDigest(pairs)],
+    ...(workspace ? [["workspace", workspace]] : []),
+    ["expect", extraDigest(all(pairs, workspace))],
   ]);
 }
 
-function key(name, comment, { prefix = "same", system = "x86_64-linux", pairs = [], locks = [], tasks = [], tree }) {
+function key(name, comment, { prefix = "same", system = "x86_64-linux", pairs = [], workspace = "", locks = [], tasks = [], tree }) {
   const part = (which, entries) => digest(which, join(entries.flatMap(([t, p, c]) => [framed(p), bytes(t), framed(c)])));
-  const head = [prefix, "v1", ...(pairs.length ? [extraDigest(pairs)] : []), system].join("-") + "-";
+  const head = [prefix, "v1", ...(all(pairs, workspace).length ? [extraDigest(all(pairs, workspace))] : []), system].join("-") + "-";
   const l = head + part("locks", locks) + "-", t = l + part("tasks", tasks) + "-";
   write(name, [
     ["kind", "key"], ["comment", comment], ["prefix", prefix], ["system", system],
     ...pairs.map(([n, v]) => ["extra", `${escape(n)} ${escape(v)}`]),
+    ...(workspace ? [["workspace", workspace]] : []),
     ...locks.map(([y, p, c]) => ["lock", `${y} ${escape(p)} ${escape(c)}`]),
     ...tasks.map(([y, p, c]) => ["task", `${y} ${escape(p)} ${escape(c)}`]),
     ["narHash", "sha256-" + Buffer.from(tree).toString("base64")],
@@ -83,8 +87,11 @@ ingredient("long", "more than one chunk of BLAKE3 (1024 bytes)", "locks", [["f",
 extra("extra-one", "one extra", [["job", "test"]]);
 extra("extra-order", "extras are hashed in bytewise order of their names", [["os", "linux"], ["job", "test"], ["go", ""]]);
 extra("extra-shift", "with extra-one: an equals sign in a name is a part of the name", [["j", "ob=test"]]);
+extra("workspace", "a workspace in a directory of the repository is an extra without a name", [["job", "test"]], "services/a");
 const locks = [["f", "flake.lock", "{}\n"], ["f", "flake.nix", "{ outputs = _: { }; }\n"]];
 const tasks = [["f", "same.yaml", "version: \"1\"\n"]];
 const tree = [...Array(32).keys()];
 key("key", "a whole key", { locks, tasks, tree });
 key("key-extra", "a whole key with extras and another prefix that has a hyphen", { prefix: "my-app", system: "aarch64-darwin", pairs: [["job", "test"]], locks, tasks, tree });
+key("key-workspace", "a whole key of a workspace in a directory of the repository", { workspace: "a", locks, tasks: [["f", "a/same.yaml", "version: \"1\"\n"]], tree });
+ingredient("followed", "a link brings the file that it leads to, which is an entry of its own", "locks", [["l", "tool.lock", "cfg/tools"], ["f", "cfg/tools", "1\n"]]);

@@ -46,6 +46,11 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 			}
 		}
 	}
+	for _, s := range []*selection{locks, tasks} {
+		if err := s.follow(t, o.AllowMissing); err != nil {
+			return nil, err
+		}
+	}
 	d := &Document{
 		Schema: Schema, Prefix: o.Prefix, System: o.System, Extra: o.Extra,
 		Ingredients: make([]Ingredient, 3), Warnings: []string{},
@@ -57,6 +62,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.Workspace = Path(workspace)
 	if d.Paths, err = o.paths(t, workspace); err != nil {
 		return nil, err
 	}
@@ -117,7 +123,7 @@ func untrackedFiles(ctx context.Context, t *source.Tree) ([]UntrackedFile, bool,
 // fits.
 func (d *Document) assemble() error {
 	head := d.Prefix + "-" + Schema + "-"
-	if extra := extraDigest(d.Extra); extra != "" {
+	if extra := extraDigest(d.Extra, string(d.Workspace)); extra != "" {
 		head += extra + "-"
 	}
 	head += d.System + "-"
@@ -137,7 +143,7 @@ func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
 	if rel, err := filepath.Rel(t.Root, t.Flake); err == nil && t.Flake != "" && rel != "." {
 		flakeDir = filepath.ToSlash(rel)
 	}
-	locks = &selection{name: "locks", flag: "--lock", mustMatch: 1, submodules: true} // flake.lock is the first
+	locks = &selection{name: "locks", flag: "--lock", mustMatch: 1, submodules: true, lock: path.Join(flakeDir, "flake.lock")} // it is the first
 	locks.use(o.Locks, DefaultLocks(flakeDir))
 	tasks = &selection{name: "tasks", flag: "--task-file"}
 	tasks.use(o.TaskFiles, DefaultTaskFiles)
@@ -158,6 +164,9 @@ func LocksDigest(ctx context.Context, dir string) (string, error) {
 	}
 	defer t.Close()
 	locks, _ := o.selections(t)
+	if err := locks.follow(t, true); err != nil {
+		return "", err
+	}
 	in, err := locks.ingredient(t)
 	return in.Digest, err
 }

@@ -18,7 +18,7 @@ type Diff struct {
 }
 
 // A SettingDiff is a part of the key that has changed and is not an ingredient:
-// prefix, schema, system or extra NAME. An extra that is absent is "".
+// prefix, schema, system, workspace or extra NAME. An extra that is absent is "".
 type SettingDiff struct {
 	Name string `json:"name"`
 	Old  string `json:"old"`
@@ -67,6 +67,7 @@ func Compare(old, now *Document) Diff {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		setting("extra "+name, old.Extra[name], now.Extra[name])
 	}
+	setting("workspace", string(old.Workspace), string(now.Workspace))
 	setting("system", old.System, now.System)
 	for _, in := range now.Ingredients {
 		before := old.Ingredient(in.Name)

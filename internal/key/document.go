@@ -32,7 +32,8 @@ type Document struct {
 	Prefix      string            `json:"prefix"`
 	System      string            `json:"system"` // Nix's: x86_64-linux
 	Extra       map[string]string `json:"extra"`
-	NarHash     string            `json:"narHash"` // SRI: sha256-…
+	Workspace   Path              `json:"workspace"` // the way from the tree's root to the workspace root; "" if they are one
+	NarHash     string            `json:"narHash"`   // SRI: sha256-…
 	Ingredients []Ingredient      `json:"ingredients"`
 	Warnings    []string          `json:"warnings"`
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ type selection struct {
 	flag       string // with which the user gives them
 	mustMatch  int    // how many of the default patterns, from the first on, must each match; if 0, any one of them
 	submodules bool   // are entries too
+	lock       string // the flake's flake.lock, which must not be a link
 	nodes      []*source.Node
 }
 
@@ -62,6 +64,32 @@ func (s *selection) add(t *source.Tree, n *source.Node) {
 	}
 }
 
+// follow adds the files that selected symbolic links lead to, and the links on the
+// way. What exists but is not in the tree is an error, unless lenient.
+func (s *selection) follow(t *source.Tree, lenient bool) error {
+	for _, n := range slices.Clone(s.nodes) {
+		if n.Type() != 'l' {
+			continue
+		}
+		if n.Path() == s.lock && !lenient {
+			return message.WithHint(fmt.Errorf("%q is a symbolic link, which Nix refuses", filepath.Join(t.Root, n.Path())), "put the lock itself there")
+		}
+		way, outside, err := t.Follow(n)
+		if err != nil {
+			return err
+		}
+		if outside != "" && !lenient {
+			return message.WithHint(fmt.Errorf("%q leads to %q, which is not in the tree, so the key does not see when it changes",
+				filepath.Join(t.Root, n.Path()), outside), "git add it, or put the file itself there")
+		}
+		for _, n := range way {
+			t.Keep(n)
+			s.nodes = append(s.nodes, n)
+		}
+	}
+	return nil
+}
+
 // ingredient hashes the selected files of t.
 func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
 	in := Ingredient{Name: s.name, Files: make([]File, 0, len(s.nodes))}
@@ -69,6 +97,7 @@ func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
 		return cmp.Or(strings.Compare(a.Path(), b.Path()), cmp.Compare(a.Type(), b.Type()))
 	})
 	d := newDigest(s.name)
+	s.nodes = slices.CompactFunc(s.nodes, func(a, b *source.Node) bool { return a == b }) // several links to one file
 	for _, n := range s.nodes {
 		size, write := n.Size(), func(w io.Writer) error { return t.Copy(w, n) }
 		if n.Type() == 'l' {
@@ -235,12 +264,17 @@ func (d digest) segment() string {
 	return nixbase32.EncodeToString(b[:])
 }
 
-// extraDigest returns the segment of the extras, or "" if there are none.
-func extraDigest(extra map[string]string) string {
-	if len(extra) == 0 {
+// extraDigest returns the segment of the extras, or "" if there are none. A
+// workspace that is not the root is the extra without a name.
+func extraDigest(extra map[string]string, workspace string) string {
+	if len(extra) == 0 && workspace == "" {
 		return ""
 	}
 	h := newDigest("extra")
+	if workspace != "" {
+		h.string("")
+		h.string(workspace)
+	}
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		h.string(name)
 		h.string(extra[name])

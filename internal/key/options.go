@@ -26,11 +26,16 @@ var DefaultTaskFiles = []string{"**/same.yaml", "**/same.work.yaml"}
 // directory flakeDir, which is relative to the git root, slash-separated.
 func DefaultLocks(flakeDir string) []string {
 	return []string{
-		path.Join(flakeDir, "flake.lock"), // the toolchain, by revision
-		path.Join(flakeDir, "flake.nix"),  // how it becomes a devShell
-		"**/*.nix",                        // what flake.nix imports
-		"**/go.{mod,sum,work,work.sum}",   // go.sum alone is a log, not a lock
+		path.Join(escape(flakeDir), "flake.lock"), // the toolchain, by revision
+		"**/flake.lock",                 // that of another flake in the repository, such as a devShell's own
+		"**/*.nix",                      // flake.nix, and what it imports
+		"**/go.{mod,sum,work,work.sum}", // go.sum alone is a log, not a lock
 	}
+}
+
+// escape returns the pattern that matches only the path p.
+func escape(p string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`).Replace(p)
 }
 
 // Options select the key that Compute returns. The zero value means every default.
@@ -81,11 +86,7 @@ func (o *Options) check() error {
 	o.Dir = cmp.Or(o.Dir, ".")
 	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
 	if o.System == "" {
-		system, err := System(runtime.GOOS, runtime.GOARCH)
-		if err != nil {
-			return err
-		}
-		o.System = system
+		o.System = System(runtime.GOOS, runtime.GOARCH)
 	}
 	for _, s := range []struct{ what, value string }{{"prefix", o.Prefix}, {"system", o.System}} {
 		if !segment.MatchString(s.value) {
@@ -93,6 +94,9 @@ func (o *Options) check() error {
 		}
 	}
 	for name, value := range o.Extra {
+		if name == "" {
+			return optionf("an extra has no name")
+		}
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return optionf("the extra %q=%q is not UTF-8", name, value) // a document could not have it
 		}
@@ -126,13 +130,14 @@ func checkPattern(p string) error {
 	return nil
 }
 
-// System returns Nix's name of the system that Go calls goos and goarch.
-func System(goos, goarch string) (string, error) {
-	cpu := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "riscv64": "riscv64"}[goarch]
-	if cpu == "" || goos != "linux" && goos != "darwin" {
-		return "", message.WithHint(fmt.Errorf("no Nix system is known for %s on %s", goos, goarch), "name it with --system")
-	}
-	return cpu + "-" + goos, nil
+// System returns Nix's name of the system that Go calls goos and goarch. Nix has
+// several for a 32-bit arm, of which armv7l is the one that most machines have.
+func System(goos, goarch string) string {
+	cpu := cmp.Or(map[string]string{
+		"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7l",
+		"ppc64le": "powerpc64le", "ppc64": "powerpc64", "loong64": "loongarch64", "mipsle": "mipsel", "mips64le": "mips64el",
+	}[goarch], goarch) // riscv64, s390x, mips, mips64: as Go names them
+	return cpu + "-" + goos
 }
 
 // ParseExtra parses the NAME=VALUE pairs of a command line.

@@ -53,6 +53,9 @@ func (v vector) extras(t *testing.T) map[string]string {
 	return extra
 }
 
+// workspaceOf returns the workspace of a vector; "" if it is the root.
+func workspaceOf(v vector) string { return strings.Join(v.all("workspace"), "") }
+
 func eachVector(t *testing.T, f func(t *testing.T, v vector)) {
 	files, err := filepath.Glob("../../docs/vectors/" + Schema + "/*.txt")
 	if err != nil || len(files) == 0 {
@@ -103,7 +106,7 @@ func TestVectors(t *testing.T) {
 				t.Errorf("digest %s, want %s", got, want)
 			}
 		case "extra":
-			if got := extraDigest(v.extras(t)); got != want {
+			if got := extraDigest(v.extras(t), workspaceOf(v)); got != want {
 				t.Errorf("digest %s, want %s", got, want)
 			}
 		case "key":
@@ -119,7 +122,7 @@ func vectorKey(t *testing.T, v vector, want string) {
 	dir := t.TempDir()
 	layOut(t, dir, append(v.all("lock"), v.all("task")...))
 	d, err := Compute(t.Context(), Options{
-		Dir: dir, Prefix: v.one(t, "prefix"), System: v.one(t, "system"), Extra: v.extras(t), NarHash: v.one(t, "narHash"),
+		Dir: filepath.Join(dir, workspaceOf(v)), Prefix: v.one(t, "prefix"), System: v.one(t, "system"), Extra: v.extras(t), NarHash: v.one(t, "narHash"),
 	})
 	if err != nil {
 		t.Fatal(err)

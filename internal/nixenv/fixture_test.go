@@ -23,10 +23,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	dir := t.TempDir()
 	f := &fixture{root: filepath.Join(dir, "a workspace"), nixpkgs: filepath.Join(dir, "nixpkgs")}
-	var err error
-	if f.system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
-		t.Fatal(err)
-	}
+	f.system = key.System(runtime.GOOS, runtime.GOARCH)
 	nixtest.Nixpkgs(t, f.nixpkgs, f.system)
 	nixtest.Workspace(t, f.root, f.nixpkgs)
 	return f

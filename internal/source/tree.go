@@ -223,6 +223,64 @@ func (t *Tree) readTracked(path string) ([]byte, error) {
 	return nil, fmt.Errorf("%q: too many symbolic links", t.abs(start))
 }
 
+// Follow returns the nodes that the symbolic link n leads to: the links on the way,
+// and the file at its end unless that is a directory. If there is something at its
+// end that is neither in the tree nor in a submodule, outside is its path.
+func (t *Tree) Follow(n *Node) (way []*Node, outside string, err error) {
+	link := n
+	var at []string // the directory that names are looked up in
+	pending := strings.Split(n.path, "/")
+	for links := 0; len(pending) > 0; {
+		name := pending[0]
+		pending = pending[1:]
+		if name == "" || name == "." {
+			continue
+		}
+		if name == ".." && len(at) == 0 {
+			return way, t.atEndOf(link), nil
+		}
+		if name == ".." {
+			at = at[:len(at)-1]
+			continue
+		}
+		path := strings.Join(append(slices.Clone(at), name), "/")
+		if slices.ContainsFunc(t.submodules, func(s Node) bool { return s.path == path }) {
+			return way, "", nil // its commit says what is in it
+		}
+		n := t.lookup(path)
+		if n == nil {
+			return way, t.atEndOf(link), nil
+		}
+		if n != link {
+			way = append(way, n)
+		}
+		switch n.kind {
+		case disk.Directory:
+			way = way[:len(way)-1]
+			at = append(at, name)
+		case disk.Link:
+			target, err := t.Target(n)
+			if err != nil {
+				return nil, "", err
+			}
+			if links++; links > 40 || strings.HasPrefix(target, "/") {
+				return way, t.atEndOf(link), nil
+			}
+			pending = append(strings.Split(target, "/"), pending...)
+		}
+	}
+	return way, "", nil
+}
+
+// atEndOf returns the path of what the link leads to, "" if there is nothing.
+func (t *Tree) atEndOf(link *Node) string {
+	end, err := filepath.EvalSymlinks(t.abs(link.path))
+	if err != nil {
+		return ""
+	}
+	return end
+}
+
 // lookup returns the node at path, or nil.
 func (t *Tree) lookup(path string) *Node {
 	n := &t.root

@@ -251,8 +251,7 @@ func (w *hostile) same(names ...string) *hits.Log {
 	must(w.t, err)
 	tasks, err := workspace.Select(names...)
 	must(w.t, err)
-	system, err := key.System(runtime.GOOS, runtime.GOARCH)
-	must(w.t, err)
+	system := key.System(runtime.GOOS, runtime.GOARCH)
 	var out bytes.Buffer
 	c := engine.Config{Workspace: workspace, System: system, LookupEnv: os.LookupEnv, Warnf: w.t.Logf,
 		Resolver: &nixenv.Resolver{Root: w.root, System: system}, Report: &engine.Lines{To: &out}}

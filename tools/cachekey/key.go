@@ -25,7 +25,7 @@ It is made of three digests, from stable to volatile:
 
     same-v1-x86_64-linux-<locks>-<tasks>-<tree>
 
-    locks   flake.lock, flake.nix, *.nix, go.mod, go.sum, go.work, submodules
+    locks   flake.lock, *.nix (flake.nix too), go.mod, go.sum, go.work, submodules
     tasks   same.yaml, same.work.yaml
     tree    the flake's narHash: every tracked file
 
@@ -149,6 +149,9 @@ func printKey(w io.Writer, d *key.Document) error {
 	}
 	row("paths", strings.Join(paths, " "))
 	row("system", d.System)
+	if d.Workspace != "" {
+		row("workspace", message.Name(string(d.Workspace)))
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.Extra)) {
 		row("extra", fmt.Sprintf("%s=%q", name, d.Extra[name]))
 	}

@@ -89,9 +89,7 @@ func (f *envFlags) run() error {
 	}
 	system := f.system
 	if system == "" {
-		if system, err = key.System(runtime.GOOS, runtime.GOARCH); err != nil {
-			return err
-		}
+		system = key.System(runtime.GOOS, runtime.GOARCH)
 	}
 	for _, tools := range toolSets(w) {
 		picked, missing := pick(o, tools, packages)

@@ -20,10 +20,7 @@ func TestNixScripts(t *testing.T) {
 	if !nixtest.Inside() {
 		t.Skip("TestNix runs it")
 	}
-	system, err := key.System(runtime.GOOS, runtime.GOARCH)
-	if err != nil {
-		t.Fatal(err)
-	}
+	system := key.System(runtime.GOOS, runtime.GOARCH)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/nix",
 		RequireExplicitExec: true,

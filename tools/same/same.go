@@ -96,10 +96,7 @@ func open(o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, e
 	if err := dotsame.Open(w.Root).CheckLinks(); err != nil {
 		return c, nil, cli.UsageError{Err: err}
 	}
-	system, err := key.System(runtime.GOOS, runtime.GOARCH)
-	if err != nil {
-		return c, nil, err
-	}
+	system := key.System(runtime.GOOS, runtime.GOARCH)
 	own, err := os.Executable()
 	if err != nil {
 		own = ""
