@@ -2,8 +2,11 @@ package nixenv
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,7 +36,10 @@ func TestParseEnvironment(t *testing.T) {
 	path := `"PATH=` + goStorePath + `/bin"`
 	for _, tt := range []struct{ name, file, err string }{
 		{"good", `["A=b",` + path + `]`, ""},
-		{"values may hold anything else", `["A=b = c:/usr/bin $(x)","E=",` + path + `]`, ""},
+		{"words and store paths", `["A=b = c:` + goStorePath + `/lib,d;-e","E=",` + path + `]`, ""},
+		{"a path of the machine", `["A=b = c:/usr/bin",` + path + `]`, "which is neither a word nor in /nix/store"},
+		{"code in a value", `["A=$(x)",` + path + `]`, "which is neither a word nor in /nix/store"},
+		{"another Go", `["GOTOOLCHAIN=go1.99",` + path + `]`, "not local"},
 		{"libraries of the store", `["LD_LIBRARY_PATH=` + goStorePath + `/lib",` + path + `]`, ""},
 		{"modules of the store", `["PYTHONPATH=` + goStorePath + `/lib/python3.12/site-packages:` + goStorePath + `/lib",` + path + `]`, ""},
 		{"truncated", `["A=b",` + path, "not a list of strings"},
@@ -53,9 +59,9 @@ func TestParseEnvironment(t *testing.T) {
 		{"LD_LIBRARY_PATH", `["LD_LIBRARY_PATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "LD_LIBRARY_PATH contains"},
 		{"DYLD_INSERT_LIBRARIES", `["DYLD_INSERT_LIBRARIES=x",` + path + `]`, "DYLD_INSERT_LIBRARIES contains"},
 		{"PYTHONPATH", `["PYTHONPATH=` + goStorePath + `/lib:/tmp",` + path + `]`, "PYTHONPATH contains"},
-		{"MAKEFLAGS", `["MAKEFLAGS=SHELL=/tmp/evil",` + path + `]`, "would run code"},
-		{"BASH_ENV", `["BASH_ENV=` + goStorePath + `",` + path + `]`, "would run code"},
-		{"NODE_OPTIONS", `["NODE_OPTIONS=-r x",` + path + `]`, "would run code"},
+		{"MAKEFLAGS", `["MAKEFLAGS=SHELL=/tmp/evil",` + path + `]`, "could make a program run or load other code"},
+		{"BASH_ENV", `["BASH_ENV=` + goStorePath + `",` + path + `]`, "could make a program run or load other code"},
+		{"NODE_OPTIONS", `["NODE_OPTIONS=-r x",` + path + `]`, "could make a program run or load other code"},
 		{"the workspace on PATH", `["PATH=` + goStorePath + `/bin:."]`, "which is not in /nix/store"},
 		{"an empty entry on PATH", `["PATH=` + goStorePath + `/bin:"]`, "which is not in /nix/store"},
 		{"the machine on PATH", `["PATH=/usr/bin"]`, "which is not in /nix/store"},
@@ -75,6 +81,128 @@ func TestParseEnvironment(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// attacks are variables that make a common program run or load what a cache
+// brought. EVIL is a script that makes the file RAN; run shows the attack.
+var attacks = []struct {
+	variables string // one a line
+	run       string
+}{
+	{"MAKEFILES=EVIL.mk", "make -f /dev/null; true"},
+	{"MAKEFLAGS=--eval=$(shell EVIL)", "make -f /dev/null; true"},
+	{"GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=core.fsmonitor\nGIT_CONFIG_VALUE_0=EVIL", "git init -q . && git config user.email a@b && git config user.name a && git commit -q --allow-empty -m a && git status"},
+	{"GIT_CONFIG_GLOBAL=EVIL.gitconfig", "git evil"},
+	{"GIT_CONFIG_PARAMETERS='alias.evil=!EVIL'", "git evil"},
+	{"GIT_EDITOR=EVIL", "git init -q . && git config user.email a@b && git config user.name a && git commit --allow-empty; true"},
+	{"PYTHONWARNINGS=all:0:antigravity.x:0:0\nBROWSER=EVIL", "python3 -c 'import time; time.sleep(0.1)'; sleep 0.2"},
+	{"TAR_OPTIONS=--to-command=EVIL", "echo a > a; env -u TAR_OPTIONS tar cf a.tar a; tar xf a.tar"},
+	{"TAR_OPTIONS=--checkpoint=1 --checkpoint-action=exec=EVIL", "echo a > a; tar cf a.tar a"},
+	{"GOCACHEPROG=EVIL", "go build -o /dev/null errors; true"},
+	{"LUA_INIT=os.execute('EVIL')", "lua -v -e ''"},
+	{"BASH_ENV=EVIL", "bash -c true"},
+	{"LESSOPEN=|EVIL %s", "less EVIL < /dev/null"},
+	{"PERL5OPT=-I. -MEVIL", ""},
+	{"ZDOTDIR=/tmp", ""}, {"RUSTC_WORKSPACE_WRAPPER=EVIL", ""}, {"RUSTC_WRAPPER=evil", ""}, {"npm_config_script_shell=EVIL", ""},
+	{"PAGER=sh", ""}, {"MANPAGER=EVIL", ""}, {"OPENSSL_CONF=EVIL", ""}, {"OPENSSL_MODULES=" + goStorePath, ""},
+	{"NIX_CONFIG=builders = x", ""}, {"NIX_CFLAGS_COMPILE=-fplugin=EVIL", ""}, {"NIX_CFLAGS_COMPILE=-I" + goStorePath + " -B.", ""},
+	{"NIX_CFLAGS_COMPILE=@evil", ""}, {"NIX_LDFLAGS=-L.", ""}, {"NIX_LDFLAGS=-L/tmp", ""},
+	{"HTTPS_PROXY=evil.example.org", ""}, {"https_proxy=evil.example.org", ""}, {"CURL_HOME=EVIL", ""}, {"PHPRC=EVIL", ""}, {"GEM_HOME=EVIL", ""},
+	{"CC=EVIL", ""}, {"CC=sh -c", ""}, {"JAVA_TOOL_OPTIONS=x", ""}, {"CARGO_BUILD_RUSTC=evil", ""}, {"XDG_CONFIG_HOME=evil", ""},
+	{"PYTHONINSPECT=1", ""}, {"PYTHONHOME=" + goStorePath, ""}, {"GOFLAGS=-toolexec=evil", ""}, {"LD_AUDIT=evil.so", ""},
+	{"SSH_ASKPASS=EVIL", ""}, {"EDITOR=evil", ""}, {"CMAKE_TOOLCHAIN_FILE=evil", ""}, {"ANYTHING=./evil", ""}, {"ANYTHING=../evil", ""},
+	{"ANYTHING=-x=/tmp/evil", ""}, {"ANYTHING=~/evil", ""}, {"ANYTHING=`evil`", ""}, {"ANYTHING=" + goStorePath + "/../../../tmp", ""},
+}
+
+// TestAttacksAreRefused runs each attack whose program is on this machine, to see
+// that it is one, and checks that no file may hold its variables.
+func TestAttacksAreRefused(t *testing.T) {
+	for i, a := range attacks {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			dir := t.TempDir()
+			evil := filepath.Join(dir, "evil")
+			script := "#!/bin/sh\n: > " + dir + "/RAN\n"
+			if err := os.WriteFile(evil, []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, evil+".mk", "$(shell "+evil+")\n")
+			write(t, evil+".gitconfig", "[alias]\nevil = !"+evil+"\n")
+			variables := strings.Split(strings.ReplaceAll(a.variables, "EVIL", evil), "\n")
+			if program, _, _ := strings.Cut(a.run, " "); a.run != "" {
+				if a.variables[:3] == "TAR" {
+					program = "tar"
+				}
+				if _, err := exec.LookPath(program); err == nil {
+					cmd := exec.Command("sh", "-c", strings.ReplaceAll(a.run, "EVIL", evil))
+					cmd.Dir, cmd.Env = dir, append(os.Environ(), variables...)
+					out, _ := cmd.CombinedOutput()
+					if _, err := os.Stat(dir + "/RAN"); err != nil {
+						t.Logf("not an attack on this machine: %.300s", out)
+					}
+				}
+			}
+			entries, err := json.Marshal(append(variables, "PATH="+goStorePath+"/bin"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ParseEnvironment(entries); err == nil {
+				t.Errorf("%q was accepted", variables)
+			}
+		})
+	}
+}
+
+// TestHonestVariablesAreAccepted checks what Nix and the setup hooks of packages set
+// in ordinary shells.
+func TestHonestVariablesAreAccepted(t *testing.T) {
+	for _, v := range []string{
+		"AR=ar", "CC=gcc", "CXX=g++", "LD=ld", "STRIP=strip", "CONFIG_SHELL=" + goStorePath + "/bin/bash", "GOTOOLCHAIN=local",
+		"HOST_PATH=" + goStorePath + "/bin:" + goStorePath + "/sbin", "IN_NIX_SHELL=impure", "NIX_STORE=/nix/store", "XDG_DATA_DIRS=",
+		"XDG_DATA_DIRS=" + goStorePath + "/share", "NIX_BINTOOLS=" + goStorePath, "NIX_CC=" + goStorePath,
+		"NIX_CC_WRAPPER_TARGET_HOST_x86_64_unknown_linux_gnu=1", "NIX_BINTOOLS_WRAPPER_TARGET_HOST_x86_64_unknown_linux_gnu=1",
+		"NIX_CFLAGS_COMPILE= -frandom-seed=w270m9clhj -isystem " + goStorePath + "/include -isystem " + goStorePath + "/include",
+		"NIX_LDFLAGS=-rpath " + goStorePath + "/lib  -L" + goStorePath + "/lib -L" + goStorePath + "/lib",
+		"NIX_HARDENING_ENABLE=bindnow format fortify fortify3 pic relro stackprotector strictoverflow", "NIX_ENFORCE_NO_NATIVE=1",
+		"PKG_CONFIG=pkg-config", "PKG_CONFIG_PATH=" + goStorePath + "/lib/pkgconfig", "PYTHONNOUSERSITE=1", "PYTHONHASHSEED=0", "DETERMINISTIC_BUILD=1",
+		"SOURCE_DATE_EPOCH=315532800", "__structuredAttrs=", "buildInputs=" + goStorePath + " " + goStorePath, "builder=" + goStorePath + "/bin/bash",
+		"cmakeFlags=", "configureFlags=", "depsBuildBuild=", "doCheck=", "name=same-environment", "nativeBuildInputs=" + goStorePath,
+		"out=" + goStorePath, "outputs=out", "patches=", "preferLocalBuild=1", "stdenv=" + goStorePath, "strictDeps=", "system=x86_64-linux",
+		"GOROOT=" + goStorePath + "/share/go", "JAVA_HOME=" + goStorePath, "LOCALE_ARCHIVE=" + goStorePath + "/lib/locale/locale-archive",
+		"gl_cv_func_getcwd_abort_bug=no", "MACOSX_DEPLOYMENT_TARGET=14.0", "DEVELOPER_DIR=" + goStorePath, "SDKROOT=" + goStorePath + "/Platforms/MacOSX.platform",
+		"GREETING=hello", "ZERO_AR_DATE=1",
+	} {
+		name, value, _ := strings.Cut(v, "=")
+		if err := checkVariable(name, value); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPinnedEnvironmentIsExact checks that a file of same env has the variables that
+// same env writes, and the digest of its packages.
+func TestPinnedEnvironmentIsExact(t *testing.T) {
+	good, err := Pin("x86_64-linux", map[string]string{"go": goStorePath}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseEnvironment(good); err != nil {
+		t.Error(err)
+	}
+	for name, text := range map[string]string{
+		"other packages":   strings.Replace(string(good), "52f5", "53f5", 1),
+		"any digest":       regexp.MustCompile(`packages:[0-9a-f]*`).ReplaceAllString(string(good), "packages:whatever-i-like"),
+		"a variable more":  strings.Replace(string(good), "[", `["A=b",`, 1),
+		"a variable less":  strings.Replace(string(good), `"GOTOOLCHAIN=local",`, "", 1),
+		"no system":        strings.Replace(string(good), `"system=x86_64-linux"`, `"a=b"`, 1),
+		"something behind": strings.Replace(string(good), `/bin"`, `/bin:`+goStorePath+`/sbin"`, 1),
+	} {
+		if text == string(good) {
+			t.Fatalf("%s: nothing changed", name)
+		}
+		if _, err := ParseEnvironment([]byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }
 
@@ -232,7 +360,7 @@ func FuzzParseEnvironment(f *testing.F) {
 		}
 		for _, entry := range e.Variables {
 			name, value, ok := strings.Cut(entry, "=")
-			if !ok || strings.ContainsAny(entry, "\n\x00") || hooks[name] || shellVariables[name] || name == resolutionVariable {
+			if !ok || strings.ContainsAny(entry, "\n\x00") || shellVariables[name] || name == resolutionVariable {
 				t.Errorf("accepted %q", entry)
 			}
 			if strings.HasPrefix(name, "LD_PRELOAD") && strings.Contains(value, "/tmp") {

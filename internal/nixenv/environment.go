@@ -85,7 +85,7 @@ func (r *Resolver) readEnvironments(tools map[string]string) []*Environment {
 			e, err = ParseEnvironment(data)
 		}
 		if err != nil {
-			r.warnf("ignoring %s: %v", file, err)
+			r.warnf("ignoring %s: %v; if nothing makes it again, remove it", file, err)
 			continue
 		}
 		if e.System == r.System {

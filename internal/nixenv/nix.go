@@ -210,14 +210,12 @@ func parseDevEnv(data []byte, system string) (*Environment, error) {
 	if err := json.Unmarshal(data, &env); err != nil {
 		return nil, err
 	}
-	entries := []string{"system=" + system}
-	if _, set := env.Variables["GOTOOLCHAIN"]; !set {
-		// Otherwise go.mod could select another Go than the one that was resolved.
-		entries = append(entries, "GOTOOLCHAIN=local")
-	}
+	// With another GOTOOLCHAIN, go.mod could select another Go than the one that was
+	// resolved.
+	entries := []string{"system=" + system, "GOTOOLCHAIN=local"}
 	for name, v := range env.Variables {
 		var value string
-		if v.Type != "exported" || name == "system" || name == resolutionVariable || shellVariables[name] || !variable.MatchString(name) {
+		if v.Type != "exported" || name == "system" || name == "GOTOOLCHAIN" || name == resolutionVariable || shellVariables[name] || !variable.MatchString(name) {
 			continue
 		}
 		if err := json.Unmarshal(v.Value, &value); err != nil {

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"cachekey/internal/digest"
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 )
@@ -23,30 +22,24 @@ import (
 // Tools with such a file resolve to its packages, without network or Nix, and the
 // store paths are part of a task's input hash.
 func Pin(system string, packages map[string]string, extra []string) ([]byte, error) {
-	parts := digest.NewParts("cachekey same-v1 packages")
 	var paths []string
 	for _, alias := range slices.Sorted(maps.Keys(packages)) {
 		if err := checkPackage(packages[alias]); err != nil {
 			return nil, fmt.Errorf("package %q: %w", alias, err)
 		}
-		parts.Add('p', alias, packages[alias])
 		paths = append(paths, packages[alias]+"/bin")
 	}
 	for _, p := range extra {
 		if err := checkPackage(p); err != nil {
 			return nil, err
 		}
-		parts.Add('b', p)
 		paths = append(paths, p+"/bin")
 	}
-	e, err := newEnvironment([]string{
-		"GOTOOLCHAIN=local",
-		"PATH=" + strings.Join(paths, ":"),
-		"system=" + system,
-		resolutionVariable + "=" + pinnedPrefix + parts.Sum().String(),
-	})
-	if err != nil {
-		return nil, err
+	e := pinnedEnvironment(system, paths)
+	for _, v := range e.Variables {
+		if name, value, _ := strings.Cut(v, "="); checkVariable(name, value) != nil {
+			return nil, checkVariable(name, value)
+		}
 	}
 	return e.encode()
 }

@@ -152,7 +152,7 @@ func TestDropsByName(t *testing.T) {
 		{"cannot be fetched", append([]string{"GOROOT=" + goPath}, good...), goPath + " is missing and could not be fetched"},
 		{"another system", []string{good[0], "system=aarch64-darwin"}, `it is for "aarch64-darwin", not for "x86_64-linux"`},
 		{"no system", good[:1], "it does not say which system it is for"},
-		{"runs code", append([]string{"BASH_ENV=/tmp/evil"}, good...), "BASH_ENV would run code"},
+		{"runs code", append([]string{"BASH_ENV=/tmp/evil"}, good...), "BASH_ENV could make a program run or load other code"},
 		{"a derivation", append([]string{"X=" + goPath + ".drv"}, good...), "which would be built"},
 		{"outside of the store", []string{"PATH=/tmp/bin", good[1]}, "which is not in /nix/store"},
 		{"the linker's path", append([]string{"LD_PRELOAD=/tmp/evil.so"}, good...), "which is not in /nix/store"},
