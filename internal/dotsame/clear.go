@@ -2,11 +2,14 @@ package dotsame
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/message"
@@ -89,6 +92,52 @@ func (r *Remover) Warn(warnf func(format string, args ...any)) {
 
 func lastName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
+// The bounds of .same/local/aside: what one run moved there is removed when it is
+// older than AsideAge, or when that and what later runs moved is larger than
+// AsideSize. What the last run moved stays, however large it is.
+const (
+	AsideAge  = 30 * 24 * time.Hour
+	AsideSize = 1 << 30 // 1 GiB
+
+	AsideTime = "20060102T150405.000" // the names in it: the time of a run, in UTC
+)
+
+var asideSize int64 = AsideSize // tests lower it
+
+// BoundAside removes from .same/local/aside what is beyond its bounds. The caller
+// must hold the run lock.
+func (d *Dir) BoundAside(now time.Time) error {
+	same, err := OpenSame(d.root)
+	if err != nil {
+		return err
+	}
+	defer same.Close()
+	aside, err := same.Reach(Rel(Aside))
+	if err != nil {
+		return err
+	}
+	defer aside.Close()
+	runs, err := aside.List() // in order of time
+	size, last := int64(0), true
+	for _, run := range slices.Backward(runs) {
+		made, timeErr := time.Parse(AsideTime, run.Name)
+		if timeErr != nil {
+			continue // not ours
+		}
+		if now.Sub(made) <= AsideAge {
+			measured, _ := aside.Measure(run.Name)
+			size += measured.Bytes
+			if size <= asideSize || last {
+				last = false
+				continue
+			}
+		}
+		_, removeErr := aside.Remove(run.Name)
+		err = errors.Join(err, removeErr)
+	}
+	return err
+}
+
 // ClearTemp removes the temporary files of killed runs. It does not follow a link
 // at .same/local. The caller must hold the run lock.
 func (d *Dir) ClearTemp() error {
@@ -103,11 +152,52 @@ func (d *Dir) ClearTemp() error {
 	}
 	defer local.Close()
 	_, err = local.Remove(path.Base(Temp))
+	return errors.Join(err, removeClocks(local))
+}
+
+// removeClocks removes the files that package files reads the time from, and that
+// a run which was killed at once has left.
+func removeClocks(local *disk.Dir) error {
+	items, err := local.List()
+	for _, it := range items {
+		if it.Kind == disk.File && strings.HasPrefix(it.Name, "clock") {
+			err = errors.Join(err, local.RemoveFile(it.Name))
+		}
+	}
 	return err
 }
 
+// rememberOutputs records the outputs of every task in the store as leftovers: when
+// the store has been removed, they are still known as the tasks' own. A task that
+// has a list of leftovers has run since, and keeps it.
+func (d *Dir) rememberOutputs(same *disk.Dir) {
+	store, err := same.OpenDir(Rel(Store))
+	if err != nil {
+		return
+	}
+	defer store.Close()
+	items, _ := store.List()
+	for _, it := range items {
+		data, err := store.ReadFile(it.Name, MaxBuildInfo)
+		if it.Kind != disk.File || err != nil {
+			continue
+		}
+		info, err := parseHead(data)
+		if err != nil || InfoName(info.TaskName) != it.Name || len(info.Outputs) == 0 {
+			continue
+		}
+		if _, err := disk.Lstat(d.Path(LeftoverPath(info.TaskName))); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if data, err = json.Marshal(info.Outputs); err == nil {
+			_ = d.WriteFile(LeftoverPath(info.TaskName), data) // without it the next run warns
+		}
+	}
+}
+
 // Clean removes .same/store. If all is true, it also removes .same/cache, the stat
-// cache and the directories that a Remover has moved, whatever is in them. If a
+// cache, .same/local/aside and the directories that a Remover has moved, whatever is
+// in them. The outputs in the workspace stay, and are still known as the tasks' own. If a
 // run is under way, Clean calls waiting and waits for its end. The lock file
 // stays: others may wait for it. A link at .same or .same/local is a LinkError, and
 // one at .same/store or .same/cache is removed.
@@ -133,6 +223,7 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 		return err
 	}
 	defer same.Close()
+	d.rememberOutputs(same)
 	r := &Remover{same: same, unbounded: all}
 	_, err = r.Remove(same, Rel(Store))
 	if !all {
@@ -143,7 +234,7 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 	return errors.Join(err, cacheErr, d.Remove(StatCache), removeRefused(same))
 }
 
-// removeRefused removes what Removers have moved. It removes all that it can, and
+// removeRefused removes what Removers and runs have moved, and clocks. It removes all that it can, and
 // returns the errors about the rest.
 func removeRefused(same *disk.Dir) error {
 	local, err := same.OpenDir(Rel(Local))
@@ -156,12 +247,12 @@ func removeRefused(same *disk.Dir) error {
 	defer local.Close()
 	items, err := local.List()
 	for _, it := range items {
-		if Refused(it.Name) {
+		if Refused(it.Name) || it.Name == path.Base(Aside) {
 			_, removeErr := local.RemoveUnbounded(it.Name)
 			err = errors.Join(err, removeErr)
 		}
 	}
-	return err
+	return errors.Join(err, removeClocks(local))
 }
 
 // Refused reports whether name, in .same/local, is that of a directory which a

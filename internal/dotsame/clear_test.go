@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cachekey/internal/disk"
 )
@@ -145,5 +146,50 @@ func TestClean(t *testing.T) {
 		if len(warnings) > 0 == all {
 			t.Errorf("all %v: warnings %q", all, warnings)
 		}
+	}
+}
+
+// What was moved aside is bounded by its age and its size; what the last run moved
+// stays, and so does what no run made.
+func TestBoundAside(t *testing.T) {
+	asideSize = 10
+	defer func() { asideSize = AsideSize }()
+	root := t.TempDir()
+	for name, size := range map[string]int{
+		"20250101T000000.000": 1, "20260301T000000.000": 5, "20260302T000000.000": 6, "20260303T000000.000": 4, "notes": 100,
+	} {
+		at := filepath.Join(root, Aside, name)
+		if err := os.MkdirAll(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(at, "file"), make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func(now time.Time) string {
+		t.Helper()
+		if err := Open(root).BoundAside(now); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(filepath.Join(root, Aside))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return strings.Join(names, " ")
+	}
+	now := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+	if got, want := left(now), "20260302T000000.000 20260303T000000.000 notes"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	asideSize = 3
+	if got, want := left(now), "20260303T000000.000 notes"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := left(now.Add(AsideAge)), "notes"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -102,7 +102,7 @@ func newSession(c Config) *session {
 		dir:    dotsame.Open(c.Workspace.Root),
 		tasks:  make(map[string]*manifest.Task),
 		makers: make(map[string]*manifest.Task),
-		aside:  path.Join(dotsame.Aside, time.Now().UTC().Format("20060102T150405.000")),
+		aside:  path.Join(dotsame.Aside, time.Now().UTC().Format(dotsame.AsideTime)),
 	}
 	for _, t := range c.Workspace.Tasks {
 		s.tasks[t.Name] = t

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"cachekey/internal/digest"
@@ -43,6 +44,7 @@ func (c Config) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error
 	}
 	defer unlock()
 	_ = s.dir.ClearTemp() // a file that can't be removed does no harm
+	_ = s.dir.BoundAside(start)
 	_ = s.dir.IgnoreInGit()
 	if err := s.open(); err != nil {
 		return Summary{}, err
@@ -215,9 +217,9 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 		s.warnf("task %q will run again next time: %v", t.Name, cleared.stuck)
 	case made.unstorable != nil:
 		s.warnf("task %q will run again next time: its outputs can't be stored: %v", t.Name, made.unstorable)
-		s.recordLeftovers(t)
+		_ = s.recordLeftovers(t)
 	case !s.store(ctx, t, in, made.outputs, took):
-		s.recordLeftovers(t)
+		_ = s.recordLeftovers(t)
 	}
 	s.Report.Completed(t.Name, time.Since(start))
 	if made.unstorable != nil {
@@ -265,11 +267,17 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 			}
 		}
 	}
-	if err != nil && c.stuck == nil {
-		s.recordLeftovers(t)
+	if err != nil && c.stuck == nil && isFull(s.recordLeftovers(t)) {
+		// Without a list the next run would move them aside, and leave the disk full.
+		if left, scanErr := s.scan(context.WithoutCancel(ctx), t); scanErr == nil {
+			s.clear(in, left.outputs, left.outputs)
+			s.warnf("task %q: the disk is full: removed what the failed command left at its targets", t.Name)
+		}
 	}
 	return made, c, err
 }
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // finish records the outcome of t and returns the tasks whose turn it is now.
 func (r *run) finish(t *manifest.Task, res outcome) (next []*manifest.Task) {

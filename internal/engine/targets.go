@@ -199,14 +199,15 @@ func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output)
 // its turn again. A list of them is in dotsame.Leftovers. A run that is killed
 // writes none; then its files are moved aside.
 
-// recordLeftovers writes the list of t's leftovers.
-func (s *session) recordLeftovers(t *manifest.Task) {
+// recordLeftovers writes the list of t's leftovers. If it can't, it warns and
+// returns the error.
+func (s *session) recordLeftovers(t *manifest.Task) error {
 	if len(t.Targets) == 0 {
-		return
+		return nil
 	}
 	left, err := s.scan(context.Background(), t) // an interrupted run writes it too
 	if err != nil || len(left.outputs) == 0 {
-		return
+		return err
 	}
 	data, err := json.Marshal(left.outputs)
 	if err == nil {
@@ -215,6 +216,7 @@ func (s *session) recordLeftovers(t *manifest.Task) {
 	if err != nil {
 		s.cannotStore(err)
 	}
+	return err
 }
 
 // removeLeftovers removes t's leftovers that are still the same, and the list.

@@ -168,3 +168,29 @@ func mount(t *testing.T, dir, options string) bool {
 	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
 	return true
 }
+
+// If the disk is full when a task fails, what it left at its targets is not kept:
+// the next run would only move it aside, on the same disk.
+func TestFailureFillsDisk(t *testing.T) {
+	dir := t.TempDir()
+	if !mount(t, dir, "size=2m") {
+		t.Skip("no file system can be mounted")
+	}
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {input: [], target: [out], cmd: [sh, -c, 'mkdir out; test -e small && exec touch out/x; cat /dev/zero >out/big']}
+`)
+	for range 2 {
+		cmd, said := same(dir, "run", "t")
+		if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "the disk is full") {
+			t.Errorf("%v\n%s", err, said)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "out/big")); err == nil {
+			t.Error("the output of the failed command fills the disk")
+		}
+	}
+	write(t, filepath.Join(dir, "small"), "")
+	if said := run(t, dir, "run", "t"); strings.Contains(said, "aside") {
+		t.Errorf("%s", said)
+	}
+}

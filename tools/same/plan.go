@@ -86,7 +86,7 @@ func cleanCommand(o *cli.IO) *cobra.Command {
 are; every task runs again next time.`,
 		Example: `  $ same clean          remove results: .same/store
   $ same clean --all    remove resolved tools and environments too: .same/cache, and
-                        what could not be removed before: .same/local/refused-*`,
+                        what was moved aside: .same/local/aside, .same/local/refused-*`,
 	}
 	all := c.Flags().Bool("all", false, "remove resolved tools and environments too")
 	c.RunE = func(c *cobra.Command, _ []string) error {
