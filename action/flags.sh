@@ -20,6 +20,12 @@ lines --extra "${INPUT_EXTRA-}"
 
 sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
-# document KEY: prints the name of the file that holds the document of the key. A key
-# can be longer than a file name, so the name is made of the key's digest.
-document() { printf '%s/cachekey/%s.json\n' "$RUNNER_TEMP" "$(printf %s "$1" | sha256 - | cut -d ' ' -f 1)"; }
+# document KEY: prints the name of the file that holds the document of the key: $KEY_FILE
+# if that is set. A key can be longer than a file name, so the name is made of its digest.
+document() {
+	if [ -n "${KEY_FILE-}" ]; then
+		printf '%s\n' "$KEY_FILE"
+	else
+		printf '%s/cachekey/%s.json\n' "$RUNNER_TEMP" "$(printf %s "$1" | sha256 - | cut -d ' ' -f 1)"
+	fi
+}

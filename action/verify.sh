@@ -2,13 +2,13 @@
 # Verifies .same, and writes the outputs hit-kind and cache-hit. On a miss as well: what lies
 # in .same then came with the checkout, or was left by an earlier job.
 #
-# KEY          the key of this checkout
+# KEY          the key of this checkout, whose document lists the untracked files
 # MATCHED_KEY  the key of the entry that was restored; empty if there was none
 set -euo pipefail
 # shellcheck source=action/flags.sh
 . "$(dirname "${BASH_SOURCE[0]}")/flags.sh"
 
-flags+=(--key "$KEY")
+flags+=(--key-file "$(document "$KEY")")
 if [ -n "$MATCHED_KEY" ]; then
 	printf 'found %q\n' "$MATCHED_KEY"
 	flags+=(--matched-key "$MATCHED_KEY")

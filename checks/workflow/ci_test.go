@@ -166,6 +166,8 @@ func pull(repository string) map[string]any {
 // Two jobs with other tasks over the same tree have an entry each.
 func TestTwoJobsRememberTheirOwn(t *testing.T) {
 	origin := thisRepository(t)
+	// What lint does is not tested here, and staticcheck takes minutes.
+	commit(t, origin, "a quick lint", edit(t, origin, "same.yaml", `["bash", "test", "vet", "staticcheck", "deadcode"]`, `["bash", "test", "help"]`))
 	h := newHub(t, origin, uses(t, origin)...)
 	h.needNix(t)
 	for n, want := range []string{"ran", "cached"} {

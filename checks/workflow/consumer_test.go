@@ -133,6 +133,17 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 
 	// Nothing of what was sealed with another secret is believed.
 	want("another secret", push("a secret of somebody else", nil), "failure", "false", "hit-kind=none")
+
+	git(t, origin, "revert", "--no-edit", "HEAD")
+	entries := h.entries(t)
+	h.tamper(t, entries[len(entries)-1], func(dir string) {
+		must(t, os.Mkdir(filepath.Join(dir, "src"), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, "src/more.txt"), []byte("came with the archive\n"), 0o644))
+	})
+	came := push(secret, nil)
+	if got := came.output("build", "Restore"); came.jobs["build"] != "failure" || len(came.tasks("build")) != 0 || !strings.Contains(got, `"src/more.txt"`) {
+		t.Errorf("an entry with another file: job %q, tasks %v\n%s", came.jobs["build"], came.tasks("build"), got)
+	}
 }
 
 // TestAWorkspaceBelowTheRunners has a checkout below GITHUB_WORKSPACE, where the cache

@@ -70,11 +70,17 @@ func (h *hub) unpacked(t *testing.T, e artifactcache.Cache) (dir string, files [
 func (h *hub) replace(t *testing.T, e artifactcache.Cache, dir string) {
 	t.Helper()
 	file := h.archive(e)
-	tar := exec.Command("tar", "--zstd", "-cf", file, ".same")
+	names, err := os.ReadDir(dir)
+	must(t, err)
+	args := []string{"--zstd", "-cf", file}
+	for _, name := range names {
+		args = append(args, name.Name())
+	}
+	tar := exec.Command("tar", args...)
 	tar.Dir = dir
 	if out, err := tar.CombinedOutput(); err != nil {
 		t.Fatalf("tar: %v\n%s", err, out)
 	}
-	_, err := os.Stat(file)
+	_, err = os.Stat(file)
 	must(t, err)
 }

@@ -74,12 +74,12 @@ func TestInputsBecomeFlags(t *testing.T) {
 		{"false", "action/key.sh", []string{"INPUT_ALLOW_MISSING=false"}, [][]string{slices.Concat([]string{"key", "--directory", "."}, keyFlags)}},
 		// The secret is for verify and seal only.
 		{"a hit", "action/verify.sh", inputs, [][]string{
-			slices.Concat([]string{"verify"}, common, []string{"--key", "K", "--matched-key", "K-old", "--github", secret}),
+			slices.Concat([]string{"verify"}, common, []string{"--key-file", "DOCUMENT", "--matched-key", "K-old", "--github", secret}),
 			{"realise", "--directory", "a dir"},
 		}},
 		// What lies in .same then came with the checkout.
 		{"a miss", "action/verify.sh", []string{"KEY=K", "MATCHED_KEY="}, [][]string{
-			{"verify", "--directory", ".", "--key", "K", "--github"},
+			{"verify", "--directory", ".", "--key-file", "DOCUMENT", "--github"},
 			{"realise", "--directory", "."},
 		}},
 		{"all inputs", "save/seal.sh", inputs, [][]string{

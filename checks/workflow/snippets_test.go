@@ -71,6 +71,34 @@ func TestSnippetForAShell(t *testing.T) {
 	entriesAre(t, entries, 2)
 }
 
+// TestAnArchiveWithAnotherFile has an entry that brings an untracked file of the workspace.
+// Nobody runs a task over it.
+func TestAnArchiveWithAnotherFile(t *testing.T) {
+	origin := filepath.Join(t.TempDir(), "consumer")
+	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
+	commit(t, origin, "a consumer", nil)
+	script, err := filepath.Abs(filepath.Join(root, "docs/ci/same-ci.sh"))
+	must(t, err)
+	path, entries := programs(t)+":"+os.Getenv("PATH"), filepath.Join(t.TempDir(), "entries")
+	first, second := filepath.Join(t.TempDir(), "checkout"), filepath.Join(t.TempDir(), "checkout")
+	for _, checkout := range []string{first, second} {
+		git(t, ".", "clone", "--quiet", "--depth=1", "file://"+origin, checkout)
+		must(t, os.WriteFile(filepath.Join(checkout, "mine.txt"), []byte("was there before\n"), 0o644))
+	}
+	shell(t, first, path, script, entries, "all")
+	archives, err := filepath.Glob(filepath.Join(entries, "*.tar"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(first, "src/more.txt"), []byte("came with the archive\n"), 0o644))
+	command(t, first, "tar", "-rf", archives[0], "src/more.txt")
+	cmd := exec.Command(script, entries, "all")
+	cmd.Dir = second
+	cmd.Env = append(os.Environ(), "PATH="+path)
+	out, err := cmd.CombinedOutput()
+	if printed := string(out); err == nil || !strings.Contains(printed, `"src/more.txt"`) || strings.Contains(printed, "mine.txt") || len(said(printed)) != 0 {
+		t.Errorf("got %v, want an error about src/more.txt before any task:\n%s", err, out)
+	}
+}
+
 // TestACacheOfAnotherUser has a .same that root restored in a job that runs as nobody, as
 // some runners do it, and entries that this job cannot write. What fits is skipped, nothing
 // can be kept, and the job is green.

@@ -15,7 +15,7 @@ scratch=$(mktemp -d)
 partial=
 trap 'rm -rf "$scratch" ${partial:+"$partial"}' EXIT
 
-cachekey --json >"$scratch/key.json"
+cachekey --json --untracked >"$scratch/key.json"
 key=$(jq --raw-output .key "$scratch/key.json")
 
 # find_entry PREFIX: prints the name of the entry saved last under a key with this prefix.
@@ -40,7 +40,7 @@ if [ -n "$name" ]; then
 	echo "restoring $(cat "$entries/$name.key")"
 	tar -xf "$entries/$name.tar" || echo "notice: the entry could not be extracted"
 fi
-cachekey verify --key "$key"
+cachekey verify --key-file "$scratch/key.json"
 cachekey realise || echo "notice: the store paths of restored environments could not be fetched"
 
 same plan --json "$@" >"$scratch/plan.json"
