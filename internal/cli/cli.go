@@ -8,7 +8,7 @@
 //   - every line on stderr begins with the program's name, then "error:",
 //     "warning:", "hint:" or nothing;
 //   - errors begin in lower case and end without a full stop;
-//   - exit codes: docs/exit-codes.md.
+//   - exit codes: 0 done, 1 failed (or: differs), 2 could not be asked; docs/exit-codes.md.
 package cli
 
 import (
@@ -40,6 +40,15 @@ func (e UsageError) Unwrap() error { return e.Err }
 
 // Usagef returns a UsageError with the given text.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// Unreadable returns err, if it is not nil, as a UsageError: a file that the
+// command needs is missing, or cannot be read.
+func Unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return UsageError{err}
+}
 
 // Main runs a program in this process and exits. The function program returns
 // its root command, whose subcommands read and write o.

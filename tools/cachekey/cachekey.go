@@ -27,7 +27,8 @@ func program(o *cli.IO) *cobra.Command {
 a checkout, verifies a restored cache before use, and shows which tasks were
 skipped. Without a command it is "cachekey key".
 
-Exit codes: 0 done; 1 failed, or the answer is no; 2 called wrongly.`
+Exit codes: 0 done; 1 failed, or the answer is no; 2 called wrongly, or something
+that is needed cannot be read. docs/exit-codes.md lists them by command.`
 	root.Example = `  $ cachekey                              print the key of this checkout
   $ cachekey explain                      list what the key is made of
   $ cachekey key --json > before.json     keep it, to ask later what changed:
@@ -105,10 +106,7 @@ func compute(ctx context.Context, o *cli.IO, opts key.Options) (*key.Document, e
 	defer hashing.stop()
 	opts.Progress = hashing.bytes
 	d, err := key.Compute(ctx, opts)
-	if errors.As(err, new(key.OptionError)) {
-		err = cli.UsageError{Err: err}
-	}
-	return d, err
+	return d, cli.Unreadable(err)
 }
 
 // documentNow returns the document of the key of the checkout as it is now, and
@@ -151,12 +149,12 @@ func writeDocument(o *cli.IO, arg string, d *key.Document) error {
 func readDocument(o *cli.IO, arg string) (*key.Document, error) {
 	f, err := o.Open(arg)
 	if err != nil {
-		return nil, err
+		return nil, cli.Unreadable(err)
 	}
 	defer f.Close()
 	d, err := key.Parse(f)
 	if err != nil && arg != "-" {
 		err = message.WithHint(fmt.Errorf("%s: %w", o.Path(arg), err), "cachekey key --json writes such a document")
 	}
-	return d, err
+	return d, cli.Unreadable(err)
 }

@@ -70,12 +70,12 @@ The exit code is 1 if something was not as required.`,
 		var planned *hits.Plan
 		if *plan != "" {
 			if planned, err = readPlan(o, *plan); err != nil {
-				return err
+				return cli.Unreadable(err)
 			}
 		}
 		log, err := readLogs(o, args)
 		if err != nil {
-			return err
+			return cli.Unreadable(err)
 		}
 		root, noRoot := manifest.Root(opts.Dir)
 		if noRoot == nil {

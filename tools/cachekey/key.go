@@ -282,12 +282,12 @@ Nothing is copied to the Nix store, and Nix need not be installed.`,
 		defer hashing.stop()
 		tree, err := source.Open(c.Context(), directory, source.Options{Progress: hashing.bytes})
 		if err != nil {
-			return err
+			return cli.Unreadable(err)
 		}
 		defer tree.Close()
 		hash, err := tree.NarHash(c.Context())
 		if err != nil {
-			return err
+			return cli.Unreadable(err)
 		}
 		for _, w := range tree.Warnings {
 			o.Warnf("%s", w)

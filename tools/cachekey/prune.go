@@ -144,7 +144,7 @@ Run it after verify: it asks Nix for whatever the cache names.`,
 		own := key.System(runtime.GOOS, runtime.GOARCH)
 		root, err := manifest.Root(o.Dir)
 		if err != nil {
-			return err
+			return cli.Unreadable(err)
 		}
 		defer newProgress(o, "having Nix fetch what is absent").stop()
 		r, err := realise.Run(c.Context(), realise.Options{

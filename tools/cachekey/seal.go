@@ -69,7 +69,7 @@ func sealing(o *cli.IO, options func() (key.Options, error)) (p place, err error
 		return p, cli.UsageError{Err: err}
 	}
 	p.root, err = manifest.Root(p.options.Dir)
-	return p, err
+	return p, cli.Unreadable(err)
 }
 
 func verifyCommand(o *cli.IO) *cobra.Command {

@@ -115,7 +115,7 @@ func (f *envFlags) adopt() error {
 	}
 	root, err := manifest.Root(f.o.Dir)
 	if err != nil {
-		return err
+		return cli.Unreadable(err)
 	}
 	if err := dotsame.Open(root).CheckLinks(); err != nil {
 		return cli.UsageError{Err: err}

@@ -92,7 +92,7 @@ are; every task runs again next time.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		root, err := manifest.Root(o.Dir) // mistakes in the manifests do not matter here
 		if err != nil {
-			return err
+			return cli.Unreadable(err)
 		}
 		lines := &engine.Lines{To: o.Err}
 		err = dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf)
