@@ -209,6 +209,7 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 	switch {
 	case err == nil:
 		defer lock.Unlock()
+		defer func() { _ = d.ClearTemp() }()
 		_ = d.IgnoreInGit() // of the lock that was just made
 	case ctx.Err() != nil, errors.Is(err, ErrOwnTask):
 		return err

@@ -133,9 +133,9 @@ func TestClean(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inSame, inLocal := []string{"cache", "local"}, []string{"lock", "refused-1", "refused-7"}
+		inSame, inLocal := []string{".gitignore", "cache", "local"}, []string{"lock", "refused-1", "refused-7"}
 		if all {
-			inSame, inLocal = []string{"local"}, []string{"lock"}
+			inSame, inLocal = []string{".gitignore", "local"}, []string{"lock"}
 		}
 		if got := names(t, d.Path(Name)); !slices.Equal(got, inSame) {
 			t.Errorf("all %v: .same has %q, want %q", all, got, inSame)
