@@ -32,22 +32,24 @@ const (
 	Environments    = Cache + "/environments"             // <environment id>.json
 	OldEnvironments = Environments + "/" + "environments" // where old versions of upstream same have them
 	Nixhub          = Cache + "/nixhub"                   // resolutions: <SHA-256 of name@version>.json
+	Derivations     = Cache + "/derivations.json"         // of packages of the workspace's own flake
 	Seal            = Name + "/seal.json"                 // what cachekey verify checks the others against
 )
 
 // Paths that belong to this machine, and are never carried.
 const (
-	Local         = Name + "/local"
-	Temp          = Local + "/tmp"           // files that are being written, until they are renamed
-	RunLock       = Local + "/lock"          // held by the one run at a time
-	StatCache     = Local + "/stat"          // digests of the inputs, by their stamps: see internal/files
-	ProgramCache  = Local + "/programs"      // the same of programs outside the workspace
-	Leftovers     = Local + "/leftovers"     // outputs of failed runs: <SHA-256 of the task's name>.json
-	Aside         = Local + "/aside"         // files that runs moved out of the way: <time>/<path>
-	Profiles      = Local + "/environments"  // <environment id>: profile and expression, which keep Nix from collecting it
-	GCRoots       = Local + "/gcroots"       // <environment id>/root*: the same for restored environments
-	Restored      = Local + "/restored.json" // the verdict of the last cachekey verify
-	refusedPrefix = Local + "/refused-"      // directories that could not be removed: see Remover
+	Local            = Name + "/local"
+	Temp             = Local + "/tmp"              // files that are being written, until they are renamed
+	RunLock          = Local + "/lock"             // held by the one run at a time
+	StatCache        = Local + "/stat"             // digests of the inputs, by their stamps: see internal/files
+	ProgramCache     = Local + "/programs"         // the same of programs outside the workspace
+	Leftovers        = Local + "/leftovers"        // outputs of failed runs: <SHA-256 of the task's name>.json
+	Aside            = Local + "/aside"            // files that runs moved out of the way: <time>/<path>
+	Profiles         = Local + "/environments"     // <environment id>: profile and expression, which keep Nix from collecting it
+	LocalDerivations = Local + "/derivations.json" // the same for the last trees
+	GCRoots          = Local + "/gcroots"          // <environment id>/root*: the same for restored environments
+	Restored         = Local + "/restored.json"    // the verdict of the last cachekey verify
+	refusedPrefix    = Local + "/refused-"         // directories that could not be removed: see Remover
 )
 
 // Carried lists the paths that are carried, as `cachekey key` prints them. Caches

@@ -56,8 +56,9 @@ type Config struct {
 }
 
 // A Resolver resolves the tools of a task, and makes an environment that has
-// them on its PATH.
+// them on its PATH. It is told first which tools it will be asked for.
 type Resolver interface {
+	Prepare(ctx context.Context, sets []map[string]string) (stop func())
 	Resolve(ctx context.Context, tools map[string]string) (nixenv.Resolution, error)
 	Environment(ctx context.Context, tools map[string]string, resolution nixenv.Resolution) ([]string, error)
 }
@@ -76,6 +77,7 @@ type session struct {
 	programs atomic.Pointer[programs]
 
 	toolchains toolchains
+	stopTools  func()                    // ends what Resolver.Prepare has begun
 	tasks      map[string]*manifest.Task // by name
 	makers     map[string]*manifest.Task // by target
 	lockFile   *os.File                  // inherited by every task; nil without a lock
@@ -179,6 +181,9 @@ func (s *session) index(root, cache string) (*files.Index, error) {
 // close saves the stat caches, if save is true, and closes the workspace.
 func (s *session) close(save bool) {
 	s.toolchains.end()
+	if s.stopTools != nil {
+		s.stopTools()
+	}
 	for x, cache := range map[*files.Index]string{s.files: dotsame.StatCache, s.system: dotsame.ProgramCache} {
 		if save && x.Dirty() {
 			err := s.dir.Create(cache, 0o644, func(f *os.File) error { return x.Save(f) })

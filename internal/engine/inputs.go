@@ -103,6 +103,10 @@ func (s *session) setRecipe(ctx context.Context, t *manifest.Task, in *inputs) (
 		return err
 	}
 	in.recipe[partTools] = in.tools.Digest()
+	if err := in.tools.Unknown(); err != nil {
+		in.unknowable(partTools)
+		s.warnf("%s: task %q: its result is not cached, since one of its tools is not known: %v", t.Pos, t.Name, err)
+	}
 	return nil
 }
 

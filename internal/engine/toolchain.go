@@ -43,8 +43,18 @@ type toolchainAnswer struct {
 	err    error
 }
 
-// startToolchains starts the toolchain commands of tasks. The caller must end them.
+// startToolchains starts the toolchain commands of tasks, and begins to resolve their
+// tools. The caller must end both.
 func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
+	var sets []map[string]string
+	for _, t := range tasks {
+		if len(t.Tools) > 0 {
+			sets = append(sets, t.Tools)
+		}
+	}
+	if len(sets) > 0 {
+		s.stopTools = s.Resolver.Prepare(ctx, sets)
+	}
 	ctx, s.toolchains.cancel = context.WithCancel(ctx)
 	s.toolchains.answers = make(map[string]*toolchainAnswer)
 	free := make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))

@@ -154,21 +154,15 @@ func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
 	return locks, tasks
 }
 
-// LocksDigest returns the digest of the default locks ingredient of the checkout
-// that contains dir, also if that has no flake.lock.
-func LocksDigest(ctx context.Context, dir string) (string, error) {
-	o := Options{Dir: dir}
-	t, err := source.Open(ctx, dir, source.Options{WithoutFlake: true, Skip: madeByBuilds})
+// NarHash returns the narHash of the tree that contains dir, as Compute takes it.
+func NarHash(ctx context.Context, dir string) (string, error) {
+	t, err := source.Open(ctx, dir, source.Options{Skip: madeByBuilds})
 	if err != nil {
 		return "", err
 	}
 	defer t.Close()
-	locks, _ := o.selections(t)
-	if err := locks.follow(t, true); err != nil {
-		return "", err
-	}
-	in, err := locks.ingredient(t)
-	return in.Digest, err
+	hash, err := t.NarHash(ctx)
+	return hash.String(), err
 }
 
 // madeByBuilds reports whether a build makes a file of this name in the root of a

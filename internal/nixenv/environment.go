@@ -25,7 +25,11 @@ func (r *Resolver) Environment(ctx context.Context, tools map[string]string, res
 		if e, ok := r.environments.Load(flight); ok {
 			return e, nil
 		}
-		e, err := r.cached(tools, resolution)
+		var e *Environment
+		var err error
+		if resolution.Unknown() == nil {
+			e, err = r.cached(tools, resolution)
+		}
 		if e == nil && err == nil {
 			e, err = r.realise(ctx, tools, resolution)
 		}
@@ -138,9 +142,12 @@ func (r *Resolver) pinned(tools map[string]string) (Resolution, bool) {
 func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Resolution) (*Environment, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, fmt.Errorf("nix took longer than %v", r.Timeout))
 	defer cancel()
-	own, err := r.ownSource(ctx, res)
-	if err != nil {
-		return nil, err
+	own := ""
+	if slices.ContainsFunc(res.Tools, func(t Tool) bool { return t.own }) {
+		var err error
+		if own, _, err = r.ownSource(ctx); err != nil {
+			return nil, err
+		}
 	}
 	expression := res.expression(own)
 	// Only --expr is evaluated purely: files in the user's home, such as overlays
@@ -167,6 +174,9 @@ func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Res
 	if missing := r.missing(e); missing != "" {
 		return nil, message.WithHint(fmt.Errorf("nix built %s, but it does not exist", missing),
 			"Nix has its store elsewhere, and programs of a relocated store cannot run")
+	}
+	if res.Unknown() != nil {
+		return e, nil // it belongs to no resolution
 	}
 	data, err := e.encode()
 	if err == nil {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"cachekey/internal/dotsame"
-	"cachekey/internal/key"
 	"cachekey/internal/message"
 	"cachekey/internal/nixtest"
 )
@@ -95,9 +94,27 @@ func (f *fixture) ownFlake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locks, err := key.LocksDigest(t.Context(), f.root)
-	if err != nil || res.Tools[0].Locked != "locks:"+locks {
-		t.Errorf("got %s, want the locks %s; %v", res.Tools[0].Locked, locks, err)
+	derivation := strings.TrimSpace(run(t, f.root, "nix", "eval", "--raw", ".#lint"))
+	if got := res.Tools[0].Locked; got != "derivation:"+derivation || res.Unknown() != nil {
+		t.Errorf("got %s, want the derivation %s; %v", got, derivation, res.Unknown())
+	}
+	// It is remembered for the same tree: Nix is not asked again.
+	again, warned := f.resolver(t)
+	again.Nix = "/nowhere/nix"
+	if got, err := again.Resolve(t.Context(), tools); err != nil || got.Unknown() != nil || got.Digest() != res.Digest() || warned.String() != "" {
+		t.Errorf("remembered: got %+v, %v, %v, %s", got, got.Unknown(), err, warned)
+	}
+	// An environment of another derivation than the one that counts is not made.
+	stale := res
+	stale.Tools = slices.Clone(res.Tools)
+	stale.Tools[0].derivation = strings.Replace(derivation, "-hello", "-bye", 1)
+	stale.Tools[0].Locked = "derivation:" + stale.Tools[0].derivation
+	if _, err := again.Environment(t.Context(), tools, stale); err == nil {
+		t.Error("got an environment of another derivation, without Nix")
+	}
+	r, _ = f.resolver(t)
+	if _, err := r.Environment(t.Context(), tools, stale); err == nil || !strings.Contains(err.Error(), "the flake has changed") {
+		t.Errorf("got %v", err)
 	}
 }
 

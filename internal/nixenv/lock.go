@@ -231,21 +231,3 @@ func (r *Resolver) resolveInput(t *Tool, flake string) error {
 	}
 	return nil
 }
-
-// resolveOwn resolves a package of the flake that the workspace lies in. The digest
-// of its locks stands for it. That covers every .nix file, but not the files that
-// those read.
-func (r *Resolver) resolveOwn(t *Tool) error {
-	if r.Flake == "" {
-		return errNoFlake
-	}
-	if strings.ContainsAny(r.Flake, "?#%\"\\$\n") {
-		return message.WithHint(fmt.Errorf("Nix cannot refer to a flake in %q", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
-	}
-	locks, err := r.locks()
-	if err != nil {
-		return err
-	}
-	t.Flake, t.Locked, t.own = r.Flake, "locks:"+locks, true
-	return nil
-}

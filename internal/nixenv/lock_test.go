@@ -2,8 +2,6 @@ package nixenv
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,7 +43,6 @@ func TestFlakeTools(t *testing.T) {
 		{spec: "git#go", flake: "git+https://git.example/r.git?narHash=sha256-z&ref=main&rev=" + revision + "&submodules=1", locked: "sha256-z"},
 		{spec: "tar#go", flake: "tarball+https://x.example/a.tar.gz?x=1&narHash=sha256-w", locked: "sha256-w"},
 		{spec: "github:NixOS/nixpkgs/" + revision + "#go", flake: "github:NixOS/nixpkgs/" + revision, locked: "github:NixOS/nixpkgs/" + revision, shell: "github:NixOS/nixpkgs/" + revision},
-		{spec: ".#lint", flake: root, locked: "locks:abc"},
 		{spec: "nixpkg#go", err: `flake.lock has no input "nixpkg"`, hint: "did you mean nixpkgs#go?"},
 		{spec: "other#go", err: `flake.lock has no input "other"`, hint: "add it to the inputs of flake.nix, then run nix flake lock"},
 		{spec: "loop#go", err: "follows itself"},
@@ -57,8 +54,7 @@ func TestFlakeTools(t *testing.T) {
 		{spec: "./sub#go", err: "is not locked"},
 	} {
 		t.Run(tt.spec, func(t *testing.T) {
-			calls := 0
-			r := &Resolver{Root: root, System: "x86_64-linux", Locks: func(context.Context) (string, error) { calls++; return "abc", nil }}
+			r := &Resolver{Root: root, System: "x86_64-linux"}
 			res, err := r.Resolve(t.Context(), map[string]string{"tool": tt.spec})
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(message.Hint(err), tt.hint) ||
@@ -103,16 +99,6 @@ func TestWithoutLock(t *testing.T) {
 				t.Errorf("got %v, hint %q", err, message.Hint(err))
 			}
 		})
-	}
-}
-
-// TestLocksFail checks that resolving fails without the digest of the locks.
-func TestLocksFail(t *testing.T) {
-	root := t.TempDir()
-	write(t, filepath.Join(root, "flake.nix"), "")
-	r := &Resolver{Root: root, System: "x86_64-linux", Locks: func(context.Context) (string, error) { return "", errors.New("git failed") }}
-	if _, err := r.Resolve(t.Context(), map[string]string{"lint": ".#lint"}); err == nil || !strings.Contains(err.Error(), "git failed") {
-		t.Errorf("got %v", err)
 	}
 }
 

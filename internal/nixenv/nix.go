@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -109,15 +108,12 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ownSource returns a locked reference to the current source of the workspace's
-// own flake, or "" if no tool comes from it.
-func (r *Resolver) ownSource(ctx context.Context, res Resolution) (string, error) {
-	if !slices.ContainsFunc(res.Tools, func(t Tool) bool { return t.own }) {
-		return "", nil
-	}
+// ownSource returns a locked reference to the current source of the workspace's own
+// flake, and its narHash.
+func (r *Resolver) ownSource(ctx context.Context) (ref, narHash string, err error) {
 	out, err := r.nix(ctx, "", "flake", "metadata", "--json", "--no-update-lock-file", r.Flake)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var flake struct {
 		Path     string         `json:"path"`
@@ -127,13 +123,13 @@ func (r *Resolver) ownSource(ctx context.Context, res Resolution) (string, error
 	err = json.Unmarshal(out, &flake)
 	hash, _ := flake.Locked["narHash"].(string)
 	if err != nil || hash == "" || !storePath.MatchString(flake.Path) {
-		return "", fmt.Errorf("unexpected output of nix flake metadata: %.200q", out)
+		return "", "", fmt.Errorf("unexpected output of nix flake metadata: %.200q", out)
 	}
 	query := url.Values{"narHash": {hash}}
 	if dir, _ := flake.Resolved["dir"].(string); dir != "" {
 		query.Set("dir", dir)
 	}
-	return "path:" + flake.Path + "?" + query.Encode(), nil
+	return "path:" + flake.Path + "?" + query.Encode(), hash, nil
 }
 
 // nix runs Nix and returns what it prints.
@@ -149,14 +145,10 @@ func (r *Resolver) nix(ctx context.Context, hint string, args ...string) ([]byte
 	return out, err
 }
 
-// expression returns the Nix expression of a shell that has the tools of res as
-// packages. It searches a package where `nix build` does. own is a locked
-// reference to the workspace's own flake.
-func (res Resolution) expression(own string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Made by same, for nix print-dev-env --file.
-let
-  system = %s;
+// findPackage returns the definitions of find and identity in Nix. find searches a
+// package where `nix build` does.
+func findPackage(system string) string {
+	return fmt.Sprintf(`  system = %s;
   find = flake: path:
     let
       at = set: builtins.foldl' (found: name: if found != null && found ? ${name} then found.${name} else null) set path;
@@ -171,25 +163,50 @@ let
       throw "flake '${flake.sourceInfo.outPath or "?"}' has no package '${builtins.concatStringsSep "." path}' for ${system}"
     else
       builtins.head found;
+  # A package may be just a path.
+  identity = package: builtins.unsafeDiscardStringContext (package.drvPath or "${package}");
+`, nixString(system))
+}
+
+// expression returns the Nix expression of a shell that has the tools of res as
+// packages. own is a locked reference to the workspace's own flake.
+func (res Resolution) expression(own string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Made by same, for nix print-dev-env --file.
+let
+%s  # An environment of another derivation than the one that counts is never used.
+  expect = derivation: package:
+    if identity package == derivation then
+      package
+    else
+      throw "the flake has changed since its tools were resolved: run the task again";
   pkgs = (builtins.getFlake %s).legacyPackages.${system};
 in
 (pkgs.mkShell or pkgs.mkShellNoCC) {
   name = "same-environment";
   packages = [
-`, nixString(res.System), nixString(res.shell.Flake))
+`, findPackage(res.System), nixString(res.shell.Flake))
 	for _, t := range res.Tools {
-		var path []string
-		for name := range strings.SplitSeq(t.Attr, ".") {
-			path = append(path, nixString(name))
-		}
-		flake := t.Flake
+		flake, expect := t.Flake, ""
 		if t.own {
 			flake = own
 		}
-		fmt.Fprintf(&b, "    (find (builtins.getFlake %s) [ %s ]) # %s\n", nixString(flake), strings.Join(path, " "), t.Alias)
+		if t.derivation != "" {
+			expect = "expect " + nixString(t.derivation) + " "
+		}
+		fmt.Fprintf(&b, "    (%s(find (builtins.getFlake %s) %s)) # %s\n", expect, nixString(flake), nixPath(t.Attr), t.Alias)
 	}
 	b.WriteString("  ];\n}\n")
 	return b.String()
+}
+
+// nixPath returns the names of an attribute path as a list of the Nix language.
+func nixPath(attr string) string {
+	var path []string
+	for name := range strings.SplitSeq(attr, ".") {
+		path = append(path, nixString(name))
+	}
+	return "[ " + strings.Join(path, " ") + " ]"
 }
 
 // nixString returns s as a string literal of the Nix language.

@@ -1,6 +1,7 @@
 // Package nixenv turns the tools of a task into the environment that the task runs
 // in. It does so in two steps. Resolve finds out what the tools are. Their digest
-// is part of the task's input hash, and Nix is not needed. Environment returns the
+// is part of the task's input hash, and Nix is needed only for tools of the own
+// flake. Environment returns the
 // variables of a shell that has the tools as packages. It asks Nix if they are not
 // cached, and is only called when the task runs.
 //
@@ -10,7 +11,8 @@
 //     asked once; the answer is cached in .same/cache/nixhub.
 //   - nixpkgs#go: to the input of that name in the workspace's flake.lock, and the
 //     attribute.
-//   - .#lint: to the flake that the workspace lies in, by the digest of its locks.
+//   - .#lint: to the derivation of that package of the flake that the workspace lies
+//     in. Nix is asked for it, unless its answer for this source tree is remembered.
 //
 // The package opens no network connection: it uses the Get of its caller.
 package nixenv
@@ -46,10 +48,9 @@ type Resolver struct {
 	// Flake is the absolute directory of the flake whose flake.lock is used. The
 	// default is the nearest one in or above Root, up to the git root.
 	Flake string
-	// Locks returns the digest of the flake's locks, which stands for the
-	// workspace's own flake (".#lint") in input hashes. It is called once. The
-	// default is key.LocksDigest of Root.
-	Locks func(context.Context) (string, error)
+	// NarHash returns the narHash of the tree of Flake. The default is that of package
+	// key.
+	NarHash func(context.Context) (string, error)
 	// Nix is the program to run. The default is the nix on PATH.
 	Nix string
 	// Nixhub is the address of Nixhub's API. The default is the public one.
@@ -71,8 +72,8 @@ type Resolver struct {
 	nixhubPolicy policy
 	store        string // of Nix; tests have another one
 
-	locks func() (string, error) // once
-	lock  func() (*lockFile, error)
+	own  own
+	lock func() (*lockFile, error) // once
 }
 
 func (r *Resolver) init() {
@@ -86,10 +87,9 @@ func (r *Resolver) init() {
 		if r.nixhubPolicy == (policy{}) {
 			r.nixhubPolicy = patient
 		}
-		if r.Locks == nil {
-			r.Locks = func(ctx context.Context) (string, error) { return key.LocksDigest(ctx, r.Root) }
+		if r.NarHash == nil {
+			r.NarHash = func(ctx context.Context) (string, error) { return key.NarHash(ctx, r.Flake) }
 		}
-		r.locks = sync.OnceValues(func() (string, error) { return r.Locks(context.Background()) })
 		r.lock = sync.OnceValues(func() (*lockFile, error) { return readLock(r.Flake) })
 	})
 }
@@ -100,7 +100,8 @@ func (r *Resolver) warnf(format string, args ...any) {
 	}
 }
 
-// Resolve resolves tools (alias → spec) without Nix. An error names the alias; its
+// Resolve resolves tools (alias → spec), without Nix unless one of the own flake is
+// among them. An error names the alias; its
 // hint names the cure.
 func (r *Resolver) Resolve(ctx context.Context, tools map[string]string) (Resolution, error) {
 	r.init()
@@ -166,7 +167,7 @@ func (r *Resolver) resolve(ctx context.Context, t *Tool) error {
 		t.Locked = t.Flake
 	case spec.Flake == ".":
 		t.Attr = spec.Attr
-		return r.resolveOwn(t)
+		return r.resolveOwn(ctx, t)
 	default:
 		t.Attr = spec.Attr
 		return r.resolveInput(t, spec.Flake)
@@ -196,9 +197,11 @@ type Tool struct {
 	// same Locked on every machine and in every directory.
 	Locked string
 
-	own     bool     // from the workspace's own flake
-	nixpkgs bool     // Flake is a nixpkgs
-	outputs []output // as Nixhub lists them
+	own        bool     // from the workspace's own flake
+	derivation string   // of an own tool
+	unknown    error    // why that is not known
+	nixpkgs    bool     // Flake is a nixpkgs
+	outputs    []output // as Nixhub lists them
 }
 
 // Digest returns the digest that stands for the tools in a task's input hash.

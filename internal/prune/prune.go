@@ -122,8 +122,12 @@ func toolFiles(tools map[string]string) []string {
 	env := dotsame.EnvironmentPath(tools)
 	files := []string{env, path.Join(dotsame.OldEnvironments, path.Base(env))}
 	for _, text := range tools {
-		if spec, err := manifest.ParseSpec(text); err == nil && spec.Package != "" {
+		switch spec, err := manifest.ParseSpec(text); {
+		case err != nil:
+		case spec.Package != "":
 			files = append(files, dotsame.NixhubPath(spec.Package, spec.Version))
+		case spec.Flake == ".":
+			files = append(files, dotsame.Derivations)
 		}
 	}
 	return files

@@ -4,6 +4,12 @@
   outputs =
     { nixpkgs, ... }:
     {
-      packages = builtins.mapAttrs (_: pkgs: { lint = pkgs.hello; }) nixpkgs.legacyPackages;
+      packages = builtins.mapAttrs (_: pkgs: {
+        lint = pkgs.hello;
+        built = builtins.path {
+          path = ./src/built;
+          name = "built";
+        };
+      }) nixpkgs.legacyPackages;
     };
 }
