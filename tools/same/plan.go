@@ -38,7 +38,7 @@ Exit codes: 0 done; 1 a task fails; 2 called wrongly, or a mistake in same.yaml.
 		if len(args) == 0 {
 			args = []string{manifest.All}
 		}
-		config, tasks, err := open(o, args)
+		config, tasks, err := open(c.Context(), o, args)
 		if err != nil {
 			return err
 		}

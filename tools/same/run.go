@@ -50,7 +50,7 @@ wrongly, or a mistake in same.yaml.`,
 		if fs.Changed("jobs") && *jobs < 1 {
 			return cli.Usagef("--jobs %d: at least one task must run", *jobs)
 		}
-		config, tasks, err := open(o, args)
+		config, tasks, err := open(c.Context(), o, args)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 
@@ -19,6 +20,7 @@ import (
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
 	"cachekey/internal/nixenv"
+	"cachekey/internal/source"
 )
 
 func program(o *cli.IO) *cobra.Command {
@@ -82,7 +84,7 @@ func load(o *cli.IO) (*manifest.Workspace, error) {
 }
 
 // open loads the workspace and selects the tasks with the given names.
-func open(o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, err error) {
+func open(ctx context.Context, o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, err error) {
 	w, err := load(o)
 	if err != nil {
 		return c, nil, err
@@ -97,6 +99,9 @@ func open(o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, e
 	if err := dotsame.Open(w.Root).CheckLinks(); err != nil {
 		return c, nil, cli.UsageError{Err: err}
 	}
+	if err := checkTracked(ctx, o, w.Root); err != nil {
+		return c, nil, err
+	}
 	system := key.System(runtime.GOOS, runtime.GOARCH)
 	own, err := os.Executable()
 	if err != nil {
@@ -110,6 +115,24 @@ func open(o *cli.IO, names []string) (c engine.Config, tasks []*manifest.Task, e
 		LookupEnv: os.LookupEnv,
 		Warnf:     o.Warnf,
 	}, tasks, nil
+}
+
+// checkTracked returns an error if git tracks .same or something in it. Its results
+// came with the checkout then, whoever made it, and were never verified.
+func checkTracked(ctx context.Context, o *cli.IO, root string) error {
+	if _, err := os.Lstat(filepath.Join(root, dotsame.Name)); err != nil {
+		return nil
+	}
+	tracked, err := source.Tracked(ctx, root, dotsame.Name)
+	if err != nil {
+		o.Warnf("cannot tell whether git tracks %s: %v", dotsame.Name, err)
+		return nil
+	}
+	if tracked == "" {
+		return nil
+	}
+	return message.WithHint(cli.Usagef("git tracks %s, so %s came with the checkout", message.Quote(tracked), dotsame.Name),
+		"git rm -r -q --cached %[1]s, and delete it unless its results are your own: rm -r %[1]s", dotsame.Name)
 }
 
 // known lists the tasks of w, for a hint.
