@@ -71,6 +71,32 @@ func TestSnippetForAShell(t *testing.T) {
 	entriesAre(t, entries, 2)
 }
 
+// TestSnippetForAShellInTwoWorkspaces has two workspaces of one repository. Each keeps its own
+// entry.
+func TestSnippetForAShellInTwoWorkspaces(t *testing.T) {
+	origin := filepath.Join(t.TempDir(), "consumer")
+	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
+	for _, dir := range []string{"a", "b"} {
+		must(t, os.Mkdir(filepath.Join(origin, dir), 0o755))
+		for _, name := range []string{"same.yaml", "src"} {
+			command(t, origin, "cp", "-R", name, dir)
+		}
+	}
+	must(t, os.Remove(filepath.Join(origin, "same.yaml")))
+	commit(t, origin, "two workspaces", map[string]string{".gitignore": "out/\n.same/\n"})
+	script, err := filepath.Abs(filepath.Join(root, "docs/ci/same-ci.sh"))
+	must(t, err)
+	path, entries := programs(t)+":"+os.Getenv("PATH"), filepath.Join(t.TempDir(), "entries")
+	for _, c := range rounds[:2] {
+		checkout := filepath.Join(t.TempDir(), "checkout")
+		git(t, ".", "clone", "--quiet", "--depth=1", "file://"+origin, checkout)
+		for _, dir := range []string{"a", "b"} {
+			compare(t, c.name+" in "+dir, shell(t, filepath.Join(checkout, dir), path, script, entries, "all"), c.tasks)
+		}
+		entriesAre(t, entries, 2)
+	}
+}
+
 // TestAnArchiveWithAnotherFile has an entry that brings an untracked file of the workspace.
 // Nobody runs a task over it.
 func TestAnArchiveWithAnotherFile(t *testing.T) {
