@@ -139,9 +139,10 @@ func appendEntry(b []byte, e Entry) []byte {
 // A Reader reads a seal. The entries must not be relied on before Next has
 // returned io.EOF, which means that the whole seal is valid.
 type Reader struct {
-	Doc   key.Document
-	Keyed bool // whether the seal has a MAC; set at the end
+	Doc   key.Document // decoded at the end, when the sums have been found right
+	Keyed bool         // whether the seal has a MAC; set at the end
 
+	doc     []byte // the text of Doc; nil if it is not decoded
 	r       *bufio.Reader
 	sums    *sums
 	last    string   // path of the last entry
@@ -175,9 +176,7 @@ func NewReader(r io.Reader, k *MACKey) (*Reader, error) {
 	if !ok || !ok2 {
 		return nil, s.at(fmt.Errorf("not a seal of version %s: %.40q", Schema, line))
 	}
-	if err := json.Unmarshal(doc, &s.Doc); err != nil {
-		return nil, s.at(fmt.Errorf("the key's document: %w", err))
-	}
+	s.doc = doc
 	s.sums.write(line)
 	s.entries = 0
 	return s, nil
@@ -217,7 +216,9 @@ func (s *Reader) Check() error {
 		if string(line) == listEnd {
 			break
 		}
-		s.entries++
+		if s.entries++; s.entries > MaxEntries {
+			return s.at(fmt.Errorf("more than %d entries", MaxEntries))
+		}
 	}
 	if err := s.end(); err != io.EOF {
 		return err
@@ -311,6 +312,11 @@ func (s *Reader) end() error {
 		got := sumOf(s.sums.keyed)
 		if subtle.ConstantTimeCompare(got[:], wantMAC[:]) != 1 {
 			return ErrWrongMAC
+		}
+	}
+	if s.doc != nil {
+		if err := disk.DecodeJSON(s.doc, &s.Doc); err != nil {
+			return fmt.Errorf("line 1: the key's document: %w", err)
 		}
 	}
 	return io.EOF

@@ -182,8 +182,10 @@ var hostile = []struct {
 	{name: "a seal of one endless line", state: None, reason: "longer than",
 		do: func(t *testing.T, _, same string) {
 			must(t, os.Truncate(same+"/seal.json", 0))
-			must(t, os.Truncate(same+"/seal.json", 1<<40))
+			must(t, os.Truncate(same+"/seal.json", maxSeal))
 		}},
+	{name: "a giant seal", state: None, reason: "the seal has 1099511627776 bytes, more than the limit of 536870912",
+		do: func(t *testing.T, _, same string) { must(t, os.Truncate(same+"/seal.json", 1<<40)) }},
 	{name: "a seal for another system", state: None, reason: `it was sealed for the system "x86_64-linux", not "aarch64-darwin"`,
 		verify: VerifyOptions{System: "aarch64-darwin", Locks: "locks1"}},
 	{name: "a seal for other locks", state: None, reason: `it was sealed for the locks "locks1", not "locks2"`,

@@ -72,6 +72,7 @@ const (
 	maxName      = 255       // bytes
 	MaxDepth     = 16        // names in a path
 	maxHeader    = 16 << 20  // 16 MiB: a key document has about 150 bytes for each lock file
+	maxSeal      = 512 << 20 // 512 MiB: an entry has about 170 bytes
 )
 
 // roots are the sealed directories, in order.

@@ -218,6 +218,7 @@ func check(ctx context.Context, dir *disk.Dir, remover *dotsame.Remover, o Verif
 	if r, err = NewReader(f, o.Key); err != nil {
 		return invalid(err)
 	}
+	r.doc = nil // it has been decoded
 	m := &merge{VerifyOptions: o, seal: r, dir: dir, remover: remover, verdict: v}
 	if err := run(ctx, m.produce, m.consume); err != nil {
 		return err
@@ -249,6 +250,10 @@ func openSeal(dir *disk.Dir) (*os.File, error) {
 	if info.Kind() != disk.File {
 		f.Close()
 		return nil, refusal{errors.New("the seal is " + info.Kind().String())}
+	}
+	if info.Size > maxSeal {
+		f.Close()
+		return nil, refusal{fmt.Errorf("the seal has %d bytes, more than the limit of %d", info.Size, int64(maxSeal))}
 	}
 	return f, nil
 }

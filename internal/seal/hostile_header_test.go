@@ -1,0 +1,48 @@
+package seal
+
+import (
+	"bytes"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestHostileHeaderTakesNoMemory reads seals whose first line would take far more
+// memory than its text, once decoded. With wrong sums it must not be decoded at all.
+func TestHostileHeaderTakesNoMemory(t *testing.T) {
+	for name, doc := range map[string]string{
+		"zeros": `{"ingredients":[` + strings.Repeat("0,", 2<<20) + `0]}`,
+		"files": `{"ingredients":[{"name":"locks","files":[` + strings.Repeat("{},", 2<<20) + `{}]}]}`,
+		"keys":  `{"restoreKeys":[` + strings.Repeat(`"",`, 2<<20) + `""]}`,
+	} {
+		for _, sums := range []string{"right", "wrong"} {
+			t.Run(name+", sums "+sums, func(t *testing.T) {
+				k, err := newSums(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text := headStart + doc + headEnd + listEnd
+				k.write([]byte(text))
+				sum := sumOf(k.plain).String()
+				if sums == "wrong" {
+					sum = strings.Repeat("0", 64)
+				}
+				data := []byte(text + `"digest":"` + sum + "\"}\n")
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				r, err := NewReader(bytes.NewReader(data), nil)
+				if err == nil {
+					err = r.Check()
+				}
+				runtime.ReadMemStats(&after)
+				if err == nil {
+					t.Error("it was accepted")
+				}
+				// The line is read into a buffer that grows; decoded, it takes 10 times as much.
+				if took := after.TotalAlloc - before.TotalAlloc; took > 8*uint64(len(data)) {
+					t.Errorf("allocated %d bytes for a seal of %d", took, len(data))
+				}
+			})
+		}
+	}
+}
