@@ -139,6 +139,9 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		return nil
 	}
 	dir := s.dir.Path(t.WorkingDir)
+	if err := checkDir(dir, t.WorkingDir); err != nil {
+		return err
+	}
 	program, err := lookPath(t.Command[0], dir, env)
 	if errors.Is(err, errNotOnPath) {
 		hint := "a task without tools has the PATH that same was started with: install the program, or name a tool that has it"
@@ -148,7 +151,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		return message.WithHint(err, "%s", hint)
 	}
 	if err != nil {
-		return err
+		return explainStart(program, err)
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -164,7 +167,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 	err = cmd.Start()
 	write.Close()
 	if err != nil {
-		return err
+		return explainStart(program, err)
 	}
 	copied := make(chan struct{})
 	go func() {
