@@ -105,8 +105,13 @@ func BlobPath(d digest.Digest) string {
 // slash-separated, relative to the root, in its shortest form, and neither in a
 // .git nor in a .same, where to write a file would mean to run it.
 func CheckPath(p string) error {
-	if p == "" || len(p) > 4095 || !utf8.ValidString(p) || strings.Contains(p, "\x00") {
+	switch {
+	case p == "" || strings.Contains(p, "\x00"):
 		return fmt.Errorf("invalid path %.100q", p)
+	case len(p) > 4095:
+		return fmt.Errorf("path %.100q… has %d bytes, more than 4095", p, len(p))
+	case !utf8.ValidString(p):
+		return fmt.Errorf("path %.100q is not valid UTF-8", p)
 	}
 	for part := range strings.SplitSeq(p, "/") {
 		switch {

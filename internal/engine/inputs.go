@@ -128,7 +128,7 @@ func (s *session) find(ctx context.Context, t *manifest.Task, in *inputs, then f
 	if len(in.unknown()) > 0 {
 		return nil // a pattern that matches nothing now may do so then
 	}
-	if err := checkEmpty(t, in.match); err != nil {
+	if err := checkEmpty(s.Workspace.Root, t, in.match); err != nil {
 		return err
 	}
 	in.sum()
@@ -145,7 +145,7 @@ func (s *session) match(ctx context.Context, t *manifest.Task, in *inputs) (*fil
 
 // checkEmpty refuses patterns that match nothing: with a typing error in one,
 // the task would otherwise never run again.
-func checkEmpty(t *manifest.Task, m *files.Match) error {
+func checkEmpty(root string, t *manifest.Task, m *files.Match) error {
 	if len(m.Empty) == 0 {
 		return nil
 	}
@@ -158,6 +158,14 @@ func checkEmpty(t *manifest.Task, m *files.Match) error {
 		if pattern == target || strings.HasPrefix(pattern, target+"/") {
 			return message.WithHint(err, "it is the task's own target %s, which does not exist before it has run", target)
 		}
+	}
+	for part := range strings.SplitSeq(pattern, "/") {
+		if dotsame.Private(part) {
+			return message.WithHint(err, "files in %s never match: remove it", part)
+		}
+	}
+	if st, statErr := os.Lstat(filepath.Join(root, filepath.FromSlash(pattern))); statErr == nil && st.IsDir() {
+		return message.WithHint(err, "the directory exists, but has no files: add one, such as .gitkeep, or remove the input")
 	}
 	return message.WithHint(err, "remove it, correct it, or name under dependsOn the task that makes it")
 }

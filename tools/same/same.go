@@ -80,6 +80,9 @@ func load(o *cli.IO) (*manifest.Workspace, error) {
 	for _, warning := range w.Warnings {
 		o.Warnf("%s", warning)
 	}
+	if len(w.Tasks) == 0 {
+		o.Warnf("the manifests of %s declare no task: add one under tasks in same.yaml", message.Name(w.Root))
+	}
 	return w, nil
 }
 
