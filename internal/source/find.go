@@ -38,8 +38,6 @@ func find(dir string, withoutFlake bool) (place, error) {
 		}
 		if at == start {
 			device = uint64(st.Dev)
-		} else if uint64(st.Dev) != device {
-			return place{root: start}, nil // Nix does not leave the file system
 		}
 		flake, err := exists(filepath.Join(at, "flake.nix"))
 		if err != nil {
@@ -59,10 +57,34 @@ func find(dir string, withoutFlake bool) (place, error) {
 			return place{}, message.WithHint(fmt.Errorf("no flake.nix in %q or above it up to the git root %q", start, at),
 				"a git repository has a narHash only if it is a flake: add a flake.nix, or give cachekey key --nar-hash or --allow-missing")
 		}
+		// Nix looks into the first directory of another file system, and no further.
+		if uint64(st.Dev) != device {
+			return beyond(start, at)
+		}
 		if at == filepath.Dir(at) {
 			return place{root: start}, nil
 		}
 	}
+}
+
+// beyond returns the place of start, for which Nix gives up its search for a flake
+// at the directory at: start itself, unless there is a flake or a git repository
+// further up, whose hash one may have meant.
+func beyond(start, at string) (place, error) {
+	for dir := at; dir != filepath.Dir(dir); {
+		dir = filepath.Dir(dir)
+		for _, name := range []string{"flake.nix", ".git"} {
+			there, err := exists(filepath.Join(dir, name))
+			if err != nil {
+				return place{}, err
+			}
+			if there {
+				return place{}, message.WithHint(fmt.Errorf("%q is on another file system than %q, and Nix does not search beyond %q", start, filepath.Join(dir, name), at),
+					"name the directory of the flake")
+			}
+		}
+	}
+	return place{root: start}, nil
 }
 
 // above returns the place of the flake in dir: its git root, if there is one.

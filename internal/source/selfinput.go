@@ -156,7 +156,7 @@ func endOfBinding(tokens []token) int {
 }
 
 // A token is one of the Nix language, as far as the structure of a file needs it:
-// numbers, paths and operators are words or characters without a meaning.
+// numbers and operators are words or characters without a meaning.
 type token struct {
 	kind tokenKind
 	text string // of a name or a quoted name without its quotes
@@ -219,13 +219,13 @@ func (l *lexer) next() (t token, ok bool, err error) {
 	case uri.MatchString(rest):
 		l.at += len(uri.FindString(rest))
 		return token{other, l.text[start:l.at]}, true, nil
+	case pathStart.MatchString(rest):
+		return token{other, "./path"}, true, l.path()
 	case isWord(c):
 		for l.at < len(l.text) && isWord(l.text[l.at]) {
 			l.at++
 		}
 		word := l.text[start:l.at]
-		// A path, one token for Nix, may be several here: it contains no
-		// brackets, quotes or semicolons.
 		if word[0] == '-' || word[0] == '\'' || '0' <= word[0] && word[0] <= '9' {
 			return token{other, word}, true, nil
 		}
@@ -238,6 +238,29 @@ func (l *lexer) next() (t token, ok bool, err error) {
 // uri matches a string without quotes. It may contain what elsewhere begins a
 // string or a comment.
 var uri = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:[a-zA-Z0-9%/?:@&=+$,_.!~*'-]+`)
+
+// pathStart matches the beginning of a path: a/b, ./a, ~/a, <a/b>, and what stands before
+// the first interpolation of ./${a} or ~/${a}. What follows one is pathRest.
+var (
+	pathStart = regexp.MustCompile(`^(?:[a-zA-Z0-9._+-]*(?:/[a-zA-Z0-9._+-]+)+/?|~(?:/[a-zA-Z0-9._+-]+)+/?|<[a-zA-Z0-9._+-]+(?:/[a-zA-Z0-9._+-]+)*>|(?:~|[a-zA-Z0-9._+-]*)/\$\{)`)
+	pathRest  = regexp.MustCompile(`^[a-zA-Z0-9._+-]*(?:/[a-zA-Z0-9._+-]+)*/?`)
+)
+
+// path reads the path that begins here. Its names may be keywords elsewhere.
+func (l *lexer) path() error {
+	l.at += len(strings.TrimSuffix(pathStart.FindString(l.text[l.at:]), "${"))
+	if l.text[l.at-1] == '>' {
+		return nil
+	}
+	for strings.HasPrefix(l.text[l.at:], "${") {
+		l.at += 2
+		if err := l.interpolation(); err != nil {
+			return err
+		}
+		l.at += len(pathRest.FindString(l.text[l.at:]))
+	}
+	return nil
+}
 
 func isWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '\''

@@ -20,6 +20,15 @@ func TestSelfInput(t *testing.T) {
 		"behind dollars":      {`{ x = "$${"; y = "$${"; inputs.self.lfs = true; }`, ".lfs"},
 		"behind an update":    {`{ x = a //* b; y = c; inputs.self.lfs = true; }`, ".lfs"},
 		"behind a URI":        {`{ inputs.a.url = https://example.org/a//b?c=d; inputs.self.lfs = true; }`, ".lfs"},
+		"behind ./with":       {`{ outputs = inputs: import ./with inputs; inputs.self.lfs = true; }`, ".lfs"},
+		"behind ./in.nix":     {`{ outputs = inputs: import ./in.nix inputs; inputs.self.lfs = true; }`, ".lfs"},
+		"behind ./let/x.nix":  {`{ outputs = inputs: import ./let/x.nix inputs; inputs.self.lfs = true; }`, ".lfs"},
+		"behind assert.nix":   {`{ outputs = x/assert.nix; a = ../with/; inputs.self.lfs = true; }`, ".lfs"},
+		"behind <with>":       {`{ a = <with>; b = <in/let>; inputs.self.lfs = true; }`, ".lfs"},
+		"behind ~/with":       {`{ a = ~/with; inputs.self.lfs = true; }`, ".lfs"},
+		"behind a/b":          {`{ a = let/in; b = with/assert; c = /let/in; inputs.self.lfs = true; }`, ".lfs"},
+		"behind ./${x}":       {`{ a = ./${"}"}/with; b = ./with${{ a = "in"; }.a}let/in${"b"}; c = ~/${"x"}with; inputs.self.lfs = true; }`, ".lfs"},
+		"behind a division":   {`{ a = 4 / 2; b = x: x /y; c = a: a<b; inputs.self.lfs = true; }`, ".lfs"},
 		"no inputs":           {`{ outputs = { self }: self.x; }`, ""},
 		"self is an argument": {`{ inputs.nixpkgs.url = "n"; outputs = { self, nixpkgs }: { a = self.inputs.self.lfs; }; }`, ""},
 		"follows":             {`{ inputs.a.inputs.self.follows = ""; }`, ""},
@@ -51,7 +60,8 @@ func TestSelfInputUnsure(t *testing.T) {
 // Comments and white space around a flake do not change the result, and no text
 // crashes the lexer.
 func FuzzSelfInput(f *testing.F) {
-	for _, s := range []string{`{ inputs.self.lfs = true; }`, `{ x = ''a ''${ '''${"b"}''; }`, `{ x = "$${a}\${b}${c "}" {}}"; }`, `{ inherit (a) b; c = ./d/*e*/; }`} {
+	for _, s := range []string{`{ inputs.self.lfs = true; }`, `{ x = ''a ''${ '''${"b"}''; }`, `{ x = "$${a}\${b}${c "}" {}}"; }`, `{ inherit (a) b; c = ./d/*e*/; }`,
+		`{ a = import ./with x; b = ./in.nix; c = ./let/x.nix; d = ./assert.nix; inputs.self.lfs = true; }`, `{ a = <nixpkgs/in>; b = ~/with; c = a/let; }`, `{ a = ./${x}/let; b = ./in${"}"}with/${a}/b; }`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -171,5 +171,7 @@ func randomOutputs(r *rand.Rand) string {
 		"_: { a = '' ''' "+inner+" ''; b = '' ''${ "+inner+" ''; c = '' ''\\n''; }",
 		fmt.Sprintf("_: { a = [ 1 (2) { %s } ]; b = -1.5e3; }", inner),
 		"{ self, a ? \"}\" }: { }",
+		"_: { a = ./with; b = ./in.nix; c = ./let/x.nix; d = <nixpkgs>; e = ~/let; f = a/with; g = ./assert.nix; }",
+		`inputs: { a = ./${"}"}/with; b = ./in${"x"}let; c = ./${if true then "with" else "in"}; }`,
 	)
 }
