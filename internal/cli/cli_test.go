@@ -15,7 +15,7 @@ func TestExitPrintsEachOfSeveral(t *testing.T) {
 		ErrFailed,
 		errors.New("three"),
 	}})
-	want := "same: error: one\\x0atwo\nsame: hint: do this\nsame: error: three\n"
+	want := "same: error: one\nsame:        two\nsame: hint: do this\nsame: error: three\n"
 	if code != 2 || stderr.String() != want {
 		t.Errorf("exit code %d, want 2; printed:\n%s\nwant:\n%s", code, stderr.String(), want)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -78,13 +79,23 @@ func (o *IO) Sayf(format string, args ...any) {
 
 func (o *IO) say(text string) { fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(text)) }
 
-// line prints one message on one line, even if a name in it has a newline.
+// line prints one message, each of its lines after the name of the program: a text
+// with newlines, such as an error of git, cannot look like a message of another
+// program, or like a command of GitHub's runner.
 func (o *IO) line(kind, colour, text string) {
 	head := kind + ":"
 	if o.Colour(o.Err) {
 		head = colour + head + reset
 	}
-	fmt.Fprintf(o.Err, "%s: %s %s\n", o.Program, head, message.OneLine(text))
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		fmt.Fprintf(&b, "%s: %s %s\n", o.Program, head, message.OneLine(strings.ReplaceAll(line, "\t", "    ")))
+		head = strings.Repeat(" ", len(kind)+1)
+	}
+	_, _ = io.WriteString(o.Err, b.String())
 }
 
 // Terminal reports whether w is a terminal.

@@ -69,7 +69,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	hash := o.tree
 	var forgotten []string
 	group, running := errgroup.WithContext(ctx)
-	if o.NarHash == "" {
+	if o.NarHash == "" && !o.WithoutTree {
 		group.Go(func() (err error) {
 			hash, err = t.NarHash(running)
 			return err

@@ -4,6 +4,7 @@
 package key
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -129,6 +130,7 @@ func Parse(r io.Reader) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading a key document: %w", err)
 	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // some editors and shells write a byte order mark
 	var d Document
 	if err := disk.DecodeJSON(text, &d); err != nil {
 		return nil, fmt.Errorf("not a key document: %w", err)

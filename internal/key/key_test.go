@@ -26,6 +26,19 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
+// Every system that Go builds for has a name, so that same runs there.
+func TestSystem(t *testing.T) {
+	for _, c := range [][3]string{
+		{"linux", "amd64", "x86_64-linux"}, {"darwin", "arm64", "aarch64-darwin"}, {"linux", "386", "i686-linux"},
+		{"linux", "arm", "armv7l-linux"}, {"linux", "ppc64le", "powerpc64le-linux"}, {"linux", "s390x", "s390x-linux"},
+		{"linux", "riscv64", "riscv64-linux"}, {"linux", "loong64", "loongarch64-linux"}, {"freebsd", "amd64", "x86_64-freebsd"},
+	} {
+		if got := System(c[0], c[1]); got != c[2] {
+			t.Errorf("%s/%s: got %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
 // The paths are below the workspace root, wherever in the checkout that is.
 func TestPaths(t *testing.T) {
 	const one = "f flake.nix x"

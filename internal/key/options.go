@@ -60,7 +60,8 @@ type Options struct {
 	NarHash      string // SRI; computed if empty
 	AllowMissing bool   // a missing flake, flake.lock, manifest or match is not an error
 
-	Untracked bool // lists the files that git neither tracks nor ignores
+	WithoutTree bool // leaves out the narHash, zeros for it: for callers that need only locks
+	Untracked   bool // lists the files that git neither tracks nor ignores
 
 	Progress func(done, total int64) // see source.Options
 

@@ -196,12 +196,43 @@ func appendOutputs(getenv func(string) string, outputs ...output) error {
 		delimiter := "ghadelimiter_" + rand.Text()
 		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
 	}
+	return appendTo(file, func(w io.Writer) error {
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
+}
+
+// appendTo appends what write writes to a file, which begins on a line of its own:
+// a step may have left a line without its end.
+func appendTo(file string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(b.String())
+	if !endsLine(file) {
+		_, err = f.WriteString("\n")
+	}
+	if err == nil {
+		err = write(f)
+	}
 	return errors.Join(err, f.Close())
+}
+
+// endsLine reports whether the file is empty or ends in a newline, as far as it
+// can be read.
+func endsLine(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return true
+	}
+	last := []byte{'\n'}
+	_, _ = f.ReadAt(last, info.Size()-1)
+	return last[0] == '\n'
 }
 
 // appendSummary appends what write writes, in Markdown, to the summary of the job:
@@ -211,9 +242,5 @@ func appendSummary(getenv func(string) string, write func(io.Writer) error) erro
 	if file == "" {
 		return message.WithHint(errors.New("GITHUB_STEP_SUMMARY is not set"), "--github is for a step of a GitHub workflow, where the runner sets it")
 	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f), f.Close())
+	return appendTo(file, write)
 }

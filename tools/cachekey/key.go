@@ -262,8 +262,10 @@ func narHashCommand(o *cli.IO) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		Short: "print the narHash of a flake or a directory, without Nix",
 		Long: `Print the hash that the current Nix prints for the flake that DIR is in
-("locked.narHash" of "nix flake metadata --json"). If there is neither a flake.nix
-nor a git repository at DIR or above, it is what "nix hash path DIR" prints.
+("locked.narHash" of "nix flake metadata --json"), byte for byte where Nix has one.
+Some repositories that Nix cannot read (a split or sparse index, SHA-256 objects)
+have a hash here too. If there is neither a flake.nix nor a git repository at DIR or
+above, it is what "nix hash path DIR" prints.
 
 Nothing is copied to the Nix store, and Nix need not be installed.`,
 		Example: `  $ cachekey nar-hash .

@@ -175,6 +175,7 @@ type expected struct {
 // because of something other than that state.
 func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Verdict, error) {
 	at.options.Untracked = given.doc != nil && given.doc.Untracked != nil
+	at.options.WithoutTree = given.key == nil
 	doc, err := compute(ctx, o, at.options)
 	if err != nil {
 		v, cleared := seal.Empty(at.root, "this checkout has no key", o.Warnf)
