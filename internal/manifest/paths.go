@@ -66,6 +66,11 @@ func (d *document) inputs(items []item, of string) []string {
 				"input %q%s is not a valid pattern", it.text, of)
 			continue
 		}
+		if alternatives(p) > maxAlternatives {
+			d.mistake(it.node, "write several patterns, or * in place of some braces",
+				"input %.100q%s has more than %d alternatives", it.text, of, maxAlternatives)
+			continue
+		}
 		if !d.checkNames(it, p, of) {
 			continue
 		}
@@ -73,6 +78,40 @@ func (d *document) inputs(items []item, of string) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// maxAlternatives is how many patterns without braces an input may stand for: each
+// of them is tried on every name.
+const maxAlternatives = 1000
+
+// alternatives returns an upper bound of the number of patterns without braces that
+// the pattern p stands for, or a number above maxAlternatives.
+func alternatives(p string) int {
+	// Each open brace has the number of its finished alternatives and, as the
+	// last, the product of those of the current one.
+	type group struct{ done, current int }
+	open := []group{{0, 1}}
+	for i := 0; i < len(p); i++ {
+		last := &open[len(open)-1]
+		switch p[i] {
+		case '\\':
+			i++
+		case '{':
+			open = append(open, group{0, 1})
+		case ',':
+			last.done, last.current = last.done+last.current, 1
+		case '}':
+			if len(open) > 1 {
+				n := last.done + last.current
+				open = open[:len(open)-1]
+				open[len(open)-1].current *= n
+			}
+		}
+		if last = &open[len(open)-1]; last.current > maxAlternatives || len(open) > 1 && last.done > maxAlternatives {
+			return maxAlternatives + 1
+		}
+	}
+	return open[0].done + open[0].current
 }
 
 // literal returns the pattern that matches only the path p, such as apps/[id].
