@@ -37,14 +37,18 @@ platform() {
 	esac
 }
 
+# https is required of every redirect, unless the mirror itself is given with http.
+secure=(--proto '=https' --tlsv1.2)
+case $INPUT_RELEASES in http://*) secure=() ;; esac
+
 fetch() {
-	curl --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1"
+	curl ${secure[@]+"${secure[@]}"} --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1"
 }
 
 # released: whether there is a release.
 released() {
 	[ -n "$INPUT_VERSION$INPUT_DIGEST" ] ||
-		curl --fail --silent --location --retry 3 --max-time 20 --output /dev/null "$INPUT_RELEASES/$version/SHA256SUMS"
+		curl ${secure[@]+"${secure[@]}"} --fail --silent --location --retry 3 --max-time 20 --output /dev/null "$INPUT_RELEASES/$version/SHA256SUMS"
 }
 
 from_release() {
