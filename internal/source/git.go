@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -146,6 +147,43 @@ func (r *repository) askHead(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warnOfSubmodules warns of submodules that are checked out in another state than
+// the one that the index records, which is the one that counts.
+func (t *Tree) warnOfSubmodules(ctx context.Context) {
+	for i := range t.submodules {
+		s := &t.submodules[i]
+		sub := &repository{root: t.abs(s.path)}
+		if there, err := exists(filepath.Join(sub.root, ".git")); err != nil || !there {
+			continue
+		}
+		head, err := sub.git(ctx, "rev-parse", "--quiet", "--verify", "HEAD")
+		if err != nil {
+			continue // git and Nix have no opinion on it either
+		}
+		if commit := string(s.kept.contents); strings.TrimSpace(string(head)) != commit {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("the submodule %q is at another commit than the one that counts, %s: git add it, or git submodule update", s.path, commit))
+		} else if sub.dirty(ctx) {
+			t.Warnings = append(t.Warnings, fmt.Sprintf("the submodule %q has changes that do not count: neither Nix nor the key sees them", s.path))
+		}
+	}
+}
+
+// dirty reports whether a file that git tracks in r differs from the index, or the
+// index from HEAD. Filters, which are programs, are not run.
+func (r *repository) dirty(ctx context.Context) bool {
+	var args []string
+	settings, _ := r.git(ctx, "config", "-z", "--name-only", "--get-regexp", `^filter\.`)
+	for _, name := range splitNUL(settings) {
+		args = append(args, "-c", name+"=")
+	}
+	changes, err := r.git(ctx, append(slices.Clone(args), "ls-files", "-z", "--modified", "--deleted")...)
+	if err != nil || len(changes) > 0 {
+		return err == nil
+	}
+	changes, err = r.git(ctx, append(args, "diff-index", "-z", "--cached", "--name-only", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD", "--")...)
+	return err == nil && len(changes) > 0
 }
 
 // git runs git in the work tree and returns its output. The error contains what

@@ -89,7 +89,10 @@ func Open(ctx context.Context, dir string, o Options) (_ *Tree, err error) {
 		if t.repository, err = openRepository(ctx, t.Root); err != nil {
 			return nil, err
 		}
-		return t, t.worktree(ctx)
+		if err = t.worktree(ctx); err == nil {
+			t.warnOfSubmodules(ctx)
+		}
+		return t, err
 	}
 	if there, err := exists(filepath.Join(t.Root, o.Needs)); err == nil && !there {
 		return nil, &MissingError{t.Root, o.Needs}
