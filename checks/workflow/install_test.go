@@ -2,7 +2,9 @@ package workflow
 
 import (
 	"crypto/sha256"
+	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -147,6 +149,33 @@ func TestInstallRefuses(t *testing.T) {
 				t.Errorf("%s is on PATH all the same", path)
 			}
 		})
+	}
+}
+
+// TestInstallFollowsNoRedirectToHTTP has releases behind https that redirect to http.
+func TestInstallFollowsNoRedirectToHTTP(t *testing.T) {
+	url, _ := release(t, func(map[string]string) {})
+	for _, c := range []struct {
+		to string
+		ok bool
+	}{{url, false}, {"", true}} {
+		secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c.to != "" {
+				http.Redirect(w, r, c.to+r.URL.Path, http.StatusFound)
+				return
+			}
+			answer, err := http.Get(url + r.URL.Path)
+			must(t, err)
+			defer answer.Body.Close()
+			io.Copy(w, answer.Body)
+		}))
+		defer secure.Close()
+		trusted := filepath.Join(t.TempDir(), "ca.pem")
+		must(t, os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o644))
+		out, path, err := install(t, "INPUT_VERSION=v9.8.7", "INPUT_RELEASES="+secure.URL, "CURL_CA_BUNDLE="+trusted)
+		if (err == nil) != c.ok || (path != "") != c.ok {
+			t.Errorf("redirected to %q: got %v and %q on PATH, want success: %v\n%s", c.to, err, path, c.ok, out)
+		}
 	}
 }
 
