@@ -1,5 +1,5 @@
-# The module by its values: what evaluating it gives, in a plain flake and in the
-# shape that flake-parts gives modules.
+# Compares the values of the evaluated module, in a plain flake and under flake-parts'
+# perSystem.
 { self, pkgs }:
 let
   inherit (pkgs) lib;

@@ -1,4 +1,4 @@
-// hashfiles.mjs DIR PATTERN…: what GitHub's hashFiles(PATTERN…) gives in the checkout DIR.
+// hashfiles.mjs DIR PATTERN…: prints what GitHub's hashFiles(PATTERN…) returns in the checkout DIR.
 import { hashFiles } from '@actions/glob'
 
 const [dir, ...patterns] = process.argv.slice(2)

@@ -77,7 +77,7 @@ func (t task) content(i int) []byte {
 	return b[:fileSize]
 }
 
-// want is what the output of t is to be.
+// want returns the expected output of t.
 func (t task) want() []byte {
 	var b bytes.Buffer
 	for i := range t.files {
@@ -88,7 +88,7 @@ func (t task) want() []byte {
 	return b.Bytes()
 }
 
-// make writes the workspace as a git repository below dir, once, and gives its root.
+// make writes the workspace as a git repository below dir, once, and returns its root.
 func (s spec) make(dir, log string) (string, error) {
 	root := filepath.Join(dir, s.name, "origin")
 	if _, err := os.Stat(root); err == nil {

@@ -11,7 +11,7 @@
 #
 # current: at least 2.34 (Debian sid). oldest: 2.26 (Debian trixie), the oldest
 # Nix that cachekey supports. A complete PREFIX is left as it is; an incomplete
-# one cannot exist, for it appears by a rename.
+# one cannot exist, because it is renamed into place.
 #
 # The archive is the one that the machine's own apt sources name. Elsewhere than
 # on Debian set CACHEKEY_DEBIAN_ARCHIVE to the address of a Debian mirror; the
@@ -38,7 +38,7 @@ for tool in apt-get apt-cache dpkg dpkg-deb flock realpath; do
 done
 prefix=$(realpath -m -- "$1")
 
-# Raised when what is under PREFIX changes shape: an older one is then replaced.
+# Increase this when the contents of PREFIX change: an older install is then replaced.
 recipe="1 $2"
 installed() { [ "$(cat "$prefix/recipe" 2>/dev/null)" = "$recipe" ]; }
 
@@ -54,7 +54,7 @@ fi
 if [ -e "$prefix" ] && [ ! -e "$prefix/recipe" ] && ! rmdir "$prefix" 2>/dev/null; then
 	fail "$prefix exists and is not an earlier install" "give a directory that can be made"
 fi
-# What a killed install left; nobody else works here, for the lock is ours.
+# Left by a killed install. Nobody else writes here while the lock is held.
 rm -rf "$prefix.partial"
 trap 'rm -rf "$prefix.partial"' EXIT
 apt=$prefix.partial/apt root=$prefix.partial/root
@@ -62,7 +62,7 @@ mkdir -p "$apt"/{parts,preferences,lists/partial,archives/partial} "$root"
 : >"$apt/status"
 
 # The machine's apt configuration (its proxy, its certificates) with a state of
-# its own, and without hooks: they would clean or index what is not ours.
+# its own, and without hooks, which would change the machine's.
 options=(-qq
 	-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/parts"
 	-o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts="$apt/preferences"

@@ -13,7 +13,7 @@ import (
 	"github.com/nektos/act/pkg/artifactcache"
 )
 
-// needNix hands the Nix that run.sh set up to the runners.
+// needNix passes the Nix that run.sh set up to the runners.
 func (h *hub) needNix(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"HARNESS_NIX", "HARNESS_NIXPKGS", "HARNESS_NIX_BIN"} {
@@ -28,8 +28,8 @@ func (h *hub) needNix(t *testing.T) {
 	}
 }
 
-// What `same run` says of each task: its first word counts, for a task that ran
-// is skipped when a later step asks for it again.
+// tasks returns how each task of the job ended. Its first line counts: a task that
+// ran is skipped when a later step asks for it again.
 func (r *run) tasks(job string) map[string]string {
 	said := map[string]string{}
 	for _, l := range r.log {
@@ -55,7 +55,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 	origin := thisRepository(t)
 	h := newHub(t, origin, uses(t, origin)...)
 	h.needNix(t)
-	// expect plays a push and compares what ran, what was found and what is saved.
+	// expect runs the job for a push, and compares tasks, hit and number of new entries.
 	expect := func(name string, tasks map[string]string, kind string, saved int) *run {
 		t.Helper()
 		before := h.keys(t)
@@ -127,7 +127,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 			appendTo(t, blob, "tampered")
 		}
 	})
-	// generate's is in git, and is what it made.
+	// The output of generate is in git, and is up to date.
 	expect("tampered outputs", map[string]string{"generate": "cached", "test": "cached", "build": "ran"}, "partial", 1)
 
 	commit(t, origin, "readme", edit(t, origin, "README.md", "# cachekey\n", "# cachekey.\n"))
@@ -135,7 +135,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 
 	commit(t, origin, "one source again", edit(t, origin, "bench/key/main.go", "package main", "// A third word.\npackage main"))
 	for _, repository := range []string{"MALLORY/workspace", "OWNER/workspace"} {
-		saves := 0 // a fork never does
+		saves := 0 // a fork never saves
 		if repository == "OWNER/workspace" {
 			saves = 1
 		}
@@ -152,7 +152,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 	}
 }
 
-// pull is the payload of a pull request from that repository.
+// pull returns the payload of a pull request from a repository.
 func pull(repository string) map[string]any {
 	return map[string]any{
 		"number": 7,
@@ -163,10 +163,11 @@ func pull(repository string) map[string]any {
 	}
 }
 
-// Two jobs with other tasks over the same tree have an entry each.
+// TestTwoJobsRememberTheirOwn runs two jobs with different tasks over one tree, which have
+// an entry each.
 func TestTwoJobsRememberTheirOwn(t *testing.T) {
 	origin := thisRepository(t)
-	// What lint does is not tested here, and staticcheck takes minutes.
+	// The linters are not tested here, and staticcheck takes minutes.
 	commit(t, origin, "a quick lint", edit(t, origin, "same.yaml", `["bash", "test", "vet", "staticcheck", "deadcode"]`, `["bash", "test", "help"]`))
 	h := newHub(t, origin, uses(t, origin)...)
 	h.needNix(t)
@@ -191,7 +192,7 @@ func TestTwoJobsRememberTheirOwn(t *testing.T) {
 	}
 }
 
-// hit is the kind of hit that the job reports.
+// hit returns the kind of hit that the job reports.
 func (r *run) hit(job string) string {
 	for _, l := range r.log {
 		if kind, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(l.Msg), "cachekey: "), "hit: "); ok && l.Raw && l.JobID == job {
@@ -201,8 +202,8 @@ func (r *run) hit(job string) string {
 	return ""
 }
 
-// carriesOnlyWhatItMay looks into an entry: the daemon's files, this machine's
-// own and the logs stay behind.
+// carriesOnlyWhatItMay checks that an entry has none of the daemon's files, this
+// machine's own files, or logs.
 func (h *hub) carriesOnlyWhatItMay(t *testing.T, e artifactcache.Cache) {
 	t.Helper()
 	dir, files := h.unpacked(t, e)
@@ -214,7 +215,7 @@ func (h *hub) carriesOnlyWhatItMay(t *testing.T, e artifactcache.Cache) {
 			t.Errorf("%s carries %s", e.Key, file)
 		}
 		if info, err := os.Lstat(filepath.Join(dir, file)); err != nil || !info.Mode().IsRegular() {
-			t.Errorf("%s carries %s, which is no plain file (%v)", e.Key, file, err)
+			t.Errorf("%s carries %s, which is not a regular file (%v)", e.Key, file, err)
 		}
 	}
 	var seal struct{ Key struct{ Key string } }

@@ -16,7 +16,7 @@ import (
 // The commit by which the consumer pins our actions.
 const pin = "0123456789012345678901234567890123456789"
 
-// consumer makes a repository that uses the actions and the reusable workflow of
+// consumer creates a repository that uses the actions and the reusable workflow of
 // this one, and a hub that serves both.
 func consumer(t *testing.T) (origin string, h *hub) {
 	t.Helper()
@@ -44,7 +44,7 @@ func consumer(t *testing.T) (origin string, h *hub) {
 	return origin, h
 }
 
-// releases serves what release.yml would publish as v0.0.1 and gives its address.
+// releases serves what release.yml would publish as v0.0.1, and returns its address.
 func releases(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,7 @@ func releases(t *testing.T) string {
 	return server.URL
 }
 
-// programs builds cachekey and same and gives their directory.
+// programs builds cachekey and same, and returns their directory.
 func programs(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "bin")
@@ -126,12 +126,12 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 
 	commit(t, origin, "red", map[string]string{"src/rules.txt": "none\n"})
 	saved := len(h.keys(t))
-	want("a red job", push(secret, nil), "failure", "false", "hit-kind=partial")
+	want("a failed job", push(secret, nil), "failure", "false", "hit-kind=partial")
 	if got := h.keys(t); len(got) != saved {
 		t.Errorf("a red job saved %q", got[saved:])
 	}
 
-	// Nothing of what was sealed with another secret is believed.
+	// An entry that was sealed with another secret is dropped.
 	want("another secret", push("a secret of somebody else", nil), "failure", "false", "hit-kind=none")
 
 	git(t, origin, "revert", "--no-edit", "HEAD")
@@ -204,10 +204,10 @@ func TestWhereTheActionTakesCachekeyFrom(t *testing.T) {
 				vars:     []string{"FROM=" + c.from, "FLAKE=" + c.flake},
 			})
 			if r.jobs["build"] != "success" {
-				t.Fatal("the job is red")
+				t.Fatal("the job failed")
 			}
 			if said := r.output("build", "Restore"); !strings.Contains(said, fmt.Sprintf("from its %s:", c.from)) {
-				t.Errorf("it does not say where it is from:\n%s", said)
+				t.Errorf("the output does not name the source:\n%s", said)
 			}
 		})
 	}
@@ -246,8 +246,8 @@ func TestTheReusableWorkflow(t *testing.T) {
 	}
 }
 
-// A runner that runs what it planned to skip makes the job red: that is how a
-// cached run proves itself.
+// TestARunnerThatNeverSkipsIsFound has a same that runs tasks that its plan called cached,
+// which fails the job.
 func TestARunnerThatNeverSkipsIsFound(t *testing.T) {
 	origin, h := consumer(t)
 	h.needNix(t)

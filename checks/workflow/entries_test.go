@@ -15,7 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// entries are the complete entries of the cache server, oldest first.
+// entries returns the complete entries of the cache server, oldest first.
 func (h *hub) entries(t *testing.T) []artifactcache.Cache {
 	t.Helper()
 	file := filepath.Join(h.cache, "bolt.db")
@@ -33,7 +33,7 @@ func (h *hub) entries(t *testing.T) []artifactcache.Cache {
 	return all
 }
 
-// keys are the keys of the entries, oldest first.
+// keys returns the keys of the entries, oldest first.
 func (h *hub) keys(t *testing.T) []string {
 	t.Helper()
 	var keys []string
@@ -43,13 +43,13 @@ func (h *hub) keys(t *testing.T) []string {
 	return keys
 }
 
-// archive is the file that holds an entry.
+// archive returns the path of the archive of an entry.
 func (h *hub) archive(e artifactcache.Cache) string {
 	return filepath.Join(h.cache, "cache", fmt.Sprintf("%02x", e.ID%0xff), fmt.Sprint(e.ID))
 }
 
-// unpacked extracts an entry and gives the directory, and the path of every
-// file in it, sorted.
+// unpacked extracts an entry. It returns the directory, and the path of every file in
+// it, sorted.
 func (h *hub) unpacked(t *testing.T, e artifactcache.Cache) (dir string, files []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -65,8 +65,8 @@ func (h *hub) unpacked(t *testing.T, e artifactcache.Cache) (dir string, files [
 	return dir, files
 }
 
-// replace puts what is in dir in place of what the entry holds, as one who can
-// write to the cache would.
+// replace replaces the contents of an entry by those of dir, as somebody could who can
+// write to the cache.
 func (h *hub) replace(t *testing.T, e artifactcache.Cache, dir string) {
 	t.Helper()
 	file := h.archive(e)

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// A hub is what GitHub is to a repository: the events, the runners and the
-// cache service, played by nektos/act in host mode. Each run has a directory of
-// its own; what is carried from run to run is the cache, and nothing else.
+// A hub plays GitHub's part for a repository, with nektos/act in host mode: events,
+// runners and the cache service. Each run has a directory of its own. Only the cache
+// is carried from one run to the next.
 type hub struct {
 	origin string // the repository that is pushed to
 	cache  string // act's cache server's storage
@@ -29,7 +29,7 @@ type hub struct {
 	runs    int
 }
 
-// newHub makes a hub for the repository at origin. uses names the pinned actions
+// newHub returns a hub for the repository at origin. uses names the pinned actions
 // that the repository's workflows call.
 func newHub(t *testing.T, origin string, uses ...string) *hub {
 	t.Helper()
@@ -56,8 +56,8 @@ func newHub(t *testing.T, origin string, uses ...string) *hub {
 	return h
 }
 
-// double makes the directory of doubles/ that is named after the action stand
-// in for it at the ref that the workflow pins.
+// double replaces an action, at the ref that the workflow pins, by the directory of
+// doubles/ that has its name.
 func (h *hub) double(t *testing.T, use string) {
 	t.Helper()
 	action, _, _ := strings.Cut(use, "@")
@@ -84,7 +84,7 @@ type event struct {
 	payload  map[string]any // over the one that a push to the default branch has
 }
 
-// A run is what is left of one: its log, and how each job ended.
+// A run is the result of a run: its log, and how each job ended.
 type run struct {
 	log  []line
 	jobs map[string]string // job's id to "success" or "failure"
@@ -100,10 +100,10 @@ type line struct {
 	Msg, Level              string
 }
 
-// platforms are the labels that our workflows run on; this machine plays each.
+// platforms are the runner labels of our workflows. This machine stands in for each.
 var platforms = []string{"ubuntu-24.04", "ubuntu-24.04-arm", "macos-15", "ubuntu-latest", "docker"}
 
-// run plays the event in a directory of its own.
+// run runs the workflow for the event, in a directory of its own.
 func (h *hub) run(t *testing.T, e event) *run {
 	t.Helper()
 	h.runs++
@@ -119,7 +119,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 		e.name, "--json", "--rm", "--no-skip-checkout", "--action-offline-mode",
 		"--directory", h.origin, "--workflows", filepath.Join(h.origin, e.workflow),
 		"--eventpath", h.event(t, dir, e), "--defaultbranch", "main",
-		// Jobs share a directory of actions, which each job lays anew.
+		// Jobs share a directory of actions, which each job writes again.
 		"--concurrent-jobs", "1",
 		"--action-cache-path", filepath.Join(dir, "act"),
 		"--cache-server-path", h.cache, "--cache-server-addr", "127.0.0.1",
@@ -183,7 +183,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 	return r
 }
 
-// environ is what a runner has of this machine's environment.
+// environ returns the part of this machine's environment that runners have.
 func (h *hub) environ() []string {
 	kept := []string{"PATH", "USER", "LANG", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_CONF_DIR"}
 	// act runs every step on a terminal, which GitHub does not: no progress bars.
@@ -199,7 +199,7 @@ func (h *hub) environ() []string {
 	return env
 }
 
-// event writes the payload of e and gives its file.
+// event writes the payload of e, and returns its file.
 func (h *hub) event(t *testing.T, dir string, e event) string {
 	t.Helper()
 	head := git(t, h.origin, "rev-parse", "HEAD")
@@ -220,7 +220,7 @@ func (h *hub) event(t *testing.T, dir string, e event) string {
 	return file
 }
 
-// text is the whole log, for a person.
+// text returns the whole log, for a person.
 func (r *run) text() string {
 	var b strings.Builder
 	for _, l := range r.log {
@@ -236,7 +236,7 @@ func (r *run) text() string {
 	return b.String()
 }
 
-// output is what the steps of that name printed in the job of that id.
+// output returns what the steps with this name printed in the job with this id.
 func (r *run) output(job, step string) string {
 	var b strings.Builder
 	for _, l := range r.log {
@@ -247,7 +247,7 @@ func (r *run) output(job, step string) string {
 	return b.String()
 }
 
-// steps are the names of the steps that ran in the job of that id, in order, and
+// steps returns the names of the steps that ran in the job with this id, in order, and
 // how they ended.
 func (r *run) steps(job string) (names []string, results map[string]string) {
 	results = map[string]string{}
@@ -265,5 +265,5 @@ func (r *run) steps(job string) (names []string, results map[string]string) {
 
 var runnersDirectory = regexp.MustCompile(`/\S*/hostexecutor`)
 
-// workspace is the directory that the run's jobs worked in.
+// workspace returns the directory that the jobs of the run worked in.
 func (r *run) workspace() string { return runnersDirectory.FindString(r.text()) }

@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// A release is what release.yml publishes: here two scripts that say their version.
+// release serves a release as release.yml publishes it, of scripts that print their
+// version. It returns its address, and the digest of its SHA256SUMS.
 func release(t *testing.T, edit func(files map[string]string)) (url, sums string) {
 	t.Helper()
 	files := map[string]string{}
@@ -146,7 +147,7 @@ func TestInstallRefuses(t *testing.T) {
 				t.Errorf("ended with %v, want an error with %q:\n%s", err, c.want, out)
 			}
 			if path != "" {
-				t.Errorf("%s is on PATH all the same", path)
+				t.Errorf("%s is on PATH nevertheless", path)
 			}
 		})
 	}
@@ -179,7 +180,7 @@ func TestInstallFollowsNoRedirectToHTTP(t *testing.T) {
 	}
 }
 
-// Before there is a release, or on a system that has none, what PATH has does.
+// TestInstallFromPathWithoutARelease: without a release, the programs on PATH are used.
 func TestInstallFromPathWithoutARelease(t *testing.T) {
 	url, _ := release(t, func(files map[string]string) { clear(files) })
 	bin := t.TempDir()
@@ -190,7 +191,7 @@ func TestInstallFromPathWithoutARelease(t *testing.T) {
 	}
 }
 
-// runnerSystem is this machine's, as Nix names it.
+// runnerSystem returns this machine's system, as Nix names it.
 func runnerSystem() string {
 	return map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + "-" + runtime.GOOS
 }

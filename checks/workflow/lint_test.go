@@ -37,7 +37,7 @@ func TestActionlint(t *testing.T) {
 
 var pinned = regexp.MustCompile(`^uses: (\./\S*|[\w.-]+/[\w.-]+(/[\w./-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+)$`)
 
-// A tag moves, a commit does not; the comment says which version the commit is.
+// TestActionsArePinned: a tag can move, a commit cannot. The comment names its version.
 func TestActionsArePinned(t *testing.T) {
 	versions := map[string]string{}
 	for _, file := range yamlFiles(t) {
@@ -104,7 +104,8 @@ func (d document) steps() []step {
 	return steps
 }
 
-// What is interpolated into a script is code: values go through env.
+// TestNoValueReachesAShellThroughAnExpression: an expression in a script would be run as
+// code, so values are passed in env.
 func TestNoValueReachesAShellThroughAnExpression(t *testing.T) {
 	runs := 0
 	for _, file := range yamlFiles(t) {
@@ -126,8 +127,8 @@ func TestNoValueReachesAShellThroughAnExpression(t *testing.T) {
 	}
 }
 
-// Nothing is allowed that a job does not ask for, nothing runs for ever, and no
-// credential stays where a task could read it.
+// TestWorkflowsAskForLittle checks permissions and time limits, and that no credential stays
+// where a task could read it.
 func TestWorkflowsAskForLittle(t *testing.T) {
 	for _, file := range yamlFiles(t) {
 		d := read(t, file)
@@ -158,7 +159,7 @@ func TestWorkflowsAskForLittle(t *testing.T) {
 	}
 }
 
-// What a cache once held must not get into a release.
+// TestTheReleaseRestoresNoCache: nothing from a cache may get into a release.
 func TestTheReleaseRestoresNoCache(t *testing.T) {
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/release.yml")).steps() {
 		if strings.Contains(s.Uses, "cache") || s.Uses == "./" || strings.Contains(s.Run, "same run") {
@@ -167,7 +168,7 @@ func TestTheReleaseRestoresNoCache(t *testing.T) {
 	}
 }
 
-// The order is the promise: what restores is before what uses, and that before what saves.
+// TestOrderOfTheWorkspaceJob: the cache is restored before the tasks, and saved after them.
 func TestOrderOfTheWorkspaceJob(t *testing.T) {
 	var names []string
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/ci.yml")).Jobs["workspace"].Steps {
@@ -189,8 +190,8 @@ func TestOrderOfTheWorkspaceJob(t *testing.T) {
 
 var inputUsed = regexp.MustCompile(`inputs\.([\w-]+)`)
 
-// actionlint reads no expression of a composite action: an input that is misspelt
-// would be empty, one that is forgotten would do nothing.
+// TestEveryInputIsDescribedAndUsed: actionlint does not check the expressions of composite
+// actions, where a misspelt input is empty.
 func TestEveryInputIsDescribedAndUsed(t *testing.T) {
 	for _, file := range []string{"action.yml", "save/action.yml"} {
 		text, err := os.ReadFile(filepath.Join(root, file))
@@ -211,7 +212,7 @@ func TestEveryInputIsDescribedAndUsed(t *testing.T) {
 	}
 }
 
-// Whatever the actions can do, the reusable workflow can.
+// TestTheReusableWorkflowPassesEveryInput compares its inputs with those of the actions.
 func TestTheReusableWorkflowPassesEveryInput(t *testing.T) {
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/same.yml")).Jobs["same"].Steps {
 		dir, ours := strings.CutPrefix(s.Uses, "./.cachekey-actions")

@@ -1,6 +1,6 @@
-// Package workflow runs this repository's GitHub workflows and actions for
-// real, with nektos/act on this machine and the real cache client, and looks at
-// what they leave in the cache. docs/ci.md says what the workflows promise.
+// Package workflow runs this repository's GitHub workflows and actions with nektos/act
+// on this machine and the real cache client, and checks the entries that they save.
+// docs/ci.md says what the workflows promise.
 package workflow
 
 import (
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// tool builds the program of a package that go.mod pins, once, and gives its path.
+// tool builds the program of a package that go.mod pins, once, and returns its path.
 func tool(t *testing.T, pkg string) string {
 	t.Helper()
 	binary := filepath.Join(toolDir, filepath.Base(pkg))
@@ -41,7 +41,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// command runs a program in dir and gives what it prints.
+// command runs a program in dir, and returns what it prints.
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -64,8 +64,8 @@ func goEnv(t *testing.T, name string) string {
 	return command(t, ".", "go", "env", name)
 }
 
-// commit writes the files, commits everything in the repository at dir, and
-// makes the repository one that serves a single commit, as GitHub does.
+// commit writes the files, and commits everything in the repository at dir. The
+// repository then serves any single commit, as GitHub's do.
 func commit(t *testing.T, dir, message string, files map[string]string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(dir, ".git")); err != nil {

@@ -11,9 +11,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A task that reads what it does not declare is skipped when it should run. Each
-// task of this repository's own manifest does its work in a directory that has
-// nothing but its inputs, and makes what it says, the same as here.
+// TestTasksReadOnlyWhatTheyDeclare runs each task of this repository in a directory that
+// has only its inputs: a task that reads more would be skipped when it should run.
 func TestTasksReadOnlyWhatTheyDeclare(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "same.yaml"))
 	must(t, err)
@@ -54,7 +53,7 @@ func TestTasksReadOnlyWhatTheyDeclare(t *testing.T) {
 				made, err := os.ReadFile(filepath.Join(dir, target))
 				must(t, err)
 				if committed, err := os.ReadFile(filepath.Join(origin, target)); err == nil && !bytes.Equal(made, committed) {
-					t.Errorf("%s is not what %s makes: run it and commit the result", target, name)
+					t.Errorf("%s differs from the output of %s: run it and commit the result", target, name)
 				}
 			}
 		})

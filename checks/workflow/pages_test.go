@@ -14,8 +14,8 @@ var (
 	ourUse    = regexp.MustCompile(`OWNER/cachekey[\w./-]*@(\S+)`)
 )
 
-// What docs/ci.md shows in its ```yaml blocks, a workflow and the steps of a job,
-// is run as it stands there, for one commit twice.
+// TestWorkflowsOfThePage runs the ```yaml blocks of docs/ci.md, a workflow and the steps of
+// a job, as they are, twice for one commit.
 func TestWorkflowsOfThePage(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/ci.md"))
 	must(t, err)
@@ -57,7 +57,7 @@ func TestWorkflowsOfThePage(t *testing.T) {
 	}
 }
 
-// ownVersion is the release that this tree is, or will be, as its tag is called.
+// ownVersion returns the tag of the release that this tree is, or will be.
 func ownVersion(t *testing.T) string {
 	t.Helper()
 	nix, err := os.ReadFile(filepath.Join(root, "nix/package.nix"))

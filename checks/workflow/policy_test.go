@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// Who may save, and when it is worth it. The runs of the whole workflow see a
-// few of these; here is the table.
+// TestSavePolicy is the table of which jobs may save, and when they should.
 func TestSavePolicy(t *testing.T) {
 	script, err := filepath.Abs(filepath.Join(root, "save/policy.sh"))
 	must(t, err)
@@ -75,11 +74,11 @@ func TestSavePolicy(t *testing.T) {
 			if err != nil {
 				got = "error"
 				if !strings.Contains(string(said), "::error title=cachekey::") {
-					t.Errorf("it fails without a word that GitHub shows: %q", said)
+					t.Errorf("it fails without an annotation: %q", said)
 				}
 			}
 			if got != c.want || len(said) == 0 {
-				t.Errorf("save=%s, want %s; it says %q", got, c.want, said)
+				t.Errorf("save=%s, want %s; it printed %q", got, c.want, said)
 			}
 		})
 	}

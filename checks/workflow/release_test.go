@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// What a tag makes of this repository. The publishing job needs GitHub itself.
+// TestTheReleaseOfATag runs the job that builds a release. The job that publishes it needs
+// GitHub itself.
 func TestTheReleaseOfATag(t *testing.T) {
 	origin := thisRepository(t)
 	h := newHub(t, origin, uses(t, origin)...)

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// thisRepository makes a repository of this one's files as they are in the
-// working tree. Its Go tests are left out by a build tag: `go test` is a task that
-// the runs below do time and again, and what they prove is not in it. They stay in
-// the tree, for the module's vendorHash covers what they import.
+// thisRepository creates a repository of this one's files as they are in the working
+// tree. A build tag excludes its Go tests, because many runs have `go test` as a task
+// and what it tests does not matter to them. The files stay in the tree, because the
+// module's vendorHash covers what they import.
 func thisRepository(t *testing.T) string {
 	t.Helper()
 	origin := filepath.Join(t.TempDir(), "origin")
@@ -52,8 +52,8 @@ func leftOut(file []byte) []byte {
 	return append([]byte("//go:build left_out\n\n"), file...)
 }
 
-// uses are the remote actions that the workflows and actions of the repository
-// at dir call, each with its ref.
+// uses returns the remote actions that the workflows and actions of the repository at
+// dir call, each with its ref.
 func uses(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
@@ -76,7 +76,7 @@ func uses(t *testing.T, dir string) []string {
 	return all
 }
 
-// edit replaces old by new in a file of the repository, which must have it.
+// edit replaces old by new in a file of the repository, which must contain old.
 func edit(t *testing.T, dir, name, old, new string) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, name))

@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// What docs/ci.md offers to those who are not on GitHub is run as it stands, three
-// times: from nothing, for the same commit, and for one with a changed source.
+// rounds are the runs of each file below docs/ci: without an entry, for the same commit,
+// and for a commit with a changed source.
 var rounds = []struct {
 	name  string
 	tasks map[string]string
@@ -34,7 +34,7 @@ func round(t *testing.T, origin string, n int) {
 	}
 }
 
-// said reads from a plain log which task ran and which was skipped.
+// said returns which task ran and which was skipped according to a plain log.
 func said(log string) map[string]string {
 	r := &run{}
 	for text := range strings.Lines(log) {
@@ -98,7 +98,8 @@ func TestSnippetForAShellInTwoWorkspaces(t *testing.T) {
 }
 
 // TestAnArchiveWithAnotherFile has an entry that brings an untracked file of the workspace.
-// Nobody runs a task over it.
+// The
+// job fails before a task runs.
 func TestAnArchiveWithAnotherFile(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
@@ -126,8 +127,8 @@ func TestAnArchiveWithAnotherFile(t *testing.T) {
 }
 
 // TestACacheOfAnotherUser has a .same that root restored in a job that runs as nobody, as
-// some runners do it, and entries that this job cannot write. What fits is skipped, nothing
-// can be kept, and the job is green.
+// some runners do it, and entries that this job cannot write. Tasks are skipped as usual,
+// nothing can be saved, and the job is green.
 func TestACacheOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can run a program as another user")
@@ -309,7 +310,7 @@ func TestSnippetForForgejo(t *testing.T) {
 
 var escapes = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
 
-// shell runs a program in dir with that PATH and gives all that it prints, plain.
+// shell runs a program in dir with this PATH, and returns what it prints without escapes.
 func shell(t *testing.T, dir, path, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)

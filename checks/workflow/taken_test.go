@@ -16,8 +16,8 @@ import (
 	"github.com/nektos/act/pkg/artifactcache"
 )
 
-// immutable puts before act's cache server what GitHub's does and act's does not:
-// a key that has its entry is refused. It gives the address for the runners.
+// immutable starts a cache server that refuses a key that has an entry, as GitHub's does
+// and act's does not. It returns the address for the runners.
 func (h *hub) immutable(t *testing.T) string {
 	t.Helper()
 	var behind *httputil.ReverseProxy
@@ -54,8 +54,8 @@ func port(h *artifactcache.Handler) string {
 	return string(text)
 }
 
-// GitHub's entries can't be replaced. A tampered one stays under its key; the
-// build is green all the same, says so, and the next tree has an entry again.
+// TestATakenKeyIsANotice has a tampered entry, which cannot be replaced on GitHub. The job
+// is green and prints a notice, and the next tree has an entry again.
 func TestATakenKeyIsANotice(t *testing.T) {
 	origin, h := consumer(t)
 	h.extra["PATH"] = programs(t) + ":" + os.Getenv("PATH")
@@ -65,7 +65,7 @@ func TestATakenKeyIsANotice(t *testing.T) {
 		env:      []string{"ACTIONS_CACHE_URL=" + h.immutable(t)},
 	}
 	if first := h.run(t, e); first.jobs["build"] != "success" || len(h.keys(t)) != 1 {
-		t.Fatalf("the first run is a %v, with the entries %q", first.jobs, h.keys(t))
+		t.Fatalf("the first run ended as %v, with the entries %q", first.jobs, h.keys(t))
 	}
 	h.tamper(t, h.entries(t)[0], func(dir string) { appendTo(t, filepath.Join(dir, ".same/seal.json"), " ") })
 	second := h.run(t, e)
@@ -73,7 +73,7 @@ func TestATakenKeyIsANotice(t *testing.T) {
 		t.Errorf("over a tampered entry the job is a %v, its hit %q", second.jobs, second.hit("build"))
 	}
 	if said := second.output("build", "Save"); !strings.Contains(said, "Unable to reserve cache with key "+h.keys(t)[0]) {
-		t.Errorf("the refusal is not told:\n%s", said)
+		t.Errorf("the refusal is not printed:\n%s", said)
 	}
 	if got := h.keys(t); len(got) != 1 {
 		t.Errorf("the entries are %q", got)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The harness must be able to tell a miss, an exact hit and a prefix hit apart
-// before anything is proven with it.
+// TestHarnessPlaysTheCache checks that the harness distinguishes a miss, an exact hit and
+// a prefix hit.
 func TestHarnessPlaysTheCache(t *testing.T) {
 	origin := t.TempDir()
 	toy, err := os.ReadFile("testdata/toy.yml")

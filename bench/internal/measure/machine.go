@@ -72,7 +72,7 @@ func (l Load) Since(own time.Duration) float64 {
 // Elapsed returns the wall time since l, to the second.
 func (l Load) Elapsed() time.Duration { return time.Since(l.at).Round(time.Second) }
 
-// Idle watches the machine for a second and gives the share of it that is busy.
+// Idle watches the machine for a second, and returns the share of it that is busy.
 func Idle() float64 {
 	before := LoadNow()
 	time.Sleep(time.Second)

@@ -69,7 +69,7 @@ func (s *Shed) Env(extra ...string) []string {
 	}, extra...)
 }
 
-// Build builds cachekey and same as they are released and gives their paths.
+// Build builds cachekey and same as they are released, and returns their paths.
 func (s *Shed) Build() (cachekey, same string, err error) {
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", s.Path("bin")+"/", "./tools/...")
 	cmd.Dir = s.Source
@@ -96,7 +96,7 @@ func (s *Shed) GoNixVersion() (string, error) {
 		"go", "list", "-m", "-f", "{{.Version}}", "github.com/nix-community/go-nix")
 }
 
-// Task installs go-task and gives its path.
+// Task installs go-task, and returns its path.
 func (s *Shed) Task() (string, error) {
 	bin := s.Path("task-" + GoTask)
 	cmd := exec.Command("go", "install", "github.com/go-task/task/v3/cmd/task@"+GoTask)
@@ -109,7 +109,7 @@ func (s *Shed) Task() (string, error) {
 	return filepath.Join(bin, "task"), nil
 }
 
-// NPM installs one package at one version and gives the directory that has its node_modules.
+// NPM installs one package at one version, and returns the directory that has its node_modules.
 func (s *Shed) NPM(name, version string) (string, error) {
 	dir := s.Path("npm", strings.ReplaceAll(strings.TrimPrefix(name, "@"), "/", "-")+"-"+version)
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", filepath.FromSlash(name), "package.json")); err == nil {
@@ -128,7 +128,7 @@ func (s *Shed) NPM(name, version string) (string, error) {
 	return dir, nil
 }
 
-// output runs a program in dir and gives what it prints, trimmed.
+// output runs a program in dir, and returns what it prints, trimmed.
 func output(dir, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir

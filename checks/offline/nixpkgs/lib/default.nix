@@ -1,5 +1,5 @@
-# The part of nixpkgs' lib that the flake uses. What behaves otherwise than there
-# is a mistake; what is missing fails loudly.
+# The part of nixpkgs' lib that the flake uses. Every function must behave as it does
+# there; one that is missing is an evaluation error.
 let
   inherit (builtins)
     attrNames

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2016 # the derivation gives the variables
+# shellcheck shell=bash disable=SC2154,SC2016 # the derivation sets the variables
 # Builder of a host program's package: copies $host/packages/$name to $out and
 # points its programs at the loader and the libraries in $host. There is nothing
 # on PATH yet: what runs here runs by $host's own loader.

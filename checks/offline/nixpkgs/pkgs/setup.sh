@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2123 # the derivation gives the variables
+# shellcheck shell=bash disable=SC2154,SC2123 # the derivation sets the variables
 # $stdenv/setup: what every builder sources, and `nix develop` too.
 set -eu -o pipefail
 PATH=

@@ -3,7 +3,7 @@ import * as cache from "@actions/cache";
 import * as core from "@actions/core";
 import { isExact, lines } from "./inputs.mjs";
 
-/** Restores the entry that the inputs ask for and gives its key, or undefined. */
+/** Restores the entry that the inputs select. Returns its key, or undefined. */
 export async function restore() {
   const key = core.getInput("key", { required: true });
   const restoreKeys = lines("restore-keys");
