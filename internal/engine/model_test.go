@@ -19,6 +19,11 @@ type model struct {
 	tasks   []*modelTask         // each depends only on earlier ones
 	outputs map[string]modelFile // at all targets, once everything has run
 	last    map[string]string    // task → signature of its inputs at its last success
+
+	// The versions of what runs the tasks.
+	programs  [2]int // prog0 and prog1 on PATH
+	toolchain int    // what the command of the toolchain prints
+	own       int    // the derivation of the tool .#own
 }
 
 type modelFile struct {
@@ -35,9 +40,13 @@ type modelTask struct {
 	names   bool // its dependencies' targets are among its inputs
 	salt    int
 	always  bool
+	runner  string // what runs it: sh, prog0, prog1, ./run.sh of the workspace, or the tool own
 }
 
-var kinds = []string{"concat", "head", "dir", "check"}
+var (
+	kinds   = []string{"concat", "head", "dir", "check"}
+	runners = []string{"sh", "prog0", "prog1", "./run.sh", "own"}
+)
 
 func newModel(r *rand.Rand) *model {
 	m := &model{rand: r, files: map[string]modelFile{}, last: map[string]string{}}
@@ -47,8 +56,9 @@ func newModel(r *rand.Rand) *model {
 			m.files[fmt.Sprintf("s%d/sub/f%d.b", d, f)] = modelFile{content: m.text()}
 		}
 	}
+	m.files["run.sh"] = modelFile{content: runner(0), exec: true}
 	for i := range 3 + r.IntN(6) {
-		t := &modelTask{name: fmt.Sprintf("t%d", i), kind: kinds[r.IntN(len(kinds))], always: r.IntN(12) == 0, names: r.IntN(2) == 0}
+		t := &modelTask{name: fmt.Sprintf("t%d", i), kind: kinds[r.IntN(len(kinds))], always: r.IntN(12) == 0, names: r.IntN(2) == 0, runner: runners[r.IntN(len(runners))]}
 		for d := range 4 {
 			if r.IntN(3) == 0 {
 				t.dirs = append(t.dirs, fmt.Sprintf("s%d", d))
@@ -85,7 +95,10 @@ func (t *modelTask) target() string {
 func (m *model) manifest(log string) string {
 	tasks := map[string]any{}
 	for _, t := range m.tasks {
-		task := map[string]any{"cmd": []string{"sh", "-c", m.script(t, log)}}
+		task := map[string]any{"cmd": []string{t.runner, "-c", m.script(t, log)}}
+		if t.runner == "own" {
+			task["cmd"], task["tools"] = []string{"sh", "-c", m.script(t, log)}, []string{"own"}
+		}
 		var input, depends []string
 		for _, d := range t.dirs {
 			if t.ext == "" {
@@ -115,11 +128,34 @@ func (m *model) manifest(log string) string {
 		}
 		tasks[t.name] = task
 	}
-	text, err := json.Marshal(map[string]any{"version": "1", "tasks": tasks}) // JSON is YAML
+	text, err := json.Marshal(map[string]any{
+		"version": "1", "toolchain": [][]string{{"shim", "--version"}}, "tools": map[string]string{"own": ".#own"}, "tasks": tasks,
+	}) // JSON is YAML
 	if err != nil {
 		panic(err)
 	}
 	return string(text)
+}
+
+// runner returns a program that does what sh does.
+func runner(version int) string {
+	return fmt.Sprintf("#!/bin/sh\n# %d\nexec sh \"$@\"\n", version)
+}
+
+// runs returns what has to be the same of the programs that run the task.
+func (m *model) runs(t *modelTask) string {
+	text := fmt.Sprintf("toolchain %d, ", m.toolchain)
+	switch t.runner {
+	case "own":
+		return fmt.Sprintf("own %d", m.own)
+	case "prog0":
+		return text + fmt.Sprint(m.programs[0])
+	case "prog1":
+		return text + fmt.Sprint(m.programs[1])
+	case "./run.sh":
+		return text + fmt.Sprint(m.files["run.sh"])
+	}
+	return text
 }
 
 func (m *model) script(t *modelTask, log string) string {
@@ -168,7 +204,7 @@ func (m *model) run(selected []int, log string, noCache bool) (ran []string) {
 			continue
 		}
 		var sig strings.Builder
-		fmt.Fprintf(&sig, "%q\n", m.script(t, log))
+		fmt.Fprintf(&sig, "%q\n%s\n", m.script(t, log), m.runs(t))
 		for _, p := range m.inputs(t) {
 			fmt.Fprintf(&sig, "%s %v %q\n", p, m.files[p].exec, m.files[p].content)
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cachekey/internal/manifest"
+	"cachekey/internal/nixenv"
 )
 
 // TestAgainstModel edits random workspaces at random. After every edit, the tasks
@@ -45,6 +46,7 @@ type world struct {
 	rand  *rand.Rand
 	root  string
 	log   string // tasks write their names there; outside the workspace
+	bin   string // on PATH, outside the workspace
 	moves int
 
 	noCache  bool
@@ -53,11 +55,43 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := &world{t: t, rand: r, model: newModel(r), root: filepath.Join(t.TempDir(), "w"), log: filepath.Join(t.TempDir(), "log")}
+	w := &world{t: t, rand: r, model: newModel(r), root: filepath.Join(t.TempDir(), "w"), log: filepath.Join(t.TempDir(), "log"), bin: t.TempDir()}
 	for p, f := range w.model.files {
 		w.write(p, f)
 	}
+	for i := range w.model.programs {
+		w.program(fmt.Sprintf("prog%d", i), runner(0))
+	}
+	// A shim: it stays the same when the version that it chooses changes.
+	w.program("shim", "#!/bin/sh\ncat "+filepath.Join(w.bin, "version")+"\n")
+	w.program("version", "0")
 	return w
+}
+
+// program writes a file to the directory on PATH.
+func (w *world) program(name, content string) {
+	name = filepath.Join(w.bin, name)
+	if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Prepare, Resolve and Environment make w the Resolver of the tool own.
+func (w *world) Prepare(context.Context, []map[string]string) func() { return func() {} }
+
+func (w *world) Resolve(context.Context, map[string]string) (nixenv.Resolution, error) {
+	return nixenv.Resolution{Pinned: fmt.Sprint(w.model.own)}, nil
+}
+
+func (w *world) Environment(context.Context, map[string]string, nixenv.Resolution) ([]string, error) {
+	return []string{"PATH=" + os.Getenv("PATH")}, nil
+}
+
+func (w *world) lookupEnv(name string) (string, bool) {
+	if name == "PATH" {
+		return w.bin + ":" + os.Getenv("PATH"), true
+	}
+	return os.LookupEnv(name)
 }
 
 func (w *world) write(p string, f modelFile) {
@@ -83,11 +117,26 @@ func (w *world) edit() string {
 	if w.rand.IntN(5) == 0 {
 		w.selected = []int{w.rand.IntN(len(w.model.tasks))}
 	}
-	paths := slices.Sorted(maps.Keys(w.model.files))
+	paths := slices.DeleteFunc(slices.Sorted(maps.Keys(w.model.files)), func(p string) bool { return p == "run.sh" })
 	p := paths[w.rand.IntN(len(paths))]
 	f := w.model.files[p]
 	name := filepath.Join(w.root, p)
-	switch w.rand.IntN(11) {
+	switch w.rand.IntN(16) {
+	case 11:
+		i := w.rand.IntN(2)
+		w.model.programs[i]++
+		w.program(fmt.Sprintf("prog%d", i), runner(w.model.programs[i]))
+		return fmt.Sprintf("upgraded prog%d", i)
+	case 12:
+		w.model.toolchain++
+		w.program("version", fmt.Sprint(w.model.toolchain))
+		return "upgraded what the shim chooses"
+	case 13:
+		w.model.own++
+		return "changed the own tool"
+	case 14:
+		w.set("run.sh", modelFile{runner(w.rand.IntN(100)), true})
+		return "edited run.sh"
 	case 0, 1: // the same size and mtime as before
 		st, err := os.Stat(name)
 		if err != nil {
@@ -230,7 +279,7 @@ func (w *world) config(warn func(string, ...any)) Config {
 	}
 	return Config{
 		Workspace: ws, System: "x86_64-linux", NoCache: w.noCache,
-		LookupEnv: os.LookupEnv, Report: &Lines{To: &strings.Builder{}}, Warnf: warn,
+		LookupEnv: w.lookupEnv, Resolver: w, Report: &Lines{To: &strings.Builder{}}, Warnf: warn,
 	}
 }
 
