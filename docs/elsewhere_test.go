@@ -45,6 +45,7 @@ var benchmark = place{".ci/run", "for bench in key run verify"}
 
 // Blocks of code that another test takes from the page.
 var readers = map[string]string{ // page and language: the test
+	"CONTRIBUTING.md text":   "docs/names_test.go",
 	"README.md mermaid":      "docs/flow_test.go",
 	"docs/ci.md yaml":        "checks/workflow/pages_test.go",
 	"docs/flake.md nix":      "checks/pages.nix",

@@ -141,7 +141,8 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// walkLine matches a step of CONTRIBUTING.md's walks: its file, and the function there.
+// walkLine matches a step of the walks that CONTRIBUTING.md draws in its ```text
+// blocks: its file, and the function there.
 var walkLine = regexp.MustCompile(` {2,}(\w+/\w+\.go) +(\w+)$`)
 
 // TestWalks checks that each step of CONTRIBUTING.md's walks is where the page says.

@@ -39,7 +39,8 @@ func (d *draft) unknownDependency(dep item, known []string) {
 	if d.document.many() {
 		known = nil // finding the nearest name is expensive
 	}
-	err := unknownTask(dep.text, known, d.Project)
+	others := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return name == d.Name })
+	err := unknownTask(dep.text, others, d.Project)
 	d.document.mistake(dep.node, message.Hint(err), "%s, which %s depends on", err, quote(d.Name))
 }
 
