@@ -1,5 +1,5 @@
-# Every option that is built into a program does there what its flag does, and a
-# user's flag replaces it.
+# An option that is built into a program has the effect of its flag, and a user's flag
+# replaces it.
 { self, pkgs }:
 let
   inherit (pkgs) lib;

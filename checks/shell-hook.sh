@@ -8,8 +8,8 @@ fail() {
 	exit 1
 }
 
-# enter HOOK DIR: what a shell is after HOOK in DIR, under `set -eu`; what the hook
-# says goes to the file `said`.
+# enter HOOK DIR: sources HOOK in DIR, twice, under `set -eu`. The file `shell` then describes
+# the shell, and `said` has the output of the hook.
 enter() {
 	(
 		cd "$2"
