@@ -326,6 +326,9 @@ func (s *session) warnOfArguments(t *manifest.Task, in *inputs) {
 		if i == 0 || arg == "" || arg[0] == '-' || len(arg) > 4095 || isShell && strings.HasPrefix(t.Command[i-1], "-") && strings.HasSuffix(t.Command[i-1], "c") {
 			continue
 		}
+		if !isShell && !strings.ContainsAny(arg, "/.") {
+			continue // a word such as test in go test, although a file has that name
+		}
 		file := filepath.FromSlash(arg)
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(s.dir.Path(t.WorkingDir), file)
