@@ -72,6 +72,7 @@ func TestIncompleteLogsAreRefused(t *testing.T) {
 		ran     = "[a] Starting...\n[a] Completed in 1.0s\n"
 		skipped = "[b] Skipped (Cached)\n"
 		failed  = "[c] Starting...\n[c] Failed after 1.0s: exit status 1\n"
+		stopped = "[d] Starting...\n[d] Interrupted after 1.0s\n"
 	)
 	long := strings.Repeat("n", 256)
 	for log, wrong := range map[string]string{
@@ -83,15 +84,23 @@ func TestIncompleteLogsAreRefused(t *testing.T) {
 		"[a] Starting...\n[a] ✓ Completed in 1s\n[b] Starting...\n[b] ~ Cached\n":                                       "",
 		ran:           "cut off",
 		ran + skipped: "cut off",
-		ran + "1 ran, 0 cached; took 1.0s\n" + skipped:                     "cut off",
-		ran + "[c] Starting...\n[b] ~ Cached\n":                            "cut off",
-		ran + "[a] 1 ran, 0 cached; took 1.0s\n":                           "cut off",
-		ran + "2 ran, 0 cached; took 1.0s\n":                               "counts 2",
-		skipped + "0 ran, 2 cached; took 1.0s\n":                           "counts 2",
-		skipped + "0 ran, 1 cached, 1 failed (x; y); took 1.0s\n":          "counts 1",
-		ran + skipped + failed + "1 ran, 1 cached; took 1.0s\n":            "counts 0",
-		skipped + "[" + long + "] Starting...\n0 ran, 1 cached; took 1.0s": "more than 255 bytes",
-		"[" + long + "] Skipped (Cached)\n0 ran, 1 cached; took 1.0s":      "more than 255 bytes",
+		ran + "1 ran, 0 cached; took 1.0s\n" + skipped:                                                   "cut off",
+		ran + "[c] Starting...\n[b] ~ Cached\n":                                                          "cut off",
+		ran + "[a] 1 ran, 0 cached; took 1.0s\n":                                                         "cut off",
+		ran + "2 ran, 0 cached; took 1.0s\n":                                                             "counts 2",
+		skipped + "0 ran, 2 cached; took 1.0s\n":                                                         "counts 2",
+		skipped + stopped + "0 ran, 1 cached, 1 interrupted (d); took 1s":                                "",
+		skipped + stopped + "0 ran, 1 cached; took 1.0s\n":                                               "counts 0",
+		failed + stopped + "0 ran, 0 cached, 1 failed (c), 2 interrupted (d, e), 1 not run; took 1.0s\n": "counts 2",
+		"[e] Starting...\n": "cut off",
+		ran + "1 ran, 0 cached; took 1.0s\n[e] Starting...\n":                                                                              "cut off",
+		ran + "1 ran, 0 cached; took 1.0s\n[a] Starting...\n":                                                                              "cut off",
+		ran + "[e] Starting...\n1 ran, 0 cached; took 1.0s\n":                                                                              "do not end",
+		"[a] Starting...\n[a] Completed in 1s\n[a] Starting...\n[a] Interrupted after 1.0s\n0 ran, 0 cached, 1 interrupted (a); took 1.0s": "",
+		skipped + "0 ran, 1 cached, 1 failed (x; y); took 1.0s\n":                                                                          "counts 1",
+		ran + skipped + failed + "1 ran, 1 cached; took 1.0s\n":                                                                            "counts 0",
+		skipped + "[" + long + "] Starting...\n0 ran, 1 cached; took 1.0s":                                                                 "more than 255 bytes",
+		"[" + long + "] Skipped (Cached)\n0 ran, 1 cached; took 1.0s":                                                                      "more than 255 bytes",
 	} {
 		err := NewReader().Read(strings.NewReader(log))
 		if wrong == "" && err != nil || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) {
@@ -117,6 +126,7 @@ func TestRequirement(t *testing.T) {
 		{"all", logOf(Skipped, Skipped), ""},
 		{"all", logOf(Skipped, Ran, Unfinished), `task "b" should be skipped, but ran; task "c" should be skipped, but did not finish`},
 		{"100%", logOf(Skipped, Failed), `task "b" should be skipped, but failed`},
+		{"all", logOf(Interrupted), `task "a" should be skipped, but was interrupted`},
 		{"none", logOf(Ran, Failed), ""},
 		{"none", logOf(Ran, Skipped), `task "b" was skipped, but no task should be`},
 		{"50%", logOf(Ran, Skipped), ""},
@@ -168,7 +178,8 @@ func TestPlan(t *testing.T) {
 		{plan("run"), logOf(Skipped), `task "a" was planned to run, but was skipped`},
 		{plan("fails", "fails"), logOf(Failed), ""},
 		{plan("fails"), logOf(Ran), `task "a" was planned to fail, but ran`},
-		{plan("run", "run"), logOf(Failed), ""}, // after a failure the rest does not run
+		{plan("run", "run"), logOf(Failed), ""},                         // after a failure the rest does not run
+		{plan("cached", "run", "run"), logOf(Skipped, Interrupted), ""}, // nor after an interrupt
 		{plan("cached", "run"), logOf(Skipped), `task "b" was planned to run, but is not in the log`},
 		{plan("cached", "depends"), logOf(Skipped), `task "b" was planned, but is not in the log`},
 		{plan("cached", "depends"), logOf(Unfinished), `task "a" was planned as cached, but did not finish`},

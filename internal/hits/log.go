@@ -22,7 +22,7 @@
 //
 // A run of our runner ends with a line of counts:
 //
-//	1 ran, 2 cached, 1 failed (d), 3 not run; took 4.0s, saved 2.0s
+//	1 ran, 2 cached, 1 failed (d), 1 interrupted (e), 3 not run; took 4.0s, saved 2.0s
 //
 // A log without it was cut off, and so was one with other counts than lines. A log
 // may hold several runs.
@@ -53,10 +53,11 @@ type Status string
 
 // The statuses.
 const (
-	Skipped    Status = "skipped"
-	Ran        Status = "ran"
-	Failed     Status = "failed"
-	Unfinished Status = "unfinished" // interrupted, or the log ends before the task does
+	Skipped     Status = "skipped"
+	Ran         Status = "ran"
+	Failed      Status = "failed"
+	Interrupted Status = "interrupted" // the run was interrupted while the task ran
+	Unfinished  Status = "unfinished"  // the log ends before the task does
 )
 
 // A Task is what a log records of one task.
@@ -114,7 +115,7 @@ func (l *Log) LookUpSaved(duration func(task string) time.Duration) {
 // Slowest returns the tasks by importance: failures, then those that ran, by time,
 // then those that were skipped, by the time that this saved.
 func (l *Log) Slowest() []Task {
-	rank := map[Status]int{Failed: 0, Unfinished: 1, Ran: 2, Skipped: 3}
+	rank := map[Status]int{Failed: 0, Interrupted: 1, Unfinished: 2, Ran: 3, Skipped: 4}
 	tasks := slices.Clone(l.Tasks)
 	slices.SortStableFunc(tasks, func(a, b Task) int {
 		return cmp.Or(cmp.Compare(rank[a.Status], rank[b.Status]), cmp.Compare(b.Took+b.Saved, a.Took+a.Saved))
@@ -150,7 +151,7 @@ var (
 	completedLine   = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
 	failedLine      = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)
 	interruptedLine = regexp.MustCompile(`^Interrupted after ([0-9][0-9.a-zµ]*)$`)
-	countsLine      = regexp.MustCompile(`^([0-9]{1,9}) ran, ([0-9]{1,9}) cached(?:, ([0-9]{1,9}) failed \(.*\))?(?:, [^;]*)?; took `)
+	countsLine      = regexp.MustCompile(`^([0-9]{1,9}) ran, ([0-9]{1,9}) cached(?:, ([0-9]{1,9}) failed \([^()]*\))?(?:, ([0-9]{1,9}) interrupted \([^()]*\))?(?:, [^;]*)?; took `)
 	cachedLine      = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
 )
 
@@ -230,7 +231,7 @@ type Reader struct {
 	counted  bool              // it has a line of counts
 	ours     bool              // it has a line that only our runner prints
 	upstream bool              // it has a line that only upstream same prints
-	since    map[string]Status // of the tasks that ended since the last line of counts
+	since    map[string]Status // of the tasks since the last line of counts; Unfinished: it has only started
 }
 
 // state is the state of a task after the lines so far.
@@ -318,15 +319,23 @@ func (r *Reader) line(line []byte) error {
 		r.order = append(r.order, name)
 	}
 	r.lines++
+	wasOpen := t.open
 	t.update(e, took)
 	switch {
 	case e == output:
 	case bytes.Contains(line, []byte("] ✓ ")), bytes.Contains(line, []byte("] ✗ ")), e == cached:
 		r.upstream = true
+		if r.since[name] == Unfinished {
+			delete(r.since, name)
+		}
+	case e == starting && !wasOpen:
+		r.since[name] = Unfinished
 	case e == completed:
 		r.ours, r.since[name] = true, Ran
 	case e == failed:
 		r.ours, r.since[name] = true, Failed
+	case e == interrupted:
+		r.ours, r.since[name] = true, Interrupted
 	case e == skipped && !t.open && r.since[name] == "":
 		r.ours, r.since[name] = true, Skipped
 	}
@@ -341,7 +350,10 @@ func (r *Reader) counts(m [][]byte) error {
 	}
 	r.counted = true
 	clear(r.since)
-	for i, s := range []Status{Ran, Skipped, Failed} {
+	if n := got[Unfinished]; n > 0 {
+		return fmt.Errorf("the log has %d tasks that start and do not end before its line of counts: lines are missing", n)
+	}
+	for i, s := range []Status{Ran, Skipped, Failed, Interrupted} {
 		if want, _ := strconv.Atoi(string(m[i+1])); got[s] != want {
 			return fmt.Errorf("the log has %d tasks with the status %q, but its last line counts %d: lines are missing", got[s], s, want)
 		}
@@ -358,7 +370,7 @@ func (t *state) update(e event, took time.Duration) {
 		*t = state{status: Failed, took: took}
 		return
 	case interrupted:
-		*t = state{status: Unfinished, took: took}
+		*t = state{status: Interrupted, took: took}
 		return
 	case starting:
 		if t.cached { // and then the next run started

@@ -144,6 +144,9 @@ func (l *Log) Summary() string {
 	if n := l.Count(Failed, Unfinished); n > 0 {
 		s += fmt.Sprintf(", %d failed", n)
 	}
+	if n := l.Count(Interrupted); n > 0 {
+		s += fmt.Sprintf(", %d interrupted", n)
+	}
 	if saved := l.Saved(); saved > 0 {
 		s += ", saved " + message.Seconds(saved)
 	}
@@ -197,7 +200,7 @@ type TaskDocument struct {
 func (r *Report) JSON() Document {
 	l := r.Log
 	d := Document{Schema: Schema, Tasks: []TaskDocument{}, Skipped: l.Count(Skipped), Ran: l.Count(Ran),
-		Failed: l.Count(Failed, Unfinished), Percent: l.Percent(), SavedMS: l.Saved().Milliseconds(), Wrong: []string{}}
+		Failed: l.Count(Failed, Interrupted, Unfinished), Percent: l.Percent(), SavedMS: l.Saved().Milliseconds(), Wrong: []string{}}
 	d.Wrong = append(d.Wrong, r.Wrong...)
 	for _, t := range l.Tasks {
 		d.Tasks = append(d.Tasks, TaskDocument{t.Name, t.Status, t.Took.Milliseconds(), t.Saved.Milliseconds()})

@@ -98,6 +98,8 @@ func (s Status) verb() string {
 	switch s {
 	case Skipped:
 		return "was skipped"
+	case Interrupted:
+		return "was interrupted"
 	case Unfinished:
 		return "did not finish"
 	default:
@@ -138,7 +140,7 @@ func ParsePlan(r io.Reader) (*Plan, error) {
 
 // Check returns how l differs from the plan: tasks planned as cached must be skipped,
 // and tasks planned to run must not. Every planned task must be in the log, unless
-// another one failed.
+// another one failed or was interrupted.
 func (p *Plan) Check(l *Log) (wrong []string) {
 	by := make(map[string]Status, len(l.Tasks))
 	for _, t := range l.Tasks {
@@ -146,7 +148,7 @@ func (p *Plan) Check(l *Log) (wrong []string) {
 	}
 	for _, t := range p.Tasks {
 		switch status, ok := by[t.Task]; {
-		case !ok && (t.State == "cached" || l.Count(Failed, Unfinished) == 0): // after a failure the rest does not run
+		case !ok && (t.State == "cached" || l.Count(Failed, Interrupted, Unfinished) == 0): // after a failure or an interrupt the rest does not run
 			how := map[string]string{"cached": " as cached", "run": " to run"}[t.State]
 			wrong = append(wrong, fmt.Sprintf("task %q was planned%s, but is not in the log", t.Task, how))
 		case t.State == "cached" && status != Skipped:

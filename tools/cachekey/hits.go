@@ -175,7 +175,7 @@ func outputCounts(o *cli.IO, l *hits.Log) error {
 	return appendOutputs(o.Getenv,
 		output{Name: "skipped", Value: number(hits.Skipped)},
 		output{Name: "ran", Value: number(hits.Ran)},
-		output{Name: "failed", Value: number(hits.Failed, hits.Unfinished)},
+		output{Name: "failed", Value: number(hits.Failed, hits.Interrupted, hits.Unfinished)},
 	)
 }
 
