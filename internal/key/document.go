@@ -26,29 +26,29 @@ const Schema = "v1"
 // A Document is a key and everything that it is made of. `cachekey key --json`
 // prints it; docs/key.schema.json describes it.
 type Document struct {
-	Schema      string            `json:"schema"`
-	Key         string            `json:"key"`
-	RestoreKeys []string          `json:"restoreKeys"` // most specific first, each a prefix of Key
-	Paths       []Path            `json:"paths"`       // what CI carries, relative to Options.PathsFrom
-	Prefix      string            `json:"prefix"`
-	System      string            `json:"system"` // Nix's: x86_64-linux
-	Extra       map[string]string `json:"extra"`
-	Workspace   Path              `json:"workspace"` // the way from the tree's root to the workspace root; "" if they are one
-	NarHash     string            `json:"narHash"`   // SRI: sha256-…
-	Ingredients []Ingredient      `json:"ingredients"`
-	Warnings    []string          `json:"warnings"`
+	Schema      string      `json:"schema"`
+	Key         string      `json:"key"`
+	RestoreKeys []string    `json:"restoreKeys"` // most specific first, each a prefix of Key
+	Paths       []Path      `json:"paths"`       // what CI carries, relative to Options.PathsFrom
+	Prefix      string      `json:"prefix"`
+	System      string      `json:"system"` // Nix's: x86_64-linux
+	Extra       Extras      `json:"extra"`
+	Workspace   Path        `json:"workspace"` // the way from the tree's root to the workspace root; "" if they are one
+	NarHash     string      `json:"narHash"`   // SRI: sha256-…
+	Ingredients Ingredients `json:"ingredients"`
+	Warnings    []string    `json:"warnings"`
 
 	// Untracked lists the files that git neither tracks nor ignores, in bytewise
 	// order of Path; nil if Options.Untracked was not set.
-	Untracked          []UntrackedFile `json:"untracked,omitzero"`
-	UntrackedTruncated bool            `json:"untrackedTruncated,omitzero"` // there are more than Untracked lists
+	Untracked          UntrackedFiles `json:"untracked,omitzero"`
+	UntrackedTruncated bool           `json:"untrackedTruncated,omitzero"` // there are more than Untracked lists
 }
 
 // An Ingredient is one part of the key: locks, tasks or tree.
 type Ingredient struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"` // its segment of the key
-	Files  []File `json:"files"`  // in bytewise order of Path; none for tree
+	Files  Files  `json:"files"`  // in bytewise order of Path; none for tree
 }
 
 // A File is one entry of an ingredient.
@@ -64,6 +64,47 @@ type UntrackedFile struct {
 	Type   string `json:"type"`             // "f" a file, "l" a symbolic link
 	Size   int64  `json:"size"`             // of the contents; of a link, of its target
 	Digest string `json:"digest,omitempty"` // "" if the files before it used up the limit
+}
+
+// The lists of a document. Documents come from caches too, so their decoding is
+// bounded by the size of their text.
+type (
+	Extras         map[string]string
+	Ingredients    []Ingredient
+	Files          []File
+	UntrackedFiles []UntrackedFile
+)
+
+// The minimum size in bytes, on average, of what a document may have many of.
+const (
+	minExtra      = 64 // there are few
+	minIngredient = 48 // {"name":"tree","digest":"<52>","files":[]}
+	minFile       = 80 // {"path":"a","type":"f","digest":"<64 hex>"}
+	minUntracked  = 32 // {"path":"a","type":"f","size":0}
+)
+
+// UnmarshalJSON decodes an object of extras.
+func (e *Extras) UnmarshalJSON(data []byte) (err error) {
+	*e, err = disk.DecodeJSONMap[string](data, minExtra)
+	return err
+}
+
+// UnmarshalJSON decodes a list of ingredients.
+func (in *Ingredients) UnmarshalJSON(data []byte) (err error) {
+	*in, err = disk.DecodeJSONList[Ingredient](data, minIngredient)
+	return err
+}
+
+// UnmarshalJSON decodes a list of files.
+func (f *Files) UnmarshalJSON(data []byte) (err error) {
+	*f, err = disk.DecodeJSONList[File](data, minFile)
+	return err
+}
+
+// UnmarshalJSON decodes a list of untracked files.
+func (f *UntrackedFiles) UnmarshalJSON(data []byte) (err error) {
+	*f, err = disk.DecodeJSONList[UntrackedFile](data, minUntracked)
+	return err
 }
 
 // A Path is the raw bytes of a path. In a document a backslash is written \\, and

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -11,9 +12,13 @@ import (
 // memory than its text, once decoded. With wrong sums it must not be decoded at all.
 func TestHostileHeaderTakesNoMemory(t *testing.T) {
 	for name, doc := range map[string]string{
-		"zeros": `{"ingredients":[` + strings.Repeat("0,", 2<<20) + `0]}`,
-		"files": `{"ingredients":[{"name":"locks","files":[` + strings.Repeat("{},", 2<<20) + `{}]}]}`,
-		"keys":  `{"restoreKeys":[` + strings.Repeat(`"",`, 2<<20) + `""]}`,
+		"zeros":       `{"ingredients":[` + strings.Repeat("0,", 2<<20) + `0]}`,
+		"files":       `{"ingredients":[{"name":"locks","files":[` + strings.Repeat("{},", 2<<20) + `{}]}]}`,
+		"short files": `{"ingredients":[{"name":"locks","files":[` + strings.Repeat(`{"a":"bbbbbbbbbbbbb"},`, 1<<19) + `{}]}]}`,
+		"ingredients": `{"ingredients":[` + strings.Repeat(`{"name":"aaaaaaaaaaa"},`, 1<<19) + `{}]}`,
+		"untracked":   `{"untracked":[` + strings.Repeat(`{"path":"aaaaaaaaaaa"},`, 1<<19) + `{}]}`,
+		"extras":      `{"extra":{` + numbered(1<<20) + `"":""}}`,
+		"keys":        `{"restoreKeys":[` + strings.Repeat(`"",`, 2<<20) + `""]}`,
 	} {
 		for _, sums := range []string{"right", "wrong"} {
 			t.Run(name+", sums "+sums, func(t *testing.T) {
@@ -45,4 +50,13 @@ func TestHostileHeaderTakesNoMemory(t *testing.T) {
 			})
 		}
 	}
+}
+
+// numbered returns the text of n members of an object.
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"%x":"",`, i)
+	}
+	return b.String()
 }
