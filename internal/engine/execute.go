@@ -151,7 +151,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		return message.WithHint(err, "%s", hint)
 	}
 	if err != nil {
-		return explainStart(program, err)
+		return explainStart(program, dir, err)
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 	err = cmd.Start()
 	write.Close()
 	if err != nil {
-		return explainStart(program, err)
+		return explainStart(program, dir, err)
 	}
 	copied := make(chan struct{})
 	go func() {
@@ -199,7 +199,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return errors.New(exit.ProcessState.String()) // "exit status 2", "signal: killed"
+		return explainExit(program, exit.ProcessState)
 	} else if err != nil {
 		return fmt.Errorf("waiting for the command: %w", err)
 	}

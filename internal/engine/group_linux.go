@@ -71,3 +71,10 @@ func stat(pid int) (state string, parent, group int) {
 	}
 	return state, parent, group
 }
+
+// isNoexec reports whether file is on a file system whose programs may not be
+// started.
+func isNoexec(file string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(file, &st) == nil && st.Flags&unix.ST_NOEXEC != 0
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -135,7 +136,7 @@ func (l *Lines) Failed(task string, took time.Duration, err error) {
 
 // Interrupted prints that the run was interrupted while a task ran.
 func (l *Lines) Interrupted(task string, took time.Duration) {
-	l.end(task, "Interrupted after "+message.Seconds(took), nil)
+	l.end(task, "Interrupted after "+message.Seconds(took), errInterrupted)
 }
 
 func (l *Lines) end(task, text string, err error) {
@@ -154,7 +155,7 @@ func (l *Lines) end(task, text string, err error) {
 	if b != nil {
 		fmt.Fprintln(l.To, "::endgroup::")
 	}
-	if err != nil && l.GitHub {
+	if err != nil && l.GitHub && !errors.Is(err, errInterrupted) {
 		fmt.Fprintf(l.To, "::error title=%s::%s\n", escapeProperty("task "+task), escapeData(err.Error()))
 	}
 }
@@ -163,6 +164,8 @@ func (l *Lines) paint(text string, err error) string {
 	switch {
 	case !l.Colour:
 		return text
+	case errors.Is(err, errInterrupted):
+		return "\x1b[33m" + text + "\x1b[0m"
 	case err != nil:
 		return "\x1b[31m" + text + "\x1b[0m"
 	}

@@ -184,3 +184,17 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.Builder.String()
 }
+
+// TestColours checks the colour of each end of a task. An interrupted one has not
+// succeeded, and has not failed: it is no annotation on GitHub.
+func TestColours(t *testing.T) {
+	var b strings.Builder
+	l := &Lines{To: &b, Colour: true, GitHub: true}
+	l.Completed("a", 0)
+	l.Failed("b", 0, errors.New("exit status 1"))
+	l.Interrupted("c", 0)
+	want := "[a] \x1b[32mCompleted in 0.0s\x1b[0m\n[b] \x1b[31mFailed after 0.0s: exit status 1\x1b[0m\n::error title=task b::exit status 1\n[c] \x1b[33mInterrupted after 0.0s\x1b[0m\n"
+	if b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}

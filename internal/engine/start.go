@@ -1,14 +1,17 @@
 package engine
 
 import (
-	"bufio"
+	"bytes"
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"cachekey/internal/message"
 )
@@ -27,9 +30,9 @@ func checkDir(dir, name string) error {
 	return nil
 }
 
-// explainStart returns err, why program could not be started, as an error that
-// names what is missing: the system names the program, whatever that is.
-func explainStart(program string, err error) error {
+// explainStart returns err, why program could not be started in dir, as an error
+// that names what is missing: the system names the program, whatever that is.
+func explainStart(program, dir string, err error) error {
 	st, failed := os.Stat(program)
 	switch {
 	case errors.Is(failed, fs.ErrNotExist):
@@ -43,20 +46,19 @@ func explainStart(program string, err error) error {
 		return fmt.Errorf("%q is a directory, not a program", program)
 	case st.Mode()&0o111 == 0:
 		return message.WithHint(fmt.Errorf("%q is not executable", program), "chmod +x, or name its interpreter in cmd")
+	case errors.Is(err, syscall.EACCES) && isNoexec(program):
+		return message.WithHint(fmt.Errorf("%q is on a file system that is mounted noexec", program), "name its interpreter in cmd, or mount it without noexec")
 	}
 	f, failed := os.Open(program)
 	if failed != nil {
 		return err
 	}
 	defer f.Close()
-	line, _ := bufio.NewReaderSize(f, 4096).ReadSlice('\n')
-	if rest, ok := strings.CutPrefix(strings.TrimSuffix(string(line), "\n"), "#!"); ok {
-		interpreter, _, _ := strings.Cut(strings.Trim(rest, " \t"), " ")
-		problem := fmt.Errorf("the first line of %q names the interpreter %q: %w", program, interpreter, errors.Unwrap(errOf(os.Stat(interpreter))))
-		if strings.HasSuffix(interpreter, "\r") {
-			return message.WithHint(problem, "its lines end in \\r\\n: convert it to \\n")
-		}
-		return problem
+	first := make([]byte, 4096)
+	n, _ := io.ReadFull(f, first)
+	first = first[:n]
+	if name, ok := interpreterOf(first); ok {
+		return explainInterpreter(program, dir, name, err)
 	}
 	if e, failed := elf.NewFile(f); failed == nil {
 		for _, p := range e.Progs {
@@ -68,15 +70,68 @@ func explainStart(program string, err error) error {
 		}
 		return fmt.Errorf("%q is a program for another machine, %v: %w", program, e.Machine, errors.Unwrap(err))
 	}
-	if errors.Is(err, syscall.ENOEXEC) {
-		return message.WithHint(fmt.Errorf("%q is a script without an interpreter", program), "begin it with a line such as #!/bin/sh")
+	switch {
+	case !errors.Is(err, syscall.ENOEXEC):
+		return err
+	case n == 0:
+		return fmt.Errorf("%q is empty", program)
+	case bytes.HasPrefix(first, []byte("\ufeff#!")):
+		return message.WithHint(fmt.Errorf("%q begins with a byte order mark, and not with #!", program), "save it without one")
+	case !utf8.Valid(first[:max(0, n-utf8.UTFMax)]) || bytes.IndexByte(first, 0) >= 0:
+		return fmt.Errorf("%q is not a program for this system: %w", program, errors.Unwrap(err))
 	}
-	return err
+	return message.WithHint(fmt.Errorf("%q is a script without an interpreter", program), "begin it with a line such as #!/bin/sh")
 }
 
-func errOf(_ os.FileInfo, err error) error {
-	if err == nil {
-		return &fs.PathError{Err: errors.New("it cannot be started")}
+// interpreterOf returns the interpreter in the #! line of a file that begins so.
+func interpreterOf(first []byte) (name string, ok bool) {
+	line, _, _ := strings.Cut(string(first), "\n")
+	line, ok = strings.CutPrefix(line, "#!")
+	name = strings.Trim(line, " \t")
+	if i := strings.IndexAny(name, " \t"); i >= 0 {
+		name = name[:i]
+	}
+	return name, ok
+}
+
+// explainInterpreter returns why a script could not be started, whose first line
+// names an interpreter, relative to dir.
+func explainInterpreter(script, dir, name string, err error) error {
+	if name == "" {
+		return fmt.Errorf("the first line of %q names no interpreter", script)
+	}
+	file := name
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	reason := errors.Unwrap(err)
+	st, failed := os.Stat(file)
+	switch {
+	case failed != nil:
+		reason = errors.Unwrap(failed)
+	case st.IsDir():
+		reason = errors.New("it is a directory")
+	case st.Mode()&0o111 == 0:
+		reason = errors.New("it is not executable")
+	}
+	problem := fmt.Errorf("the first line of %q names the interpreter %.260q: %w", script, name, reason)
+	if strings.HasSuffix(name, "\r") {
+		return message.WithHint(problem, crlfHint)
+	}
+	return problem
+}
+
+const crlfHint = `its lines end in \r\n: convert it to \n`
+
+// explainExit returns the error of a program that ended with state. An interpreter
+// that does not find what the first line names, as env does, ends with 127.
+func explainExit(program string, state *os.ProcessState) error {
+	err := errors.New(state.String()) // "exit status 2", "signal: killed"
+	if state.ExitCode() == 127 {
+		first, _ := beginning(program)
+		if line, _, _ := bytes.Cut(first, []byte("\n")); bytes.HasPrefix(line, []byte("#!")) && bytes.HasSuffix(line, []byte("\r")) {
+			return message.WithHint(err, "the first line of %q asks for a program whose name ends in \\r: convert it to \\n", program)
+		}
 	}
 	return err
 }

@@ -95,3 +95,25 @@ tasks:
 		t.Errorf("%s", out)
 	}
 }
+
+// TestStartOnNoexec checks that the error names the mount option: the program has its
+// x bit, and the interpreter exists.
+func TestStartOnNoexec(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  script: {input: [], cmd: [m/script]}
+`)
+	if !mount(t, filepath.Join(dir, "m"), "size=1m,noexec") {
+		t.Skip("nothing can be mounted here")
+	}
+	script := filepath.Join(dir, "m", "script")
+	write(t, script, "#!/bin/sh\necho\n")
+	if err := os.Chmod(script, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out := same(dir, "run", "all")
+	if err := cmd.Run(); err == nil || !strings.Contains(out.String(), `m/script" is on a file system that is mounted noexec`) {
+		t.Errorf("got %v\n%s", err, out)
+	}
+}
