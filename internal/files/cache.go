@@ -65,6 +65,9 @@ func parseCache(data []byte) (cache, error) {
 		}
 		entries := after
 		after = after[4:]
+		if entries[:4] == "\x00\x00\x00\x00" { // Save writes none, and many would fill the memory
+			return nil, errBadCache
+		}
 		for range binary.LittleEndian.Uint32([]byte(entries[:4])) {
 			if _, after, ok = cutString(after); !ok || len(after) < entryFixed {
 				return nil, errBadCache

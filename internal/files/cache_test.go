@@ -2,10 +2,12 @@ package files
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +243,18 @@ func TestDamagedCacheIsRefused(t *testing.T) {
 		if err := openTree(t, root).Load(cache[:i]); !errors.Is(err, errBadCache) {
 			t.Fatalf("cut at %d: %v", i, err)
 		}
+	}
+}
+
+// A stat cache of directories without entries would take many times its size.
+func TestDirectoriesWithoutEntriesAreRefused(t *testing.T) {
+	body := []byte(cacheMagic)
+	for i := range 100 {
+		body = binary.LittleEndian.AppendUint32(appendString(body, strconv.Itoa(i)), 0)
+	}
+	sum := digest.Of(body)
+	if _, err := parseCache(append(body, sum[:]...)); !errors.Is(err, errBadCache) {
+		t.Errorf("got %v, want %v", err, errBadCache)
 	}
 }
 
