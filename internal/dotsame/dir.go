@@ -197,11 +197,25 @@ func (d *Dir) beforeWrite(rel string) error {
 // that the seal covers: after a restore, verify removes what differs from it.
 func (d *Dir) Unseal() error {
 	d.unseal.Do(func() {
-		if err := os.Remove(d.Path(Seal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(d.Path(Seal))
+		if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) { // a directory came with an archive
+			err = d.removeSealDirectory()
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.unsealed = fmt.Errorf("removing the seal before the first write: %w", err)
 		}
 	})
 	return d.unsealed
+}
+
+func (d *Dir) removeSealDirectory() error {
+	same, err := OpenSame(d.root)
+	if err != nil {
+		return err
+	}
+	defer same.Close()
+	_, err = NewRemover(same).Remove(same, Rel(Seal))
+	return err
 }
 
 // IgnoreInGit makes git ignore .same, whatever the workspace's own .gitignore
@@ -215,8 +229,11 @@ func (d *Dir) IgnoreInGit() error {
 
 // Used records that a task was skipped, as the modification time of its build
 // info: cachekey prune --max-size drops the least recently used first. The
-// contents stay, and with them the seal. Errors are ignored.
+// contents stay, and with them the seal. Errors are ignored, and so is a build info
+// that has other names: it may be somebody else's file.
 func (d *Dir) Used(task string) {
-	now := time.Now()
-	_ = os.Chtimes(d.Path(InfoPath(task)), now, now)
+	name, now := d.Path(InfoPath(task)), time.Now()
+	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1 {
+		_ = os.Chtimes(name, now, now)
+	}
 }

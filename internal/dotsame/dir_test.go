@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"cachekey/internal/digest"
 )
@@ -80,5 +81,51 @@ func TestBuildInfoOfAnotherTask(t *testing.T) {
 	}
 	if info, err := d.ReadBuildInfo("another"); err == nil {
 		t.Errorf("got %+v", info)
+	}
+}
+
+// Used leaves a build info alone that is a hard link to another file.
+func TestUsedLeavesHardLinksAlone(t *testing.T) {
+	root := t.TempDir()
+	d := Open(root)
+	old := time.Unix(1e9, 0)
+	used := func() bool {
+		d.Used("a")
+		info, err := os.Stat(d.Path(InfoPath("a")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !info.ModTime().Equal(old)
+	}
+	for _, step := range []error{
+		d.WriteFile(InfoPath("a"), []byte("{}")), os.Chtimes(d.Path(InfoPath("a")), old, old),
+		os.Link(d.Path(InfoPath("a")), filepath.Join(root, "other")),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	if used() {
+		t.Error("the time of a file with two names has changed")
+	}
+	if err := os.Remove(filepath.Join(root, "other")); err != nil {
+		t.Fatal(err)
+	}
+	if !used() {
+		t.Error("the time of a file with one name has not changed")
+	}
+}
+
+// A directory at the seal's place is removed before the first write, whatever is in it.
+func TestUnsealRemovesADirectory(t *testing.T) {
+	d := Open(t.TempDir())
+	if err := os.MkdirAll(filepath.Join(d.Path(Seal), "a"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.WriteFile(InfoPath("a"), []byte("{}")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(d.Path(Seal)); err == nil {
+		t.Error("the directory is still there")
 	}
 }

@@ -55,6 +55,11 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	}
 	m := &maker{MakeOptions: o, dir: dir, remover: dotsame.NewRemover(dir)}
 	defer m.remover.Warn(o.Warnf)
+	if info, err := dir.Lstat(dotsame.Rel(dotsame.Seal)); err == nil && info.Kind() == disk.Directory {
+		if _, err := m.remover.Remove(dir, dotsame.Rel(dotsame.Seal)); err != nil {
+			return Sealed{}, fmt.Errorf("sealing: %w", err)
+		}
+	}
 	err = dir.WriteAtomic(dotsame.Rel(dotsame.Seal), disk.Sync, func(f *os.File) (err error) {
 		doc := *o.Doc
 		doc.Untracked, doc.UntrackedTruncated = nil, false // of the machine, not of what is saved
