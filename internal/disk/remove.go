@@ -142,6 +142,29 @@ func (d *Dir) unlock(name string, info Info) error {
 	return nil
 }
 
+// Protect takes from group and others the permission to write to the directory name
+// in d, if this process may.
+func (d *Dir) Protect(name string) {
+	info, err := d.Lstat(name)
+	if err != nil || info.Kind() != Directory || info.Mode&groupOrOthersWrite == 0 {
+		return
+	}
+	if sub, err := d.OpenDir(name); err == nil { // a link would be followed by its name
+		ProtectFD(sub.fd, info)
+		sub.Close()
+	}
+}
+
+// ProtectFD does the same for the open file or directory fd, which has this info. A
+// file that has other names keeps its permissions: it may be somebody else's.
+func ProtectFD(fd int, info Info) {
+	if info.Mode&groupOrOthersWrite != 0 && (info.Kind() == Directory || info.Links == 1) {
+		_ = unix.Fchmod(fd, info.Mode&0o7777&^groupOrOthersWrite)
+	}
+}
+
+const groupOrOthersWrite = 0o022
+
 // OpenOwn is OpenDir, and gives the owner all permissions of the directory first, if
 // this process may.
 func (d *Dir) OpenOwn(name string) (*Dir, error) {

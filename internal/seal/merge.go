@@ -77,6 +77,9 @@ func (m *merge) produce(p *pipeline) error {
 		if err := m.advance(); err != nil {
 			return false, err
 		}
+		if j.problem == "" && e.Kind == disk.Directory {
+			e.Dir.Protect(e.Name)
+		}
 		return j.problem == "" && e.Kind == disk.Directory, p.add(j)
 	}
 	unreadable := func(e disk.Entry, err error) error {

@@ -149,5 +149,8 @@ func (j *job) hash(ctx context.Context) {
 	if info.Kind() != disk.File || info.Size > MaxFileSize || j.want.Path != "" && j.want.Size != info.Size {
 		return
 	}
+	if j.want.Path != "" { // nobody else may write to it after it has been verified
+		disk.ProtectFD(fd, info)
+	}
 	j.digest, j.size, j.err = disk.Hash(ctx, fd, info.Size, nil)
 }

@@ -79,6 +79,9 @@ func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Mi
 // moved aside and the directories that a dotsame.Remover moved there. It is never
 // saved, so if it was restored it is forged.
 //
+// Verify takes from group and others the permission to write to what it keeps: they
+// could change it after it has been checked.
+//
 // Verify takes the run lock. If same is running, the error is a
 // dotsame.LockedError, and there is no verdict.
 func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
@@ -126,7 +129,9 @@ func inSame(root string, warnf func(format string, args ...any), do func(*disk.D
 	case errors.As(err, new(*dotsame.LockedError)):
 		return nil, err
 	} // otherwise .same can't be locked, or can't be written
+	dir.Protect(local)
 	if err := errors.Join(clearLocal(dir, r), do(dir, r, v)); err != nil {
+		v.State = None
 		return v, err
 	}
 	if err := record(dir, v); err != nil {
@@ -151,6 +156,7 @@ func openSame(root string, v *Verdict) (*disk.Dir, error) {
 		return nil, err
 	}
 	if info.Kind() == disk.Directory {
+		parent.Protect(dotsame.Name)
 		return parent.OpenOwn(dotsame.Name)
 	}
 	v.Reason = dotsame.Name + " is " + info.Kind().String()
@@ -255,6 +261,7 @@ func openSeal(dir *disk.Dir) (*os.File, error) {
 		f.Close()
 		return nil, refusal{fmt.Errorf("the seal has %d bytes, more than the limit of %d", info.Size, int64(maxSeal))}
 	}
+	disk.ProtectFD(fd, info)
 	return f, nil
 }
 

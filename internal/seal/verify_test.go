@@ -246,3 +246,35 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Nobody else may write to what Verify keeps, or they could change it afterwards. A
+// hard link to a file elsewhere is removed, and that file keeps its permissions.
+func TestVerifyTakesPermissionsToWrite(t *testing.T) {
+	root := sealed(t, nil)
+	same := filepath.Join(root, ".same")
+	other := filepath.Join(root, "other")
+	must(t, os.WriteFile(other, []byte("mine"), 0o644))
+	must(t, os.Chmod(other, 0o666))
+	must(t, os.MkdirAll(same+"/local", 0o777))
+	must(t, os.Link(other, same+"/store/link"))
+	walk := func(visit func(path string, perm os.FileMode)) {
+		must(t, filepath.WalkDir(same, func(p string, d os.DirEntry, err error) error {
+			must(t, err)
+			info, err := d.Info()
+			must(t, err)
+			visit(p, info.Mode().Perm())
+			return nil
+		}))
+	}
+	walk(func(p string, perm os.FileMode) { must(t, os.Chmod(p, perm|0o022)) })
+	must(t, os.Chmod(other, 0o666))
+	verify(t, root, VerifyOptions{})
+	walk(func(p string, perm os.FileMode) {
+		if perm&0o022 != 0 && p != same+"/local/lock" { // that says nothing that counts
+			t.Errorf("%s has the permissions %o", p, perm)
+		}
+	})
+	if info, err := os.Stat(other); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("the file elsewhere: %v %v", info.Mode(), err)
+	}
+}

@@ -250,3 +250,26 @@ func TestMountedDirectories(t *testing.T) {
 		t.Errorf("prune left %q", text)
 	}
 }
+
+// What verify could not clear may not be used: it reports no hit, and does not say
+// that all is well.
+func TestVerifyOfWhatCannotBeCleared(t *testing.T) {
+	c := newCheckout(t)
+	must(t, os.MkdirAll(c.path(dotsame.Temp), 0o755))
+	for _, args := range [][]string{{"--bind", c.path(dotsame.Name), c.path(dotsame.Name)}, {"-o", "remount,ro,bind", c.path(dotsame.Name)}} {
+		if out, err := exec.Command("mount", args...).CombinedOutput(); err != nil {
+			t.Skipf("mount: %v: %s", err, out)
+		}
+		defer func() { _ = exec.Command("umount", c.path(dotsame.Name)).Run() }()
+	}
+	c.expect(c.run(1, "verify", "--json"), "read-only file system", `"state": "none"`, "!all is as it was sealed", "!nothing was restored")
+}
+
+// A directory at the place of the seal is replaced.
+func TestSealReplacesADirectory(t *testing.T) {
+	c := newCheckout(t)
+	must(t, os.Remove(c.path(dotsame.Seal)))
+	must(t, os.MkdirAll(c.path(dotsame.Seal)+"/a", 0o755))
+	c.run(0, "seal")
+	c.expect(c.run(0, "verify"), "all is as it was sealed: 1 file")
+}

@@ -141,7 +141,9 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 		if v == nil {
 			return failed
 		}
-		sayVerdict(o, v)
+		if failed == nil || v.Reason != "" {
+			sayVerdict(o, v)
+		}
 		outputs := verdictOutputs(v)
 		if fs.Changed("matched-key") {
 			kind := hitKind(v, *matched == *want)
