@@ -140,8 +140,10 @@ func (e *Environment) pinned() string {
 }
 
 var (
-	variable  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	storePath = regexp.MustCompile(`^/nix/store/[0-9a-z]{32}-[A-Za-z0-9+._?=-]+(/[^/:]+)*$`)
+	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// Only characters that keep a path one word for a shell, make, the loader and
+	// the linker, which split at spaces, semicolons or commas.
+	storePath = regexp.MustCompile(`^/nix/store/[0-9a-z]{32}-[A-Za-z0-9+._?=-]+(/[A-Za-z0-9+._@=-]+)*$`)
 )
 
 // checkVariable refuses a variable that could make a program run or load something
@@ -159,7 +161,8 @@ func checkVariable(name, value string) error {
 			return fmt.Errorf("%s is %.200q, not local: Go would download another Go", name, value)
 		}
 	case name == "XDG_DATA_DIRS" && value == "", name == "XDG_CONFIG_DIRS" && value == "":
-	case name == "PATH" || searchPaths[name]:
+	case value == "" && searchPathName.MatchString(name) && !searchPaths[name] && !ownedByPrograms.MatchString(name):
+	case name == "PATH" || searchPaths[name] || searchPathName.MatchString(name) && !ownedByPrograms.MatchString(name):
 		for _, p := range strings.Split(value, ":") {
 			if !inStore(p) {
 				return fmt.Errorf("%s contains %.200q, which is not in /nix/store", name, p)
@@ -226,9 +229,13 @@ var (
 	compilerFlags   = regexp.MustCompile(`^NIX_(CFLAGS_COMPILE|CFLAGS_LINK|CXXSTDLIB_COMPILE|LDFLAGS)(_BEFORE|_AFTER)?(_FOR_BUILD|_FOR_TARGET)?$`)
 	harmlessPattern = regexp.MustCompile(`^NIX_(CC|BINTOOLS|PKG_CONFIG)_WRAPPER_TARGET_[A-Za-z0-9_]+$`)
 
+	// searchPathName matches names of lists of directories, in which a word would be
+	// a place in the current directory.
+	searchPathName = regexp.MustCompile(`(PATH|INPUTS)$`)
+
 	// ownedByPrograms matches names that programs read for themselves, in either case.
-	ownedByPrograms = regexp.MustCompile(`(?i)^(GIT|LD|DYLD|PYTHON|PERL|RUBY|GEM|BUNDLE|NODE|NPM|YARN|CARGO|RUST|GO|XDG|OPENSSL|SSL|CURL|LUA|MAKE|GNUMAKE|MFLAGS|TAR|BASH|ENV$|ZDOT|JAVA|JDK|_JAVA|JVM|MAVEN|GRADLE|LESS|MAN|PHP|NIX|SSH|GCONV|GCC|COMPILER_PATH|CLANG|CCACHE|CMAKE_TOOLCHAIN|CMAKE_PROJECT|PIP|UV_|POETRY|VIRTUAL_ENV|MALLOC|GLIBC|LOCPATH|NLSPATH|TERMINFO|TERMCAP|RIPGREP|DOCKER|KUBE|AWS|EMACS|VIM|EXINIT|TCL|R_|JULIA|GHC|STACK|CABAL|OPAM|OCAML|CAML|ERL|ELIXIR|MIX|DOTNET|NUGET|CORECLR|COR_|PKG_CONFIG_SYSROOT|QT_|GTK|GIO|GST|SHELL|PROMPT|HTTPS?_|ALL_PROXY|FTP_)` +
-		`|(PRELOAD|AUDIT|OPTIONS|OPTS?|FLAGS|PAGER|EDITOR|VISUAL|BROWSER|PROXY|ASKPASS|WRAPPER|COMMAND|HOOKS?|STARTUP|INIT|RC|CONFIG|CONF|HOME|SHELL|EXEC|CACHEPROG|MAKEFILES|LAUNCHER|RUNNER|WARNINGS)$`)
+	ownedByPrograms = regexp.MustCompile(`(?i)^(GIT|LD|DYLD|PYTHON|PERL|RUBY|GEM|BUNDLE|NODE|NPM|YARN|CARGO|RUST|GO|XDG|OPENSSL|SSL|CURL|LUA|MAKE|GNUMAKE|MFLAGS|TAR|BASH|ENV$|ZDOT|JAVA|JDK|_JAVA|JVM|MAVEN|GRADLE|LESS|MAN|PHP|NIX|SSH|GCONV|GCC|COMPILER_PATH|CLANG|CCACHE|CMAKE_TOOLCHAIN|CMAKE_PROJECT|PIP|UV_|POETRY|VIRTUAL_ENV|MALLOC|GLIBC|LOCPATH|NLSPATH|TERMINFO|TERMCAP|RIPGREP|DOCKER|KUBE|AWS|EMACS|VIM|EXINIT|TCL|R_|JULIA|GHC|STACK|CABAL|OPAM|OCAML|CAML|ERL|ELIXIR|MIX|DOTNET|NUGET|CORECLR|COR_|PKG_CONFIG_SYSROOT|QT_|GTK|GIO|GST|SHELL|PROMPT|HTTPS?_|ALL_PROXY|FTP_|PYTEST|DJANGO|FLASK|COVERAGE)` +
+		`|(PRELOAD|AUDIT|OPTIONS|OPTS?|FLAGS|PAGER|EDITOR|VISUAL|BROWSER|PROXY|ASKPASS|WRAPPER|COMMAND|HOOKS?|STARTUP|INIT|RC|CONFIG|CONF|HOME|SHELL|EXEC|CACHEPROG|MAKEFILES|LAUNCHER|RUNNER|WARNINGS|ARGS|RSH|SSH)$`)
 )
 
 // shellVariables belong to the shell that an environment was taken from, not to

@@ -112,6 +112,17 @@ var attacks = []struct {
 	{"CC=EVIL", ""}, {"CC=sh -c", ""}, {"JAVA_TOOL_OPTIONS=x", ""}, {"CARGO_BUILD_RUSTC=evil", ""}, {"XDG_CONFIG_HOME=evil", ""},
 	{"PYTHONINSPECT=1", ""}, {"PYTHONHOME=" + goStorePath, ""}, {"GOFLAGS=-toolexec=evil", ""}, {"LD_AUDIT=evil.so", ""},
 	{"SSH_ASKPASS=EVIL", ""}, {"EDITOR=evil", ""}, {"CMAKE_TOOLCHAIN_FILE=evil", ""}, {"ANYTHING=./evil", ""}, {"ANYTHING=../evil", ""},
+	// one path to us, several words to a shell, the loader, make or the linker
+	{"CC=" + goStorePath + "/bin/sh EVIL", "env -u MAKEFLAGS sh -c '$CC'"}, {"PYTHON=" + goStorePath + "/bin/sh -c EVIL", ""},
+	{"LD_PRELOAD=" + goStorePath + "/lib/a.so EVIL.so", ""}, {"LD_PRELOAD=" + goStorePath + "/a.so\tEVIL.so", ""},
+	{"CONFIG_SHELL=" + goStorePath + "/bin/sh;EVIL", ""}, {"CC=" + goStorePath + "/bin/$(EVIL)", ""}, {"CC=" + goStorePath + "/x`EVIL`", ""},
+	{"NIX_CFLAGS_COMPILE=-Wl,-rpath," + goStorePath + "/lib,-plugin,EVIL.so", ""}, {"NIX_LDFLAGS=-rpath=" + goStorePath + "/lib,EVIL", ""},
+	{"LD_LIBRARY_PATH=" + goStorePath + "/lib;EVIL", ""}, {"ANYTHING=" + goStorePath + "/a|EVIL", ""}, {"ANYTHING=" + goStorePath + "/a'EVIL", ""},
+	// places in the current directory
+	{"CLASSPATH=.", ""}, {"CPATH=include", ""}, {"CPATH=:" + goStorePath + "/include", ""}, {"LIBRARY_PATH=lib:" + goStorePath + "/lib", ""},
+	{"C_INCLUDE_PATH=.", ""}, {"HGRCPATH=hgrc", ""}, {"AWKPATH=.", ""}, {"FPATH=functions", ""}, {"GUILE_LOAD_PATH=.", ""}, {"TEXINPUTS=.", ""},
+	{"PYTEST_PLUGINS=evil", ""}, {"DJANGO_SETTINGS_MODULE=evil", ""}, {"FLASK_APP=evil", ""}, {"COVERAGE_PROCESS_START=evil", ""}, {"ANT_ARGS=-f evil.xml", ""},
+	{"RSYNC_RSH=evil", ""}, {"SVN_SSH=evil", ""},
 	{"ANYTHING=-x=/tmp/evil", ""}, {"ANYTHING=~/evil", ""}, {"ANYTHING=`evil`", ""}, {"ANYTHING=" + goStorePath + "/../../../tmp", ""},
 }
 
@@ -170,7 +181,8 @@ func TestHonestVariablesAreAccepted(t *testing.T) {
 		"out=" + goStorePath, "outputs=out", "patches=", "preferLocalBuild=1", "stdenv=" + goStorePath, "strictDeps=", "system=x86_64-linux",
 		"GOROOT=" + goStorePath + "/share/go", "JAVA_HOME=" + goStorePath, "LOCALE_ARCHIVE=" + goStorePath + "/lib/locale/locale-archive",
 		"gl_cv_func_getcwd_abort_bug=no", "MACOSX_DEPLOYMENT_TARGET=14.0", "DEVELOPER_DIR=" + goStorePath, "SDKROOT=" + goStorePath + "/Platforms/MacOSX.platform",
-		"GREETING=hello", "ZERO_AR_DATE=1",
+		"GREETING=hello", "ZERO_AR_DATE=1", "GDK_PIXBUF_MODULE_FILE=" + goStorePath + "/lib/gdk-pixbuf-2.0/2.10.0/loaders.cache",
+		"QML2_IMPORT_PATH=" + goStorePath + "/lib/qt-6/qml:" + goStorePath + "/lib/gtk+3", "GSETTINGS_SCHEMAS_PATH=" + goStorePath + "/share/gsettings-schemas/gtk+3-3.24.49", "CLASSPATH=",
 	} {
 		name, value, _ := strings.Cut(v, "=")
 		if err := checkVariable(name, value); err != nil {
