@@ -140,15 +140,16 @@ func endOfBinding(tokens []token) int {
 			continue
 		}
 		switch {
-		case t.is("let"):
+		case t.is("let") && !(i+1 < len(tokens) && tokens[i+1].is("{")): // let { } is a set
 			lets++
 		case t.is("in"):
 			lets--
+		case lets > 0: // all semicolons up to its in are its own
 		case t.is("with") || t.is("assert"):
 			clauses++
-		case t.is(";") && lets == 0 && clauses == 0:
+		case t.is(";") && clauses == 0:
 			return i
-		case t.is(";") && lets == 0:
+		case t.is(";"):
 			clauses--
 		}
 	}

@@ -1,6 +1,11 @@
 package source
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -16,6 +21,9 @@ func TestSelfInput(t *testing.T) {
 		"rec":                 {`rec { inputs = rec { self.lfs = true; }; }`, ".lfs"},
 		"behind with":         {`{ outputs = with builtins; x: assert true; { }; inputs.self.lfs = true; }`, ".lfs"},
 		"behind let":          {`{ outputs = _: let a = 1; b = let c = 2; in c; in { }; inputs.self.lfs = true; }`, ".lfs"},
+		"behind with in let":  {`{ outputs = _: let a = with b; c; d = assert e; f; in a; inputs.self.lfs = true; }`, ".lfs"},
+		"behind let in with":  {`{ outputs = _: with let a = with b; c; in a; d; inputs.self.lfs = true; }`, ".lfs"},
+		"behind an old let":   {`{ outputs = let { body = _: { }; }; inputs.self.lfs = true; }`, ".lfs"},
 		"behind braces":       {`{ description = "}"; x = ''}; ''' ''${ ${"}"} ''; inputs.self.lfs = true; }`, ".lfs"},
 		"behind dollars":      {`{ x = "$${"; y = "$${"; inputs.self.lfs = true; }`, ".lfs"},
 		"behind an update":    {`{ x = a //* b; y = c; inputs.self.lfs = true; }`, ".lfs"},
@@ -44,6 +52,48 @@ func TestSelfInput(t *testing.T) {
 				t.Errorf("got %q, %v, %v, want %q", attr, found, err, c.want)
 			}
 		})
+	}
+}
+
+// Nix's own parser finds the end of each expression in testdata/expressions.txt where
+// selfInput finds it: the binding that follows is there for both.
+func TestSelfInputNix(t *testing.T) {
+	text, err := os.ReadFile("testdata/expressions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var files []string
+	for i, expression := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		for j, form := range []string{"%s", "with %s; a", "let e = with %s; a; in e"} {
+			flake := fmt.Sprintf("{ x = a: b: c: d: x: y: "+form+"; inputs = { self = { lfs = true; }; }; }", expression)
+			if attr, _, err := selfInput([]byte(flake)); err != nil || attr != ".lfs" {
+				t.Errorf("%s: got %q, %v, want .lfs", flake, attr, err)
+			}
+			file := filepath.Join(dir, fmt.Sprintf("%d-%d.nix", i, j))
+			if err := os.WriteFile(file, []byte(flake), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+		}
+	}
+	for _, variable := range []string{"CACHEKEY_TEST_NIX", "CACHEKEY_TEST_NIX_OLDEST"} {
+		nix := os.Getenv(variable)
+		if nix == "" && os.Getenv("CACHEKEY_TEST_REQUIRE_NIX") == "" {
+			t.Logf("no comparison with Nix: %s is not set (./test sets it)", variable)
+			continue
+		}
+		cmd := exec.Command(filepath.Join(filepath.Dir(nix), "nix-instantiate"), append([]string{"--parse"}, files...)...)
+		cmd.Env = append(os.Environ(), "NIX_STATE_DIR="+dir, "NIX_REMOTE=dummy://")
+		out, err := cmd.Output()
+		if exit := new(exec.ExitError); errors.As(err, &exit) {
+			t.Fatalf("%s: %s", variable, exit.Stderr)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(string(out), "{ inputs = { self = { lfs = true; }; }; x = "); got != len(files) {
+			t.Errorf("%s finds the binding in %d of %d files", variable, got, len(files))
+		}
 	}
 }
 
