@@ -46,14 +46,20 @@ func newDir(fd int, path string) *Dir {
 
 // OpenDir opens the directory name in d.
 func (d *Dir) OpenDir(name string) (*Dir, error) {
-	if err := component(name); err != nil {
+	fd, err := d.openAt(name, openDir, 0)
+	if err != nil {
 		return nil, err
 	}
-	fd, err := Retry(func() (int, error) { return unix.Openat(d.fd, name, openDir, 0) })
-	if err != nil {
-		return nil, d.error("open", name, err)
-	}
 	return newDir(fd, d.path+"/"+name), nil
+}
+
+// openAt opens name in d.
+func (d *Dir) openAt(name string, flags int, perm uint32) (fd int, err error) {
+	err = d.change("open", name, func() error {
+		fd, err = Retry(func() (int, error) { return unix.Openat(d.fd, name, flags, perm) })
+		return err
+	})
+	return fd, err
 }
 
 // MakeDir opens the directory name in d, and creates it if nothing has that name.
@@ -63,8 +69,8 @@ func (d *Dir) MakeDir(name string) (*Dir, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return sub, err
 	}
-	if err := unix.Mkdirat(d.fd, name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, d.error("create", name, err)
+	if err := d.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
 	}
 	return d.OpenDir(name)
 }
@@ -86,12 +92,18 @@ func (d *Dir) Close() {
 // one. It is valid until the last Close.
 func (d *Dir) FD() int { return d.fd }
 
-// Path returns the path that d was opened with, for messages.
-func (d *Dir) Path() string { return d.path }
-
 // error wraps the error of a call about name in d.
 func (d *Dir) error(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: d.path + "/" + name, Err: err}
+}
+
+// Reason returns the text of err without the path, for messages that have it already.
+func Reason(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return strings.TrimSpace(err.Error())
 }
 
 // component returns an error unless name is a single path component, which can't

@@ -24,7 +24,7 @@ const (
 // refuses a document that could take far more memory than an ordinary one of its
 // size, and one that is not UTF-8.
 func DecodeJSON(data []byte, v any) error {
-	if _, err := checkJSON(data, minElement); err != nil {
+	if _, err := checkJSON(data, minElement, minMember); err != nil {
 		return err
 	}
 	return shorten(json.Unmarshal(data, v))
@@ -33,7 +33,7 @@ func DecodeJSON(data []byte, v any) error {
 // DecodeJSONList decodes a list whose elements have at least minimum bytes each,
 // on average.
 func DecodeJSONList[T any](data []byte, minimum int) ([]T, error) {
-	n, err := checkJSON(data, minimum)
+	n, err := checkJSON(data, minimum, minMember)
 	if err != nil {
 		return nil, err
 	}
@@ -44,27 +44,23 @@ func DecodeJSONList[T any](data []byte, minimum int) ([]T, error) {
 // DecodeJSONMap decodes an object whose members have at least minimum bytes each,
 // on average.
 func DecodeJSONMap[T any](data []byte, minimum int) (map[string]T, error) {
-	n, err := checkJSON(data, minElement)
-	if err != nil {
+	if _, err := checkJSON(data, minElement, minimum); err != nil {
 		return nil, err
-	}
-	if n.members > freeJSON && n.members-freeJSON > n.bytes/minimum {
-		return nil, n.tooMany(n.members, "members of objects")
 	}
 	var m map[string]T
 	return m, shorten(json.Unmarshal(data, &m))
 }
 
 // checkJSON returns an error unless the elements of lists in data have at least
-// element bytes, and the members of objects minMember, on average. Data need not be
+// element bytes, and the members of objects member bytes, on average. Data need not be
 // valid JSON.
-func checkJSON(data []byte, element int) (jsonSize, error) {
+func checkJSON(data []byte, element, member int) (jsonSize, error) {
 	n, err := sizeJSON(data)
 	switch {
 	case err != nil:
 	case n.elements > freeJSON && n.elements-freeJSON > n.bytes/element:
 		err = n.tooMany(n.elements, "elements of lists")
-	case n.members > freeJSON && n.members-freeJSON > n.bytes/minMember:
+	case n.members > freeJSON && n.members-freeJSON > n.bytes/member:
 		err = n.tooMany(n.members, "members of objects")
 	case !utf8.Valid(data):
 		err = errors.New("it is not UTF-8")

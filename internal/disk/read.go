@@ -61,12 +61,9 @@ func ReadTarget(path string, limit int64) ([]byte, error) {
 
 // ReadFile reads the regular file name in d, which has at most limit bytes.
 func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
-	if err := component(name); err != nil {
-		return nil, err
-	}
-	fd, err := OpenAt(d.fd, name, 0)
+	fd, err := d.openAt(name, openAny, 0)
 	if err != nil {
-		return nil, d.error("open", name, err)
+		return nil, err
 	}
 	return readAndClose(fd, d.path+"/"+name, limit)
 }
@@ -78,15 +75,21 @@ func OpenFile(path string) (*os.File, Stamp, error) {
 	if err != nil {
 		return nil, Stamp{}, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	st, err := Fstat(fd)
-	if err == nil && st.Kind() != File {
-		err = &NotFileError{st.Kind()}
+	f, info, err := regular(fd, path)
+	return f, info.Stamp, err
+}
+
+// regular returns the open file fd if it is a regular file. Otherwise it closes it.
+func regular(fd int, path string) (*os.File, Info, error) {
+	info, err := fstat(fd)
+	if err == nil && info.Kind() != File {
+		err = &NotFileError{info.Kind()}
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, st, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, info, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	return os.NewFile(uintptr(fd), path), st, nil
+	return os.NewFile(uintptr(fd), path), info, nil
 }
 
 func readAndClose(fd int, path string, limit int64) ([]byte, error) {
@@ -178,11 +181,8 @@ func Hash(ctx context.Context, fd int, size int64, to io.Writer) (sum digest.Dig
 // Open opens name in d for reading, whatever it is, and returns its Info. The
 // caller must close the descriptor.
 func (d *Dir) Open(name string) (fd int, info Info, err error) {
-	if err := component(name); err != nil {
+	if fd, err = d.openAt(name, openAny, 0); err != nil {
 		return -1, Info{}, err
-	}
-	if fd, err = OpenAt(d.fd, name, 0); err != nil {
-		return -1, Info{}, d.error("open", name, err)
 	}
 	if info, err = fstat(fd); err != nil {
 		unix.Close(fd)
@@ -193,25 +193,20 @@ func (d *Dir) Open(name string) (fd int, info Info, err error) {
 
 // OpenFile opens the regular file name in d.
 func (d *Dir) OpenFile(name string) (*os.File, error) {
-	fd, info, err := d.Open(name)
+	fd, err := d.openAt(name, openAny, 0)
 	if err != nil {
 		return nil, err
 	}
-	if info.Kind() != File {
-		unix.Close(fd)
-		return nil, d.error("open", name, &NotFileError{info.Kind()})
-	}
-	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
+	f, _, err := regular(fd, d.path+"/"+name)
+	return f, err
 }
 
 // Lstat returns the Info of name in d, without following or opening it.
 func (d *Dir) Lstat(name string) (Info, error) {
-	if err := component(name); err != nil {
-		return Info{}, err
-	}
-	info, err := lstatAt(d.fd, name)
-	if err != nil {
-		return Info{}, d.error("lstat", name, err)
-	}
-	return info, nil
+	var info Info
+	err := d.change("lstat", name, func() (err error) {
+		info, err = lstatAt(d.fd, name)
+		return err
+	})
+	return info, err
 }

@@ -136,10 +136,7 @@ func (d *Dir) unlock(name string, info Info) error {
 	if info.Mode&0o700 == 0o700 {
 		return nil
 	}
-	if err := unix.Fchmodat(d.fd, name, 0o700, 0); err != nil {
-		return d.error("chmod", name, err)
-	}
-	return nil
+	return d.change("chmod", name, func() error { return unix.Fchmodat(d.fd, name, 0o700, 0) })
 }
 
 // Protect takes from group and others the permission to write to the directory name
@@ -168,27 +165,18 @@ const groupOrOthersWrite = 0o022
 // OpenOwn is OpenDir, and gives the owner all permissions of the directory first, if
 // this process may.
 func (d *Dir) OpenOwn(name string) (*Dir, error) {
-	info, err := d.Lstat(name)
-	if err == nil && info.Kind() == Directory {
-		_ = d.unlock(name, info) // if it fails, the directory may still be readable
-	}
+	_ = d.Unlock(name) // if it fails, the directory may still be readable
 	return d.OpenDir(name)
 }
 
 // Expel moves the directory name in d to the name as in to. Unlike Move it gives
 // it the permissions that this takes, and replaces nothing.
 func (d *Dir) Expel(name string, to *Dir, as string) error {
-	info, err := d.Lstat(name)
-	if err != nil {
-		return err
-	}
 	if _, err := to.Lstat(as); !errors.Is(err, fs.ErrNotExist) {
 		return to.error("move to", as, fs.ErrExist)
 	}
-	if info.Kind() == Directory { // its ".." changes
-		_ = d.unlock(name, info)
-	}
-	err = d.Move(name, to, as)
+	_ = d.Unlock(name) // the ".." of a directory changes
+	err := d.Move(name, to, as)
 	if errors.Is(err, fs.ErrPermission) && unix.Fchmod(d.fd, 0o700) == nil {
 		err = d.Move(name, to, as)
 	}

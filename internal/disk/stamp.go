@@ -134,10 +134,10 @@ func fstat(fd int) (Info, error) {
 // OpenAt opens path below the open directory dir for reading. A symbolic link is
 // not followed (ELOOP), and a named pipe without a writer does not block.
 func OpenAt(dir int, path string, flags int) (fd int, err error) {
-	return Retry(func() (int, error) {
-		return unix.Openat(dir, path, flags|unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	})
+	return Retry(func() (int, error) { return unix.Openat(dir, path, flags|openAny, 0) })
 }
+
+const openAny = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 
 // ReadlinkAt reads the target of the symbolic link path below the open directory
 // dir into buf, and returns its length. A target that is longer is cut.

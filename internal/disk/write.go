@@ -50,23 +50,11 @@ func (d *Dir) WriteAtomic(name string, sync Durability, fill func(*os.File) erro
 // creates it if nothing has that name. It neither follows a link nor blocks. The
 // caller must look at the number of links before it writes.
 func (d *Dir) OpenOrCreate(name string) (*os.File, Info, error) {
-	if err := component(name); err != nil {
+	fd, err := d.openAt(name, openAny|unix.O_RDWR|unix.O_CREAT, 0o644)
+	if err != nil {
 		return nil, Info{}, err
 	}
-	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-	fd, err := Retry(func() (int, error) { return unix.Openat(d.fd, name, flags, 0o644) })
-	if err != nil {
-		return nil, Info{}, d.error("open", name, err)
-	}
-	info, err := fstat(fd)
-	if err == nil && info.Kind() != File {
-		err = &NotFileError{info.Kind()}
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, info, d.error("open", name, err)
-	}
-	return os.NewFile(uintptr(fd), d.path+"/"+name), info, nil
+	return regular(fd, d.path+"/"+name)
 }
 
 // Replace calls fill to write temp, a file that the caller has just created in
@@ -102,24 +90,15 @@ func finish(f *os.File, sync Durability, fill func(*os.File) error) error {
 // Move renames name in d to the name as in to, where it replaces anything but a
 // directory. If they are on different file systems, the error is EXDEV.
 func (d *Dir) Move(name string, to *Dir, as string) error {
-	if err := errors.Join(component(name), component(as)); err != nil {
+	if err := component(as); err != nil {
 		return err
 	}
-	if err := unix.Renameat(d.fd, name, to.fd, as); err != nil {
-		return d.error("move", name, err)
-	}
-	return nil
+	return d.change("move", name, func() error { return unix.Renameat(d.fd, name, to.fd, as) })
 }
 
 // Take renames the file path, which the caller has created, to the name as in d.
 func (d *Dir) Take(path, as string) error {
-	if err := component(as); err != nil {
-		return err
-	}
-	if err := unix.Renameat(unix.AT_FDCWD, path, d.fd, as); err != nil {
-		return d.error("move to", as, err)
-	}
-	return nil
+	return d.change("move to", as, func() error { return unix.Renameat(unix.AT_FDCWD, path, d.fd, as) })
 }
 
 // RemoveFile removes name in d, unless it is a directory.
@@ -142,6 +121,7 @@ func (d *Dir) Symlink(target, name string) error {
 	return d.change("link", name, func() error { return unix.Symlinkat(target, d.fd, name) })
 }
 
+// change calls call, which is about name in d.
 func (d *Dir) change(op, name string, call func() error) error {
 	if err := component(name); err != nil {
 		return err

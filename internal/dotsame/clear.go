@@ -71,11 +71,7 @@ func (r *Remover) Refuse(dir *disk.Dir, path string, reason error) error {
 		return err
 	}
 	if r.refused++; r.refused == 1 {
-		var at *fs.PathError
-		if errors.As(reason, &at) {
-			reason = at.Err
-		}
-		r.warning = fmt.Sprintf("%s can't be removed: %v; it is now %s", message.Quote(Name+"/"+path), reason, as)
+		r.warning = fmt.Sprintf("%s can't be removed: %s; it is now %s", message.Quote(Name+"/"+path), disk.Reason(reason), as)
 	}
 	return nil
 }

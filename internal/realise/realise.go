@@ -5,6 +5,7 @@
 package realise
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,12 +67,7 @@ type environment struct {
 // environments.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	r := &realiser{Options: o, same: dotsame.Open(o.Root)}
-	if r.nixStore == "" {
-		r.nixStore = "nix-store"
-	}
-	if r.store == "" {
-		r.store = "/nix/store"
-	}
+	r.nixStore, r.store = cmp.Or(r.nixStore, "nix-store"), cmp.Or(r.store, storepath.StoreDir)
 	dir, err := dotsame.OpenSame(o.Root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &r.result, nil
@@ -160,11 +156,7 @@ func (r *realiser) check(e *environment, it disk.Item) {
 	}
 	data, err := e.dir.ReadFile(it.Name, nixenv.MaxEnvironment)
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
-			err = at.Err // the message has the path already
-		}
-		e.problem = "it can't be read: " + err.Error()
+		e.problem = "it can't be read: " + disk.Reason(err)
 		return
 	}
 	env, err := nixenv.ParseEnvironment(data)

@@ -32,16 +32,12 @@ type sums struct {
 	keyed *blake3.Hasher // nil without a secret
 }
 
-func newSums(k *MACKey) (*sums, error) {
+func newSums(k *MACKey) *sums {
 	s := &sums{plain: blake3.New()}
-	if k == nil {
-		return s, nil
+	if k != nil {
+		s.keyed, _ = blake3.NewKeyed(k[:]) // an error is of another length than 32 bytes
 	}
-	var err error
-	if s.keyed, err = blake3.NewKeyed(k[:]); err != nil {
-		return nil, fmt.Errorf("keying a seal: %w", err)
-	}
-	return s, nil
+	return s
 }
 
 func (s *sums) write(b []byte) {
@@ -66,10 +62,6 @@ type Writer struct {
 
 // NewWriter writes the first line of a seal. Without a secret, k is nil.
 func NewWriter(w io.Writer, doc *key.Document, k *MACKey) (*Writer, error) {
-	sums, err := newSums(k)
-	if err != nil {
-		return nil, err
-	}
 	text, err := json.Marshal(doc)
 	if err != nil {
 		return nil, fmt.Errorf("writing the key's document: %w", err)
@@ -77,7 +69,7 @@ func NewWriter(w io.Writer, doc *key.Document, k *MACKey) (*Writer, error) {
 	if len(text) > maxHeader {
 		return nil, fmt.Errorf("the key's document has %d bytes, more than the limit of %d", len(text), maxHeader)
 	}
-	s := &Writer{w: bufio.NewWriterSize(w, 1<<16), sums: sums}
+	s := &Writer{w: bufio.NewWriterSize(w, 1<<16), sums: newSums(k)}
 	s.put([]byte(headStart))
 	s.put(text)
 	s.put([]byte(headEnd))
@@ -162,11 +154,7 @@ var (
 // NewReader reads the first line of a seal. If k is not nil, the seal must have
 // the right MAC.
 func NewReader(r io.Reader, k *MACKey) (*Reader, error) {
-	sums, err := newSums(k)
-	if err != nil {
-		return nil, err
-	}
-	s := &Reader{r: bufio.NewReaderSize(r, 1<<16), sums: sums, entries: -1}
+	s := &Reader{r: bufio.NewReaderSize(r, 1<<16), sums: newSums(k), entries: -1}
 	line, err := s.longLine()
 	if err != nil {
 		return nil, s.at(err)

@@ -99,7 +99,7 @@ func (m *maker) produce(p *pipeline) error {
 		return e.Kind == disk.Directory && j.problem == "", p.add(j)
 	}
 	return walkRoots(m.dir, visit, func(e disk.Entry, err error) error {
-		return p.add(job{dir: e.Dir, path: e.Path, problem: reason(err), err: err})
+		return p.add(job{dir: e.Dir, path: e.Path, problem: disk.Reason(err), err: err})
 	})
 }
 

@@ -1,12 +1,9 @@
 package seal
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
-	"strings"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
@@ -83,7 +80,7 @@ func (m *merge) produce(p *pipeline) error {
 		return j.problem == "" && e.Kind == disk.Directory, p.add(j)
 	}
 	unreadable := func(e disk.Entry, err error) error {
-		return p.add(job{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind, problem: "it can't be read: " + reason(err)})
+		return p.add(job{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind, problem: "it can't be read: " + disk.Reason(err)})
 	}
 	if err := walkRoots(m.dir, visit, unreadable); err != nil {
 		return err
@@ -159,7 +156,7 @@ func (m *merge) report(f Finding) {
 func difference(j *job) string {
 	switch {
 	case j.err != nil:
-		return "it can't be read: " + reason(j.err)
+		return "it can't be read: " + disk.Reason(j.err)
 	case j.info.Kind() != disk.File:
 		return "it is " + j.info.Kind().String() + ", sealed as a file"
 	case j.info.SetID():
@@ -174,13 +171,4 @@ func difference(j *job) string {
 		return "it is altered: its digest does not match the seal"
 	}
 	return ""
-}
-
-// reason returns the text of err without the path, which the finding has.
-func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return strings.TrimSpace(err.Error())
 }

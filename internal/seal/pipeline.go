@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -94,13 +95,7 @@ func run(ctx context.Context, produce func(*pipeline) error, consume func(*job) 
 		}
 	}
 	wg.Wait()
-	if consumed != nil {
-		return consumed
-	}
-	if produced != nil {
-		return produced
-	}
-	return ctx.Err()
+	return cmp.Or(consumed, produced, ctx.Err())
 }
 
 // add appends j and holds its directory open until it is done.

@@ -104,25 +104,23 @@ func validPath(path string) bool {
 	})
 }
 
-// A Foreign error says that a seal was made for another system or other locks.
-type Foreign struct{ What, Seal, Here string }
-
-func (f *Foreign) Error() string {
-	return "it was sealed for " + f.What + " " + message.Quote(f.Seal) + ", not " + message.Quote(f.Here)
+// foreign returns the error for a seal that was made for another system or other locks.
+func foreign(what, sealed, here string) error {
+	return fmt.Errorf("it was sealed for %s %s, not %s", what, message.Quote(sealed), message.Quote(here))
 }
 
 // checkKey returns an error unless .same, saved under the key of doc, may be used
 // with system, locks and, unless it is "", head.
 func checkKey(doc *key.Document, system, locks, head string) error {
 	if doc.System != system {
-		return &Foreign{"the system", doc.System, system}
+		return foreign("the system", doc.System, system)
 	}
 	sealed := ""
 	if in := doc.Ingredient("locks"); in != nil {
 		sealed = in.Digest
 	}
 	if sealed == "" || sealed != locks {
-		return &Foreign{"the locks", sealed, locks}
+		return foreign("the locks", sealed, locks)
 	}
 	if head == "" {
 		return nil
@@ -132,7 +130,7 @@ func checkKey(doc *key.Document, system, locks, head string) error {
 		sealed = k.Head
 	}
 	if sealed != head {
-		return &Foreign{"keys that begin with", sealed, head}
+		return foreign("keys that begin with", sealed, head)
 	}
 	return nil
 }

@@ -250,7 +250,7 @@ func openSeal(dir *disk.Dir) (*os.File, error) {
 		return nil, refusal{errors.New(noSeal)}
 	}
 	if err != nil {
-		return nil, refusal{fmt.Errorf("the seal can't be read: %s", reason(err))}
+		return nil, refusal{fmt.Errorf("the seal can't be read: %s", disk.Reason(err))}
 	}
 	f := os.NewFile(uintptr(fd), dotsame.Seal)
 	if info.Kind() != disk.File {
