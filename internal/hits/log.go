@@ -94,10 +94,8 @@ func (l *Log) Saved() (sum time.Duration) {
 
 // Task returns the task called name, or nil.
 func (l *Log) Task(name string) *Task {
-	for i := range l.Tasks {
-		if l.Tasks[i].Name == name {
-			return &l.Tasks[i]
-		}
+	if i := slices.IndexFunc(l.Tasks, func(t Task) bool { return t.Name == name }); i >= 0 {
+		return &l.Tasks[i]
 	}
 	return nil
 }
@@ -148,12 +146,23 @@ var (
 	stamped  = regexp.MustCompile(`^` + stamp)
 	exported = regexp.MustCompile(`^[^\t]+\t[^\t]*\t` + stamp) // gh run view --log
 
-	completedLine   = regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)
-	failedLine      = regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)
-	interruptedLine = regexp.MustCompile(`^Interrupted after ([0-9][0-9.a-zµ]*)$`)
-	countsLine      = regexp.MustCompile(`^([0-9]{1,9}) ran, ([0-9]{1,9}) cached(?:, ([0-9]{1,9}) failed \([^()]*\))?(?:, ([0-9]{1,9}) interrupted \([^()]*\))?(?:, [^;]*)?; took `)
-	cachedLine      = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
+	countsLine = regexp.MustCompile(`^([0-9]{1,9}) ran, ([0-9]{1,9}) cached(?:, ([0-9]{1,9}) failed \([^()]*\))?(?:, ([0-9]{1,9}) interrupted \([^()]*\))?(?:, [^;]*)?; took `)
+	cachedLine = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
 )
+
+// endings are the lines that end a task, with how long it took. Both runners print
+// durations that Go can parse: 1.2s, 3m05s, 40µs.
+var endings = []struct {
+	event event
+	line  *regexp.Regexp
+}{
+	{completed, regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)},
+	{failed, regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)},
+	{interrupted, regexp.MustCompile(`^Interrupted after ([0-9][0-9.a-zµ]*)$`)},
+}
+
+// outcomes are the statuses of tasks that ended.
+var outcomes = map[event]Status{completed: Ran, failed: Failed, interrupted: Interrupted}
 
 // plain returns line without control sequences and what GitHub puts in front of it.
 //
@@ -195,20 +204,11 @@ func parseText(text string) (event, time.Duration) {
 	case "Skipped (Cached)":
 		return skipped, 0
 	}
-	// Both runners print durations that Go can parse: 1.2s, 3m05s, 40µs.
-	if m := completedLine.FindStringSubmatch(text); m != nil {
-		if took, err := time.ParseDuration(m[1]); err == nil {
-			return completed, took
-		}
-	}
-	if m := failedLine.FindStringSubmatch(text); m != nil {
-		if took, err := time.ParseDuration(m[1]); err == nil {
-			return failed, took
-		}
-	}
-	if m := interruptedLine.FindStringSubmatch(text); m != nil {
-		if took, err := time.ParseDuration(m[1]); err == nil {
-			return interrupted, took
+	for _, end := range endings {
+		if m := end.line.FindStringSubmatch(text); m != nil {
+			if took, err := time.ParseDuration(m[1]); err == nil {
+				return end.event, took
+			}
 		}
 	}
 	if strings.Contains(text, "Cached") && cachedLine.MatchString(text) {
@@ -330,12 +330,8 @@ func (r *Reader) line(line []byte) error {
 		}
 	case e == starting && !wasOpen:
 		r.since[name] = Unfinished
-	case e == completed:
-		r.ours, r.since[name] = true, Ran
-	case e == failed:
-		r.ours, r.since[name] = true, Failed
-	case e == interrupted:
-		r.ours, r.since[name] = true, Interrupted
+	case outcomes[e] != "":
+		r.ours, r.since[name] = true, outcomes[e]
 	case e == skipped && !t.open && r.since[name] == "":
 		r.ours, r.since[name] = true, Skipped
 	}
@@ -363,14 +359,8 @@ func (r *Reader) counts(m [][]byte) error {
 
 func (t *state) update(e event, took time.Duration) {
 	switch e {
-	case completed:
-		*t = state{status: Ran, took: took}
-		return
-	case failed:
-		*t = state{status: Failed, took: took}
-		return
-	case interrupted:
-		*t = state{status: Interrupted, took: took}
+	case completed, failed, interrupted:
+		*t = state{status: outcomes[e], took: took}
 		return
 	case starting:
 		if t.cached { // and then the next run started
@@ -381,18 +371,13 @@ func (t *state) update(e event, took time.Duration) {
 			t.open, t.silent = true, true
 			return
 		}
-	case cached:
-		if t.open && t.silent && !t.cached {
+	case cached, skipped:
+		if !t.open {
+			t.skip()
+			return
+		}
+		if e == cached && t.silent && !t.cached {
 			t.cached = true
-			return
-		}
-		if !t.open {
-			t.skip()
-			return
-		}
-	case skipped:
-		if !t.open {
-			t.skip()
 			return
 		}
 	}
