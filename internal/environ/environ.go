@@ -4,6 +4,7 @@ package environ
 
 import (
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -33,10 +34,8 @@ func For(more ...string) []string {
 }
 
 func listed(list []string, name string) bool {
-	for _, l := range list {
-		if prefix, ok := strings.CutSuffix(l, "*"); ok && strings.HasPrefix(name, prefix) || l == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(l string) bool {
+		prefix, ok := strings.CutSuffix(l, "*")
+		return ok && strings.HasPrefix(name, prefix) || l == name
+	})
 }

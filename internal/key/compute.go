@@ -91,8 +91,12 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, explainChange(err)
+	err = group.Wait()
+	if errors.As(err, new(*source.ChangedError)) {
+		return nil, message.WithHint(err, "run it again when nothing writes to the tree")
+	}
+	if err != nil {
+		return nil, err
 	}
 	d.NarHash = hash.String()
 	d.Ingredients[2] = Ingredient{Name: "tree", Digest: nixbase32.EncodeToString(hash[:]), Files: []File{}}
@@ -132,17 +136,14 @@ func (d *Document) assemble() error {
 	d.Key = tasks + d.Ingredients[2].Digest
 	d.RestoreKeys = []string{tasks, locks}
 	if len(d.Key) > MaxLength {
-		return optionf("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
+		return fmt.Errorf("the key would have %d characters, and GitHub allows %d: take a shorter --prefix", len(d.Key), MaxLength)
 	}
 	return nil
 }
 
 // selections returns the files of the two ingredients that are made of files.
 func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
-	flakeDir := ""
-	if rel, err := filepath.Rel(t.Root, t.Flake); err == nil && t.Flake != "" && rel != "." {
-		flakeDir = filepath.ToSlash(rel)
-	}
+	flakeDir, _ := below(t.Root, t.Flake)                                                                                      // "" without a flake
 	locks = &selection{name: "locks", flag: "--lock", mustMatch: 1, submodules: true, lock: path.Join(flakeDir, "flake.lock")} // it is the first
 	locks.use(o.Locks, DefaultLocks(flakeDir))
 	tasks = &selection{name: "tasks", flag: "--task-file"}
@@ -235,11 +236,4 @@ func realPath(dir string) (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(abs)
-}
-
-func explainChange(err error) error {
-	if c := new(source.ChangedError); errors.As(err, &c) {
-		return message.WithHint(err, "run it again when nothing writes to the tree")
-	}
-	return err
 }

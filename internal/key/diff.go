@@ -59,10 +59,8 @@ func Compare(old, now *Document) Diff {
 	}
 	setting("prefix", old.Prefix, now.Prefix)
 	setting("schema", old.Schema, now.Schema)
-	names := maps.Clone(old.Extra)
-	if names == nil {
-		names = map[string]string{}
-	}
+	names := map[string]string{}
+	maps.Copy(names, old.Extra)
 	maps.Copy(names, now.Extra)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		setting("extra "+name, old.Extra[name], now.Extra[name])

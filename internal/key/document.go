@@ -153,10 +153,8 @@ func (p *Path) UnmarshalText(text []byte) error {
 
 // Ingredient returns the ingredient called name, or nil.
 func (d *Document) Ingredient(name string) *Ingredient {
-	for i := range d.Ingredients {
-		if d.Ingredients[i].Name == name {
-			return &d.Ingredients[i]
-		}
+	if i := slices.IndexFunc(d.Ingredients, func(in Ingredient) bool { return in.Name == name }); i >= 0 {
+		return &d.Ingredients[i]
 	}
 	return nil
 }

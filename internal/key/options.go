@@ -68,17 +68,6 @@ type Options struct {
 	tree source.Hash // NarHash parsed, if it is given
 }
 
-// An OptionError is the error of Compute for Options that no key can be made of.
-type OptionError struct{ Err error }
-
-// Error returns the text of the error inside.
-func (e OptionError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the error inside.
-func (e OptionError) Unwrap() error { return e.Err }
-
-func optionf(format string, args ...any) error { return OptionError{fmt.Errorf(format, args...)} }
-
 // segment matches a prefix and a system: the alphabet of a key.
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
@@ -91,15 +80,15 @@ func (o *Options) check() error {
 	}
 	for _, s := range []struct{ what, value string }{{"prefix", o.Prefix}, {"system", o.System}} {
 		if !segment.MatchString(s.value) {
-			return optionf("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
+			return fmt.Errorf("the %s %q has characters other than A-Z a-z 0-9 . _ -", s.what, s.value)
 		}
 	}
 	for name, value := range o.Extra {
 		if name == "" {
-			return optionf("an extra has no name")
+			return fmt.Errorf("an extra has no name")
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return optionf("the extra %q=%q is not UTF-8", name, value) // a document could not have it
+			return fmt.Errorf("the extra %q=%q is not UTF-8", name, value) // a document could not have it
 		}
 	}
 	for _, p := range slices.Concat(o.Locks, o.TaskFiles) {
@@ -110,7 +99,7 @@ func (o *Options) check() error {
 	if o.NarHash != "" {
 		hash, err := source.ParseHash(o.NarHash)
 		if err != nil {
-			return OptionError{err}
+			return err
 		}
 		o.tree = hash
 	}
@@ -120,13 +109,13 @@ func (o *Options) check() error {
 func checkPattern(p string) error {
 	switch {
 	case p == "":
-		return optionf("empty pattern")
+		return fmt.Errorf("empty pattern")
 	case !utf8.ValidString(p):
-		return optionf("the pattern %q is not UTF-8", p)
+		return fmt.Errorf("the pattern %q is not UTF-8", p)
 	case !doublestar.ValidatePattern(p):
-		return message.WithHint(optionf("%q is not a pattern", p), "patterns have * ? ** [class] and {a,b}; a literal bracket is \\[")
+		return message.WithHint(fmt.Errorf("%q is not a pattern", p), "patterns have * ? ** [class] and {a,b}; a literal bracket is \\[")
 	case strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") || strings.HasPrefix(p, "./"):
-		return message.WithHint(optionf("the pattern %q cannot match a file", p), "patterns are relative to the git root, without ./ or ../")
+		return message.WithHint(fmt.Errorf("the pattern %q cannot match a file", p), "patterns are relative to the git root, without ./ or ../")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,12 +13,7 @@ type Several []error
 
 // Join returns the errors that are not nil as one error, or nil if there are none.
 func Join(errs ...error) error {
-	var s Several
-	for _, err := range errs {
-		if err != nil {
-			s = append(s, err)
-		}
-	}
+	s := Several(slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil }))
 	switch len(s) {
 	case 0:
 		return nil
@@ -42,10 +38,8 @@ func (s Several) Unwrap() []error { return s }
 // Hint returns the line that WithHint added to err, or "".
 func Hint(err error) string {
 	var h hinted
-	if errors.As(err, &h) {
-		return h.hint
-	}
-	return ""
+	errors.As(err, &h)
+	return h.hint
 }
 
 type hinted struct {

@@ -7,8 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
 )
 
@@ -32,12 +31,12 @@ func find(dir string, withoutFlake bool) (place, error) {
 	}
 	var device uint64
 	for at := start; ; at = filepath.Dir(at) {
-		var st unix.Stat_t
-		if err := unix.Lstat(at, &st); err != nil {
-			return place{}, &fs.PathError{Op: "lstat", Path: at, Err: err}
+		st, err := disk.Lstat(at)
+		if err != nil {
+			return place{}, err
 		}
 		if at == start {
-			device = uint64(st.Dev)
+			device = st.Dev
 		}
 		flake, err := exists(filepath.Join(at, "flake.nix"))
 		if err != nil {
@@ -58,7 +57,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 				"a git repository has a narHash only if it is a flake: add a flake.nix, or give cachekey key --nar-hash or --allow-missing")
 		}
 		// Nix looks into the first directory of another file system, and no further.
-		if uint64(st.Dev) != device {
+		if st.Dev != device {
 			return beyond(start, at)
 		}
 		if at == filepath.Dir(at) {

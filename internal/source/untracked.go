@@ -21,7 +21,7 @@ func (t *Tree) Forgotten(ctx context.Context, match func(path string) bool, name
 	if t.repository == nil {
 		return nil, nil
 	}
-	others, err := t.repository.untracked(ctx)
+	others, err := t.repository.list(ctx, "--directory", "--exclude-standard") // a directory ends in a slash
 	if err != nil {
 		return nil, err
 	}
@@ -43,14 +43,10 @@ func (t *Tree) Forgotten(ctx context.Context, match func(path string) bool, name
 	return all, nil
 }
 
-// untracked returns the files and directories that git neither tracks nor
-// ignores. A directory ends in a slash and is not descended into.
-func (r *repository) untracked(ctx context.Context) ([]string, error) {
-	out, err := r.git(ctx, "ls-files", "-z", "--others", "--directory", "--exclude-standard")
-	if err != nil {
-		return nil, err
-	}
-	return splitNUL(out), nil
+// list returns the paths that git does not track, and that flags select.
+func (r *repository) list(ctx context.Context, flags ...string) ([]string, error) {
+	out, err := r.git(ctx, append([]string{"ls-files", "-z", "--others"}, flags...)...)
+	return splitNUL(out), err
 }
 
 // These limit what Untracked lists and reads.
@@ -104,18 +100,17 @@ func (t *Tree) Untracked(ctx context.Context, skip string) (files []Untracked, t
 // untrackedPaths returns what git does not track, without what a tracked
 // .gitignore ignores. A directory may stand for all that is in it.
 func (r *repository) untrackedPaths(ctx context.Context) ([]string, error) {
-	unignored, err := r.git(ctx, "ls-files", "-z", "--others", "--exclude-standard")
+	paths, err := r.list(ctx, "--exclude-standard")
 	if err != nil {
 		return nil, err
 	}
-	paths := splitNUL(unignored)
-	ignored, err := r.git(ctx, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	ignored, err := r.list(ctx, "--ignored", "--exclude-standard", "--directory")
 	if err != nil || len(ignored) == 0 {
 		return paths, err
 	}
 	// check-ignore knows no literal pathspecs: a name that begins with a colon must not look like one.
 	var asked bytes.Buffer
-	for _, p := range splitNUL(ignored) {
+	for _, p := range ignored {
 		fmt.Fprintf(&asked, "./%s\x00", p)
 	}
 	reasons, err := r.gitWithInput(ctx, asked.Bytes(), "--no-literal-pathspecs", "check-ignore", "-z", "--stdin", "--verbose", "--non-matching", "--no-index")
