@@ -108,7 +108,7 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 	var last *dotsame.BuildInfo
 	if s.dry || len(v.reasons) == 0 {
 		last = s.lastSuccess(t, in)
-		v.reasons = append(v.reasons, s.changes(t, in, last, then.open)...)
+		v.reasons = append(v.reasons, s.changes(t, in, last, then)...)
 	}
 	if s.dry && len(v.reasons) == 0 {
 		v.reasons = append(v.reasons, s.missingOutputs(ctx, t, last)...)
@@ -166,8 +166,8 @@ func checkOutputs(info *dotsame.BuildInfo, t *manifest.Task) error {
 }
 
 // changes lists what has changed since the last success, whatever will lie at
-// the targets in open. It is empty if the input hash is the same.
-func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo, open []string) (reasons []Reason) {
+// the paths that are open then. It is empty if the input hash is the same.
+func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo, then forecast) (reasons []Reason) {
 	if last == nil {
 		return []Reason{{Kind: NeverBuilt}}
 	}
@@ -190,7 +190,7 @@ func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo,
 		}
 	}
 	if full, err := s.dir.ReadInputs(t.Name); err == nil && full != nil {
-		reasons = append(reasons, inputChanges(in.list(), full.Inputs, open)...)
+		reasons = append(reasons, inputChanges(in.list(), full.Inputs, then)...)
 	}
 	if known && len(reasons) == 0 && len(in.unsure) == 0 {
 		return []Reason{{Kind: NeverBuilt}} // its list of inputs does not have the hash that it names
@@ -210,22 +210,22 @@ func sortedKeys(a, b map[string]digest.Digest) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-func inputChanges(now, then []dotsame.Input, open []string) (reasons []Reason) {
-	for len(now) > 0 || len(then) > 0 {
+func inputChanges(now, before []dotsame.Input, then forecast) (reasons []Reason) {
+	for len(now) > 0 || len(before) > 0 {
 		switch {
-		case len(then) == 0 || len(now) > 0 && now[0].Path < then[0].Path:
+		case len(before) == 0 || len(now) > 0 && now[0].Path < before[0].Path:
 			reasons = append(reasons, Reason{Kind: InputAdded, Path: now[0].Path})
 			now = now[1:]
-		case len(now) == 0 || now[0].Path > then[0].Path:
-			if !isBelow(then[0].Path, open...) {
-				reasons = append(reasons, Reason{Kind: InputRemoved, Path: then[0].Path})
+		case len(now) == 0 || now[0].Path > before[0].Path:
+			if !then.open(before[0].Path) {
+				reasons = append(reasons, Reason{Kind: InputRemoved, Path: before[0].Path})
 			}
-			then = then[1:]
+			before = before[1:]
 		default:
-			if now[0] != then[0] {
+			if now[0] != before[0] {
 				reasons = append(reasons, Reason{Kind: InputChanged, Path: now[0].Path})
 			}
-			now, then = now[1:], then[1:]
+			now, before = now[1:], before[1:]
 		}
 	}
 	return reasons

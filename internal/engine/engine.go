@@ -78,8 +78,8 @@ type session struct {
 
 	toolchains toolchains
 	stopTools  func()                    // ends what Resolver.Prepare has begun
-	tasks      map[string]*manifest.Task // by name
 	makers     map[string]*manifest.Task // by target
+	graph      func() *manifest.Graph    // of all tasks
 	lockFile   *os.File                  // inherited by every task; nil without a lock
 	groups     groups                    // of the tasks' processes
 	aside      string                    // where this run moves files that are in the way
@@ -102,16 +102,15 @@ func newSession(c Config) *session {
 	s := &session{
 		Config: c,
 		dir:    dotsame.Open(c.Workspace.Root),
-		tasks:  make(map[string]*manifest.Task),
 		makers: make(map[string]*manifest.Task),
 		aside:  path.Join(dotsame.Aside, time.Now().UTC().Format(dotsame.AsideTime)),
 	}
 	for _, t := range c.Workspace.Tasks {
-		s.tasks[t.Name] = t
 		for _, target := range t.Targets {
 			s.makers[target] = t
 		}
 	}
+	s.graph = sync.OnceValue(func() *manifest.Graph { return manifest.NewGraph(c.Workspace.Tasks) })
 	s.programChanged()
 	s.realRoot = sync.OnceValue(func() string {
 		real, err := filepath.EvalSymlinks(c.Workspace.Root)
@@ -214,21 +213,7 @@ func (s *session) cannotStore(err error) {
 	s.unstored.Do(func() { s.warnf("results can't be stored for the next run: %v", err) })
 }
 
-// upstream returns every task that t waits for, directly or by way of others.
-func (s *session) upstream(t *manifest.Task) []*manifest.Task {
-	var list []*manifest.Task
-	seen := make(map[string]bool)
-	var visit func(*manifest.Task)
-	visit = func(t *manifest.Task) {
-		for _, name := range t.DependsOn {
-			if !seen[name] {
-				seen[name] = true
-				dep := s.tasks[name]
-				list = append(list, dep)
-				visit(dep)
-			}
-		}
-	}
-	visit(t)
-	return list
+// dependsOn reports whether t depends on another task, directly or through others.
+func (s *session) dependsOn(t, other *manifest.Task) bool {
+	return s.graph().Depends(t.Name, other.Name)
 }

@@ -116,9 +116,7 @@ func (s *session) find(ctx context.Context, t *manifest.Task, in *inputs, then f
 	if in.match, err = s.match(ctx, t, in); err != nil {
 		return err
 	}
-	if len(then.targets) > 0 {
-		in.match.Replace(in.patterns, then.targets, then.outputs)
-	}
+	then.replace(in)
 	if err := s.addProgram(ctx, t, in, then); err != nil {
 		return fmt.Errorf("%s: task %q: %w", t.Pos, t.Name, err)
 	}
@@ -263,7 +261,6 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
 		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: changes behind it do not make the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
 	}
-	var upstream []*manifest.Task
 	warned := map[*manifest.Task]bool{nil: true, t: true}
 	for _, f := range in.match.Found {
 		if f.Kind == files.Link && slices.Contains(t.Inputs, f.Path) {
@@ -276,10 +273,7 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 			continue
 		}
 		warned[maker] = true
-		if upstream == nil {
-			upstream = s.upstream(t)
-		}
-		if !slices.Contains(upstream, maker) {
+		if !s.dependsOn(t, maker) {
 			s.warnf("%s: task %q: its input %s is made by task %q, on which it does not depend: either of them may run first", t.Pos, t.Name, f.Path, maker.Name)
 		}
 	}

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"cachekey/internal/digest"
@@ -48,7 +50,7 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 	}
 	defer s.close(locked)
 	s.startToolchains(ctx, tasks)
-	p := &planner{session: s, verdicts: make(map[string]*verdict)}
+	p := &planner{session: s, targets: slices.Sorted(maps.Keys(s.makers)), verdicts: make(map[string]*verdict)}
 	plan := &Plan{Schema: PlanSchema, Tasks: []Planned{}}
 	for _, t := range tasks {
 		v, err := p.plan(ctx, t)
@@ -63,6 +65,7 @@ func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error)
 
 type planner struct {
 	*session
+	targets  []string // of all tasks, sorted
 	verdicts map[string]*verdict
 }
 
@@ -93,25 +96,103 @@ func (p *planner) plan(ctx context.Context, t *manifest.Task) (*verdict, error) 
 }
 
 // A forecast says what will lie at the targets of the tasks that a planned task
-// waits for, when it is its turn. In a run they have their turn behind them: a
-// forecast is empty there.
+// depends on, when it is its turn. In a run these tasks are done: the zero forecast
+// leaves every file as it is.
 type forecast struct {
-	targets []string         // of these tasks
-	outputs []dotsame.Output // at the targets of those that are cached
-	open    []string         // the targets of the others, which nobody can tell yet
+	planner *planner
+	task    *manifest.Task
+	first   map[*manifest.Task]bool // whether task depends on them
 }
 
-func (p *planner) forecast(t *manifest.Task) (f forecast) {
+func (p *planner) forecast(t *manifest.Task) forecast {
 	if len(t.Inputs) == 0 && (len(t.Command) == 0 || !strings.Contains(t.Command[0], "/")) {
-		return f // nothing that it could tell
+		return forecast{} // nothing that it could tell
 	}
-	for _, dep := range p.upstream(t) {
-		f.targets = append(f.targets, dep.Targets...)
-		if v := p.verdicts[dep.Name]; v.state == Cached {
-			f.outputs = append(f.outputs, v.result.Outputs...)
-		} else {
-			f.open = append(f.open, dep.Targets...)
+	return forecast{p, t, make(map[*manifest.Task]bool)}
+}
+
+// maker returns the task that will have run before and has p at its targets, or nil.
+func (f forecast) maker(p string) *manifest.Task {
+	if f.planner == nil {
+		return nil
+	}
+	maker := f.planner.makerOf(p)
+	if maker == nil {
+		return nil
+	}
+	first, ok := f.first[maker]
+	if !ok {
+		first = f.planner.dependsOn(f.task, maker)
+		f.first[maker] = first
+	}
+	if !first {
+		return nil
+	}
+	return maker
+}
+
+// outputs returns the outputs of maker, and whether they are known before it runs.
+func (f forecast) outputs(maker *manifest.Task) (list []dotsame.Output, ok bool) {
+	if v := f.planner.verdicts[maker.Name]; v.state == Cached {
+		return v.result.Outputs, true
+	}
+	return nil, false
+}
+
+// open reports whether nobody can tell yet what will lie at p.
+func (f forecast) open(p string) bool {
+	maker := f.maker(p)
+	if maker == nil {
+		return false
+	}
+	_, known := f.outputs(maker)
+	return !known
+}
+
+// output returns the output that will lie at p.
+func (f forecast) output(p string) (o dotsame.Output, ok bool) {
+	maker := f.maker(p)
+	if maker == nil {
+		return o, false
+	}
+	list, _ := f.outputs(maker)
+	i, ok := slices.BinarySearchFunc(list, p, func(o dotsame.Output, p string) int { return strings.Compare(o.Path, p) })
+	if ok {
+		o = list[i]
+	}
+	return o, ok
+}
+
+// replace replaces the files of in that will be made. It looks only at the tasks
+// with a target that is above a pattern's base, or below it: in a long chain of
+// tasks each would otherwise look at all before it.
+func (f forecast) replace(in *inputs) {
+	if f.planner == nil {
+		return
+	}
+	makers := make(map[*manifest.Task]bool)
+	for _, base := range in.patterns.Bases() {
+		below := ""
+		if base != "" {
+			below = base + "/"
+			if maker := f.maker(base); maker != nil {
+				makers[maker] = true
+			}
+		}
+		i, _ := slices.BinarySearch(f.planner.targets, below)
+		for ; i < len(f.planner.targets) && strings.HasPrefix(f.planner.targets[i], below); i++ {
+			if maker := f.maker(f.planner.targets[i]); maker != nil {
+				makers[maker] = true
+			}
 		}
 	}
-	return f
+	if len(makers) == 0 {
+		return
+	}
+	var outputs []dotsame.Output
+	for maker := range makers {
+		list, _ := f.outputs(maker)
+		outputs = append(outputs, list...)
+	}
+	in.match.Replace(in.patterns, func(p string) bool { return f.maker(p) != nil }, outputs)
 }

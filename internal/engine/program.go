@@ -63,16 +63,14 @@ func (s *session) program(ctx context.Context, t *manifest.Task, then forecast) 
 	if path.Base(t.Command[0]) == "env" {
 		id += "\x00" + strings.Join(t.Command[1:], "\x00")
 	}
-	if len(then.targets) == 0 { // otherwise the files of another time count
-		known.mu.Lock()
-		defer known.mu.Unlock()
-		if p := known.known[id]; p != nil {
-			return p, nil
-		}
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if p := known.known[id]; p != nil {
+		return p, nil
 	}
 	l.found = &program{recipe: map[string]digest.Digest{}, unknown: map[string]error{}}
 	err := l.follow(ctx, t.Command, maxInterpreters)
-	if err == nil && len(then.targets) == 0 {
+	if err == nil && !l.made {
 		known.known[id] = l.found
 	}
 	return l.found, err
@@ -85,6 +83,7 @@ type programLookup struct {
 	path    string // PATH
 	hasPath bool   // false if the tools will set PATH: then they count, and not what is found there
 	then    forecast
+	made    bool // in a plan: it comes from a target, which tasks find in different states
 	found   *program
 }
 
@@ -163,19 +162,23 @@ func (s *session) relative(file string) (rel string, inside bool) {
 // inForecast reports whether file will be made by a task that has its turn before.
 func (l *programLookup) inForecast(file string) bool {
 	rel, inside := l.relative(file)
-	return file != "" && inside && isBelow(rel, l.then.targets...)
+	if !l.dry || file == "" || !inside || l.makerOf(rel) == nil {
+		return false
+	}
+	l.made = true
+	return l.then.maker(rel) != nil
 }
 
 // followOutput adds a program that a dependency makes, as it is stored.
 func (l *programLookup) followOutput(ctx context.Context, file string, left int) error {
 	rel, _ := l.relative(file)
 	for range 40 { // links
-		i := slices.IndexFunc(l.then.outputs, func(o dotsame.Output) bool { return o.Path == rel })
-		if i < 0 {
+		o, ok := l.then.output(rel)
+		if !ok {
 			l.found.open = true
 			return nil
 		}
-		switch o := l.then.outputs[i]; o.Type {
+		switch o.Type {
 		case dotsame.TypeLink:
 			rel = path.Join(path.Dir(rel), o.Link)
 			continue
@@ -290,8 +293,10 @@ func (s *session) addInput(ctx context.Context, t *manifest.Task, in *inputs, p 
 	var f files.Found
 	var ok bool
 	var err error
-	if isBelow(p, then.targets...) {
-		f, ok = files.FoundOutput(then.outputs, p)
+	if then.maker(p) != nil {
+		var o dotsame.Output
+		o, ok = then.output(p)
+		f, ok = files.FoundOutput(o), ok && o.Type == dotsame.TypeFile
 	} else {
 		f, ok, err = s.files.File(ctx, p)
 	}
@@ -340,7 +345,7 @@ func (s *session) warnOfArguments(t *manifest.Task, in *inputs) {
 		if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() {
 			continue
 		}
-		if maker := s.makerOf(rel); maker != nil && slices.Contains(s.upstream(t), maker) {
+		if maker := s.makerOf(rel); maker != nil && s.dependsOn(t, maker) {
 			continue
 		}
 		s.warnf("%s: task %q: the argument %q of cmd names a file that is not among its inputs: changes of it do not make the task run again; list it under input", t.Pos, t.Name, arg)

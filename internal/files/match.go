@@ -230,24 +230,22 @@ func (w *walk) note(links []state, full string) {
 	}
 }
 
-// Replace changes m to what Match would return if the targets held exactly these
-// outputs.
-func (m *Match) Replace(ps *Patterns, targets []string, outputs []dotsame.Output) {
-	m.Found = slices.DeleteFunc(m.Found, func(f Found) bool {
-		return slices.ContainsFunc(targets, func(target string) bool { return f.Path == target || isAbove(target, f.Path) })
-	})
+// Replace changes m to what Match would return if the outputs were all that is at
+// the paths for which replaced reports true.
+func (m *Match) Replace(ps *Patterns, replaced func(path string) bool, outputs []dotsame.Output) {
+	m.Found = slices.DeleteFunc(m.Found, func(f Found) bool { return replaced(f.Path) })
 	for _, o := range outputs {
 		if o.Type == dotsame.TypeDir || len(ps.MatchPath(o.Path)) == 0 {
 			continue
 		}
-		m.Found = append(m.Found, found(o))
+		m.Found = append(m.Found, FoundOutput(o))
 	}
 	slices.SortFunc(m.Found, func(a, b Found) int { return strings.Compare(a.Path, b.Path) })
 	m.Empty = ps.empty(m.Found)
 }
 
-// found returns the file or link o as a match has it.
-func found(o dotsame.Output) Found {
+// FoundOutput returns the file or link o as a match has it.
+func FoundOutput(o dotsame.Output) Found {
 	f := Found{Path: o.Path, Kind: File, Digest: o.Digest}
 	switch {
 	case o.Type == dotsame.TypeLink:
@@ -256,15 +254,6 @@ func found(o dotsame.Output) Found {
 		f.Kind = Exec
 	}
 	return f
-}
-
-// FoundOutput returns what File would return if p were one of these outputs.
-func FoundOutput(outputs []dotsame.Output, p string) (f Found, ok bool) {
-	i := slices.IndexFunc(outputs, func(o dotsame.Output) bool { return o.Path == p && o.Type == dotsame.TypeFile })
-	if i < 0 {
-		return Found{}, false
-	}
-	return found(outputs[i]), true
 }
 
 // empty returns the patterns that match none of found.

@@ -105,6 +105,7 @@ func TestMatch(t *testing.T) {
 		{name: "escaped", patterns: `we\[ird/f`, want: "we[ird/f"},
 		{name: "escaped names are spelled out", patterns: `we\[ird/f`, targets: "we[ird", want: "we[ird/f"},
 		{name: "own targets are not inputs", patterns: "**", targets: "dist src src2", want: ".hidden a.go b.txt link we[ird/f"},
+		{name: "nor below an escaped name", patterns: `we\[ird`, targets: "we[ird/f", empty: `we\[ird`},
 		{name: "unless named", patterns: "dist/x.go", targets: "dist", want: "dist/x.go"},
 		{name: "or below what is named", patterns: "src", targets: "src/sub", want: "src/.env src/a.go src/b.txt src/dangling src/out"},
 		{name: "the workspace", patterns: ".", targets: "src src2 dist", want: ".hidden a.go b.txt link we[ird/f"},
@@ -260,7 +261,9 @@ func TestReplace(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := match(t, openTree(t, before), patterns, nil)
-		got.Replace(ps, targets, outputs)
+		got.Replace(ps, func(p string) bool {
+			return slices.ContainsFunc(targets, func(target string) bool { return p == target || isAbove(target, p) })
+		}, outputs)
 		want := match(t, openTree(t, after), patterns, nil)
 		if !slices.Equal(got.Found, want.Found) || !slices.Equal(got.Empty, want.Empty) {
 			t.Errorf("%q: got %v, want %v", patterns, got, want)

@@ -89,11 +89,21 @@ func compile(text string) (pattern, error) {
 			}
 		}
 		if wild = wild || q.kind != literal; !wild {
-			p.base = strings.TrimPrefix(p.base+"/"+name, "/")
+			p.base = strings.TrimPrefix(p.base+"/"+q.text, "/")
 		}
 		p.parts = append(p.parts, q)
 	}
 	return p, nil
+}
+
+// Bases returns for each pattern the path above everything that it matches, or of it:
+// the names before the first wildcard.
+func (ps *Patterns) Bases() []string {
+	bases := make([]string, len(ps.list))
+	for i := range ps.list {
+		bases[i] = ps.list[i].base
+	}
+	return bases
 }
 
 // unescape returns the only name that a pattern without wildcards matches, or the

@@ -177,8 +177,12 @@ func (l *loader) checkOwnInputs() {
 			owner[t.text] = d
 		}
 	}
+	tasks := make([]*Task, len(l.drafts))
+	for i, d := range l.drafts {
+		tasks[i] = d.Task
+	}
+	graph := NewGraph(tasks)
 	for _, d := range l.drafts {
-		var before map[string]bool
 		for _, in := range d.Inputs {
 			if isPattern(in) {
 				continue
@@ -193,30 +197,11 @@ func (l *loader) checkOwnInputs() {
 						"task %q has %q both as input and in its target", d.Name, in)
 					break
 				}
-				if before == nil {
-					before = l.ancestors(d)
-				}
-				if !before[maker.Name] {
+				if !graph.Depends(d.Name, maker.Name) {
 					l.warn(d.Pos, "task %q reads %q, which task %q makes, but does not depend on it", d.Name, in, maker.Name)
 				}
 				break
 			}
 		}
 	}
-}
-
-// ancestors returns the names of all tasks that d depends on.
-func (l *loader) ancestors(d *draft) map[string]bool {
-	seen := map[string]bool{}
-	var visit func(*draft)
-	visit = func(d *draft) {
-		for _, dep := range d.DependsOn {
-			if !seen[dep] {
-				seen[dep] = true
-				visit(l.byName[dep])
-			}
-		}
-	}
-	visit(d)
-	return seen
 }

@@ -6,6 +6,7 @@ package manifest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cachekey/internal/message"
@@ -74,12 +75,11 @@ func (p Position) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) 
 
 // Task returns the task called name, or nil.
 func (w *Workspace) Task(name string) *Task {
-	for _, t := range w.Tasks {
-		if t.Name == name {
-			return t
-		}
+	i, ok := slices.BinarySearchFunc(w.Tasks, name, func(t *Task, name string) int { return strings.Compare(t.Name, name) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return w.Tasks[i]
 }
 
 // Select returns the tasks called names and all that they depend on, each once and
@@ -118,6 +118,75 @@ func (w *Workspace) Select(names ...string) ([]*Task, error) {
 		}
 	}
 	return order, nil
+}
+
+// A Graph answers which tasks depend on which, directly or through others. Its size
+// is linear in the tasks and their dependencies. Its methods may be called
+// concurrently.
+type Graph struct{ nodes map[string]*node }
+
+// A node is a task in the order in which a depth-first walk leaves the tasks: those
+// at first up to place were entered after it and left before it, so it depends on
+// them. It depends on none before lowest, and on none after place.
+type node struct {
+	dependsOn            []*node
+	lowest, first, place int
+}
+
+// NewGraph returns the graph of tasks, which must include their dependencies.
+func NewGraph(tasks []*Task) *Graph {
+	g := &Graph{make(map[string]*node, len(tasks))}
+	byName := make(map[string]*Task, len(tasks))
+	needed := make(map[string]bool, len(tasks))
+	for _, t := range tasks {
+		byName[t.Name] = t
+		for _, d := range t.DependsOn {
+			needed[d] = true
+		}
+	}
+	left := 0
+	var visit func(name string) *node
+	visit = func(name string) *node {
+		if n := g.nodes[name]; n != nil {
+			return n
+		}
+		n := &node{lowest: left, first: left}
+		g.nodes[name] = n
+		for _, d := range byName[name].DependsOn {
+			dep := visit(d)
+			n.dependsOn = append(n.dependsOn, dep)
+			n.lowest = min(n.lowest, dep.lowest)
+		}
+		n.place = left
+		left++
+		return n
+	}
+	for _, t := range tasks {
+		if !needed[t.Name] { // first, so that the numbers decide for a whole chain
+			visit(t.Name)
+		}
+	}
+	for _, t := range tasks { // those of a cycle may be left
+		visit(t.Name)
+	}
+	return g
+}
+
+// Depends reports whether the task called name depends on the task called on.
+func (g *Graph) Depends(name, on string) bool {
+	return g.nodes[name].depends(g.nodes[on], map[*node]bool{})
+}
+
+// depends searches for on where the numbers do not decide, except in seen.
+func (n *node) depends(on *node, seen map[*node]bool) bool {
+	switch {
+	case on.place >= n.first && on.place < n.place:
+		return true
+	case on.place < n.lowest || on.place >= n.place || seen[n]:
+		return false
+	}
+	seen[n] = true
+	return slices.ContainsFunc(n.dependsOn, func(d *node) bool { return d == on || d.depends(on, seen) })
 }
 
 // A Spec says where a tool comes from. Either Package and Version are set

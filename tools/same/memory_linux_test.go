@@ -190,3 +190,53 @@ func TestHostileFilesTakeNoMemory(t *testing.T) {
 		})
 	}
 }
+
+// longChain writes a workspace of n tasks that each read the target of the one
+// before. Some read that of the first, and two name a pattern that matches targets.
+func longChain(t *testing.T, dir string, n int) {
+	t.Helper()
+	const each = 1000 // tasks of a project
+	var projects []string
+	for first := 0; first < n; first += each {
+		name := fmt.Sprintf("p%d", first/each)
+		projects = append(projects, name)
+		text := "version: \"1\"\nproject: " + name + "\ntasks:\n"
+		for i := first; i < min(n, first+each); i++ {
+			input, depends := "../src", ""
+			if i > 0 {
+				input = fmt.Sprintf("../p%d/out/%d", (i-1)/each, i-1)
+				depends = fmt.Sprintf("p%d:t%d", (i-1)/each, i-1)
+			}
+			switch {
+			case i > 0 && i%10 == 0:
+				input += ", ../p0/out/0"
+			case i == n/2 || i == n-1:
+				input += ", out/*"
+			}
+			text += fmt.Sprintf("  t%d: {input: [%s], target: [out/%d], cmd: [a], dependsOn: [%s]}\n", i, input, i, depends)
+		}
+		write(t, filepath.Join(dir, name, "same.yaml"), text)
+	}
+	write(t, filepath.Join(dir, "src"), "")
+	write(t, filepath.Join(dir, "same.work.yaml"), "version: \"1\"\nprojects: ["+strings.Join(projects, ", ")+"]\n")
+}
+
+// TestLongChain plans tasks in a chain: the memory of many is bounded, and four times
+// as many tasks take at most six times as long.
+func TestLongChain(t *testing.T) {
+	const most = 20_000
+	costs := map[int]cost{}
+	for _, n := range []int{most / 4, most} {
+		dir := t.TempDir()
+		longChain(t, dir, n)
+		c, stderr := measure(t, dir, "plan")
+		if stderr != "" {
+			t.Fatalf("%d tasks: printed %.1000s", n, stderr)
+		}
+		costs[n] = c
+	}
+	few, many := costs[most/4], costs[most]
+	if many.CPU > 6*few.CPU+time.Second || many.Peak > 200 {
+		t.Errorf("%d tasks take %d MiB and %v, want at most 200 MiB and a second more than six times the %v of %d tasks", most, many.Peak, many.CPU, few.CPU, most/4)
+	}
+}
