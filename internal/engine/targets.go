@@ -209,7 +209,13 @@ func (s *session) recordLeftovers(t *manifest.Task) error {
 	if err != nil || len(left.outputs) == 0 {
 		return err
 	}
-	data, err := json.Marshal(left.outputs)
+	list := []dotsame.Output{}
+	for _, o := range left.outputs {
+		if files.Storable(o) { // no other can be read back
+			list = append(list, withoutSpecialBits(o))
+		}
+	}
+	data, err := json.Marshal(list)
 	if err == nil {
 		err = s.dir.WriteFile(dotsame.LeftoverPath(t.Name), data)
 	}
@@ -217,6 +223,13 @@ func (s *session) recordLeftovers(t *manifest.Task) error {
 		s.cannotStore(err)
 	}
 	return err
+}
+
+// withoutSpecialBits returns o without setuid, setgid and sticky bits, which no
+// stored output has.
+func withoutSpecialBits(o dotsame.Output) dotsame.Output {
+	o.Mode &= 0o777
+	return o
 }
 
 // removeLeftovers removes t's leftovers that are still the same, and the list.
@@ -233,7 +246,7 @@ func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inp
 		}
 		listed := byPath(left)
 		have := slices.DeleteFunc(there.outputs, func(o dotsame.Output) bool {
-			return listed[o.Path] != o || o.Type == files.TypeUnreadableDir
+			return listed[o.Path] != withoutSpecialBits(o)
 		})
 		s.clear(in, have, have) // moves none aside: all are known
 	}
