@@ -19,8 +19,8 @@ const (
 	hurry = 500 * time.Millisecond
 )
 
-// interrupts ends a program when it is interrupted: by SIGINT, SIGTERM or SIGHUP,
-// or because nobody reads its output any more.
+// interrupts ends a program when it is interrupted: by SIGINT, SIGTERM, SIGHUP or
+// SIGQUIT, or because nobody reads its output any more.
 //
 // The first interrupt cancels the context of the command, which cleans up and
 // returns. The second closes kill, and ends the program soon, even if it hangs, as
@@ -44,8 +44,10 @@ func catchInterrupts(leave func()) (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	in := &interrupts{cancel: cancel, kill: make(chan struct{}), leave: leave}
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
-		signals = append(signals, syscall.SIGHUP)
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) { // as under nohup
+			signals = append(signals, s)
+		}
 	}
 	caught := make(chan os.Signal, 8)
 	signal.Notify(caught, signals...)
@@ -104,6 +106,9 @@ func (in *interrupts) last() syscall.Signal {
 
 // endBy ends this process by a signal, as if it had not been caught.
 func endBy(s syscall.Signal) {
+	if s == syscall.SIGQUIT {
+		os.Exit(128 + int(s)) // by default Go prints every goroutine and exits with 2
+	}
 	if os.Getpid() != 1 { // process 1 of a container does not receive what it does not catch
 		signal.Reset(s)
 		if s == syscall.SIGPIPE {

@@ -60,6 +60,30 @@ tasks:
 	}
 }
 
+// TestQuit checks that ^\ is an interrupt too: no goroutines are printed, the exit
+// code is not that of a wrong call, and no process of the task goes on.
+func TestQuit(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  slow: {cmd: [sh, -c, 'sleep 1000 & echo $! >pid; echo ready >ready; wait']}
+`)
+	cmd, out := same(dir, "run", "all")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	signalAt(t, cmd, filepath.Join(dir, "ready"), syscall.SIGQUIT)
+	_ = cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 131 || strings.Contains(out.String(), "goroutine") || !strings.Contains(out.String(), "1 interrupted (slow)") {
+		t.Errorf("got exit code %d, want 131\n%s", got, out)
+	}
+	var pid int
+	if _, err := fmt.Sscan(read(t, filepath.Join(dir, "pid")), &pid); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, pid)
+}
+
 // Processes that a task has started have time to clean up too, although its shell
 // ends immediately.
 func TestInterruptWaitsForGroup(t *testing.T) {
