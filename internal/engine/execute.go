@@ -110,26 +110,10 @@ func executable(file string) error {
 	return nil
 }
 
-const (
-	// defaultGrace is how long an interrupted task may take to end.
-	defaultGrace = 10 * time.Second
-
-	// patience is how long an interrupted task may take before a warning says
-	// that it still runs.
-	patience = time.Second
-
-	// lingering is how long to wait for output of a process that has left the
-	// task's process group.
-	lingering = time.Second
-
-	// reaping is how long killed processes may take to end.
-	reaping = time.Second
-
-	// lockFD is the descriptor of the run lock in a task. If same is killed,
-	// processes that it leaves running make the next run wait, instead of
-	// writing beside it. Shells have no names for so high a number.
-	lockFD = 10
-)
+// lockFD is the descriptor of the run lock in a task. If same is killed,
+// processes that it leaves running make the next run wait, instead of
+// writing beside it. Shells have no names for so high a number.
+const lockFD = 10
 
 // runCommand runs t's command in a session of its own, without input and without a
 // terminal, and copies its output to out. When ctx is done it asks the command's

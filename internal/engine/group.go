@@ -12,6 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	// defaultGrace is how long an interrupted task may take to end.
+	defaultGrace = 10 * time.Second
+
+	// patience is how long an interrupted task may take before a warning says
+	// that it still runs.
+	patience = time.Second
+
+	// lingering is how long to wait for output of a process that has left the
+	// task's process group.
+	lingering = time.Second
+
+	// reaping is how long killed processes may take to end.
+	reaping = time.Second
+)
+
 // A group is the process group of a task's command, which leads a session: it has
 // no controlling terminal, so opening /dev/tty fails. A process that waited for
 // the terminal would stop forever, because the terminal belongs to same.

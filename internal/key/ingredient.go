@@ -21,6 +21,25 @@ import (
 	"cachekey/internal/source"
 )
 
+// DefaultTaskFiles are the patterns of the tasks ingredient: same's manifests.
+var DefaultTaskFiles = []string{"**/same.yaml", "**/same.work.yaml"}
+
+// DefaultLocks returns the patterns of the locks ingredient for a flake in the
+// directory flakeDir, which is relative to the git root, slash-separated.
+func DefaultLocks(flakeDir string) []string {
+	return []string{
+		path.Join(escape(flakeDir), "flake.lock"), // the toolchain, by revision
+		"**/flake.lock",                 // that of another flake in the repository, such as a devShell's own
+		"**/*.nix",                      // flake.nix, and what it imports
+		"**/go.{mod,sum,work,work.sum}", // go.sum alone is a log, not a lock
+	}
+}
+
+// escape returns the pattern that matches only the path p.
+func escape(p string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`).Replace(p)
+}
+
 // A selection is the files of an ingredient: patterns, and what they match.
 type selection struct {
 	name       string

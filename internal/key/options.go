@@ -3,7 +3,6 @@ package key
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"regexp"
 	"runtime"
 	"slices"
@@ -18,25 +17,6 @@ import (
 
 // DefaultPrefix begins a key where no other prefix is given.
 const DefaultPrefix = "same"
-
-// DefaultTaskFiles are the patterns of the tasks ingredient: same's manifests.
-var DefaultTaskFiles = []string{"**/same.yaml", "**/same.work.yaml"}
-
-// DefaultLocks returns the patterns of the locks ingredient for a flake in the
-// directory flakeDir, which is relative to the git root, slash-separated.
-func DefaultLocks(flakeDir string) []string {
-	return []string{
-		path.Join(escape(flakeDir), "flake.lock"), // the toolchain, by revision
-		"**/flake.lock",                 // that of another flake in the repository, such as a devShell's own
-		"**/*.nix",                      // flake.nix, and what it imports
-		"**/go.{mod,sum,work,work.sum}", // go.sum alone is a log, not a lock
-	}
-}
-
-// escape returns the pattern that matches only the path p.
-func escape(p string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`).Replace(p)
-}
 
 // Options select the key that Compute returns. The zero value means every default.
 type Options struct {

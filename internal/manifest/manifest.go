@@ -73,15 +73,6 @@ type Position struct {
 // String returns file:line, which editors and terminals turn into a link.
 func (p Position) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
 
-// Task returns the task called name, or nil.
-func (w *Workspace) Task(name string) *Task {
-	i, ok := slices.BinarySearchFunc(w.Tasks, name, func(t *Task, name string) int { return strings.Compare(t.Name, name) })
-	if !ok {
-		return nil
-	}
-	return w.Tasks[i]
-}
-
 // Select returns the tasks called names and all that they depend on, each once and
 // after its dependencies, in an order that depends only on names. The name "all"
 // stands for every task. For an unknown name, the hint of the error is the nearest.
