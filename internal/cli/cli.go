@@ -8,7 +8,8 @@
 //   - every line on stderr begins with the program's name, then "error:",
 //     "warning:", "hint:" or nothing;
 //   - errors begin in lower case and end without a full stop;
-//   - exit codes: 0 done, 1 failed (or: differs), 2 could not be asked; docs/exit-codes.md.
+//   - exit codes: 0 for success, 1 for a failure or a difference, 2 for a wrong
+//     command line or unreadable input: see docs/exit-codes.md.
 package cli
 
 import (
@@ -25,11 +26,11 @@ import (
 	"cachekey/internal/message"
 )
 
-// ErrFailed is exit code 1 for a command that has already printed its errors.
+// ErrFailed sets exit code 1 for a command that has already printed its errors.
 var ErrFailed = errors.New("failed")
 
-// A UsageError is exit code 2: the command was called wrongly, or what it was
-// called with cannot be read.
+// A UsageError sets exit code 2: the command line is wrong, or names a file that
+// cannot be read.
 type UsageError struct{ Err error }
 
 // Error returns the text of the error inside.
@@ -41,8 +42,8 @@ func (e UsageError) Unwrap() error { return e.Err }
 // Usagef returns a UsageError with the given text.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
-// Unreadable returns err, if it is not nil, as a UsageError: a file that the
-// command needs is missing, or cannot be read.
+// Unreadable wraps the error of reading a file that the command needs in a
+// UsageError. It returns nil if err is nil.
 func Unreadable(err error) error {
 	if err == nil {
 		return nil
@@ -50,8 +51,8 @@ func Unreadable(err error) error {
 	return UsageError{err}
 }
 
-// Main runs a program in this process and exits. The function program returns
-// its root command, whose subcommands read and write o.
+// Main runs a program and exits. The function program returns its root command, whose
+// subcommands use the streams of o.
 func Main(program func(o *IO) *cobra.Command) {
 	o := &IO{In: os.Stdin, Err: os.Stderr, Getenv: os.Getenv}
 	ctx, in := catchInterrupts(o.eraseStatus)
@@ -103,8 +104,8 @@ func Run(ctx context.Context, o *IO, root *cobra.Command, args []string) error {
 	return root.ExecuteContext(ctx)
 }
 
-// Complete adds to root what every program has: the flags -C, -q and --version,
-// the commands help and completion, and errors with hints.
+// Complete adds to root what both programs share: the flags -C, -q and --version, the
+// commands help and completion, and errors with hints.
 func Complete(o *IO, root *cobra.Command) {
 	o.Program = root.Name()
 	root.SetIn(o.In)
@@ -154,7 +155,8 @@ func Complete(o *IO, root *cobra.Command) {
 	}
 }
 
-// noArguments refuses arguments; those of the root would be a command's name.
+// noArguments returns an error if there are arguments. An argument of the root is an
+// unknown command.
 func noArguments(c *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
@@ -184,7 +186,7 @@ func UnknownCommand(root *cobra.Command, name string) error {
 // flagError adds a hint to an error that pflag returned for c.
 func flagError(c *cobra.Command, err error) error {
 	if args := c.Flags().Args(); !c.HasParent() && len(args) > 0 {
-		return c.ValidateArgs(args) // a wrong command, whose flags are not the root's
+		return c.ValidateArgs(args) // an unknown command: its flags are not the root's
 	}
 	unknown := new(pflag.NotExistError)
 	if errors.As(err, &unknown) {
@@ -203,8 +205,8 @@ func flagError(c *cobra.Command, err error) error {
 	return message.WithHint(UsageError{err}, "%s --help lists the flags", c.CommandPath())
 }
 
-// checkValues refuses an empty value of a flag, as from a script whose variable
-// is not set: if it were taken for the default, nobody would notice.
+// checkValues returns an error if a string flag is empty, as with an unset variable
+// in a script. Taking the default instead would hide the mistake.
 func checkValues(fs *pflag.FlagSet) (err error) {
 	fs.Visit(func(f *pflag.Flag) {
 		if f.Value.Type() == "string" && f.Value.String() == "" {

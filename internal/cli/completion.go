@@ -43,8 +43,8 @@ far; like the shell itself, it expands variables and $(commands) that you typed.
 	}
 }
 
-// BashCompletion writes cobra's script for bash. That needs a function of the
-// package bash-completion, which macOS does not have: without it, ours splits
+// BashCompletion writes cobra's script for bash. The script calls a function of the
+// package bash-completion, which macOS does not have: without it, a fallback splits
 // the line at blanks.
 func BashCompletion(root *cobra.Command, w io.Writer) error {
 	var script bytes.Buffer
@@ -86,13 +86,13 @@ func FishCompletion(root *cobra.Command, w io.Writer) error {
 	return err
 }
 
-// A shell inserts an offered name into the command line, and cobra's scripts
-// evaluate that line at the next TAB.
+// safeName matches names that a shell takes literally. A shell inserts a completion
+// into the command line, and cobra's scripts evaluate that line at the next TAB.
 var safeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+/:-]*$`)
 
-// Names returns a completion function that offers what list returns: names, each
-// with a tab and a description behind it or without. A name that a shell would
-// not take literally is left out, whoever has checked it before.
+// Names returns a completion function that offers the names that list returns, each
+// optionally followed by a tab and a description. It leaves out names that a shell
+// would not take literally, even if the caller has checked them.
 func Names(list func() []string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var offered []cobra.Completion

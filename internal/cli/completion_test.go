@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Names offers only names that a shell takes literally, whatever the list has.
+// TestNames checks that only names that a shell takes literally are offered.
 func TestNames(t *testing.T) {
 	list := func() []string {
 		return []string{"build", "api:test\tTest the API\x1b[31m\a", "$(touch x)a", "`x`", "a b", "a;b", "-n", "", "\tno name", "a\nb", "é", "a/b.c+d-e_f"}

@@ -20,7 +20,7 @@ const (
 )
 
 // interrupts ends a program when it is interrupted: by SIGINT, SIGTERM, SIGHUP or
-// SIGQUIT, or because nobody reads its output any more.
+// SIGQUIT, or because the reader of its output has closed the pipe.
 //
 // The first interrupt cancels the context of the command, which cleans up and
 // returns. The second closes kill, and ends the program soon, even if it hangs, as
@@ -115,13 +115,13 @@ func endBy(s syscall.Signal) {
 			_, _ = os.Stdout.Write([]byte("\n")) // Go ignores that signal, but ends by it when a write to stdout fails
 		}
 		_ = syscall.Kill(os.Getpid(), s)
-		time.Sleep(hurry) // it is ignored if the program was started so, as by "same run all &" in a script
+		time.Sleep(hurry) // the program was started with it ignored, as by "same run all &" in a script
 	}
 	os.Exit(128 + int(s))
 }
 
-// An output is stdout. It remembers the first error: a program whose output is
-// lost has failed, and whoever closes the pipe (head -1) interrupts it.
+// An output is stdout. It keeps the first error, since a program that has lost output
+// has failed. When the reader closes the pipe (head -1), the program is interrupted.
 type output struct {
 	file   *os.File
 	closed func() // called when the reader has closed the pipe

@@ -31,12 +31,12 @@ type IO struct {
 	Out     io.Writer
 	Err     io.Writer
 	Getenv  func(string) string
-	Kill    <-chan struct{} // closed at the second interrupt: what runs is to be killed
+	Kill    <-chan struct{} // closed at the second interrupt, which kills running tasks
 	Dir     string          // -C: the directory to work in
 	Quiet   bool            // -q: print errors only
 }
 
-// Path returns an argument that is a path as seen from the directory of -C.
+// Path returns the path arg, which is relative to the directory of -C.
 func (o *IO) Path(arg string) string {
 	if filepath.IsAbs(arg) {
 		return arg
@@ -52,10 +52,10 @@ func (o *IO) Open(arg string) (io.ReadCloser, error) {
 	return os.Open(o.Path(arg))
 }
 
-// PrintJSON prints v for scripts.
+// PrintJSON prints v as indented JSON on stdout.
 func (o *IO) PrintJSON(v any) error { return WriteJSON(o.Out, v) }
 
-// WriteJSON writes v, indented for people who read it all the same.
+// WriteJSON writes v as indented JSON.
 func WriteJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -63,14 +63,14 @@ func WriteJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// Warnf prints a warning: something that does not stop the work.
+// Warnf prints a warning about something that does not stop the command.
 func (o *IO) Warnf(format string, args ...any) {
 	if !o.Quiet {
 		o.line("warning", yellow, fmt.Sprintf(format, args...))
 	}
 }
 
-// Sayf prints what was done.
+// Sayf prints a message about what the command has done.
 func (o *IO) Sayf(format string, args ...any) {
 	if !o.Quiet {
 		o.say(fmt.Sprintf(format, args...))
@@ -150,7 +150,7 @@ func (o *IO) share(out file, err *os.File) {
 	o.Out, o.Err = &screenWriter{out, s}, &screenWriter{err, s}
 }
 
-// eraseStatus erases the status line of a program that ends before it has stopped it.
+// eraseStatus erases the status line when the program ends without stopping it.
 func (o *IO) eraseStatus() {
 	if err, ok := o.Err.(*screenWriter); ok {
 		err.screen.mu.Lock() // and nothing is drawn again

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Output erases the status, and the next status does not break an unfinished line.
+// TestScreen checks that output erases the status line, and that the next status
+// does not break an unfinished line.
 func TestScreen(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {

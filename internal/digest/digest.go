@@ -1,5 +1,5 @@
-// Package digest defines the digest that everything in .same has: BLAKE3 with 256
-// bits, written as 64 lower-case hexadecimal digits.
+// Package digest defines the digest of everything in .same: BLAKE3 with 256 bits,
+// written as 64 lower-case hexadecimal digits.
 //
 // The digest of a file's content is plain BLAKE3, so `b3sum FILE` prints it.
 // The digest of a list of parts is BLAKE3 in derive-key mode. The context names the
@@ -31,7 +31,7 @@ func Parse(s string) (d Digest, err error) {
 	return d, err
 }
 
-// IsZero reports whether d is the zero Digest, which stands for none.
+// IsZero reports whether d is the zero Digest, which means that there is none.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
 // String returns 64 lower-case hexadecimal digits.
@@ -57,12 +57,12 @@ func (d *Digest) UnmarshalText(text []byte) error {
 // A Parts computes the digest of a list of parts.
 type Parts struct {
 	h    *blake3.Hasher
-	pool *sync.Pool // which h is returned to
+	pool *sync.Pool // to which Sum returns h
 	buf  []byte
 }
 
-// pools maps each context to a pool of hashers: to derive its key and allocate the
-// 10 KiB of a hasher takes longer than to hash most lists.
+// pools maps each context to a pool of hashers. Deriving its key and allocating the
+// 10 KiB of a hasher takes longer than hashing most lists.
 var pools sync.Map
 
 // NewParts begins a list. The context is a constant that names the project, the

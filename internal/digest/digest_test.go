@@ -19,7 +19,8 @@ func byHand(context string, tag byte, fields ...string) (d Digest) {
 	return d
 }
 
-// Hashers are reused: a list must not affect the next, whatever their contexts.
+// TestParts checks that a list does not affect the next one, although hashers are
+// reused.
 func TestParts(t *testing.T) {
 	var lists sync.WaitGroup
 	for i := range 8 {
@@ -43,14 +44,14 @@ func TestText(t *testing.T) {
 	const abc = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"
 	d := Of([]byte("abc"))
 	if d.String() != abc {
-		t.Errorf("the digest of abc is %v, want %s", d, abc)
+		t.Errorf("Of(abc) = %v, want %s", d, abc)
 	}
 	if got, err := Parse(abc); got != d || err != nil {
-		t.Errorf("Parse: got %v, %v", got, err)
+		t.Errorf("Parse(%s) = %v, %v", abc, got, err)
 	}
 	for _, bad := range []string{"", abc[1:], abc + "0", "X" + abc[1:], "A" + abc[1:]} {
 		if _, err := Parse(bad); err == nil {
-			t.Errorf("%q was accepted", bad)
+			t.Errorf("Parse(%q): no error", bad)
 		}
 	}
 }

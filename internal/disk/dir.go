@@ -92,7 +92,7 @@ func (d *Dir) Close() {
 // one. It is valid until the last Close.
 func (d *Dir) FD() int { return d.fd }
 
-// error wraps the error of a call about name in d.
+// error returns err, from an operation on name in d, with the path.
 func (d *Dir) error(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: d.path + "/" + name, Err: err}
 }

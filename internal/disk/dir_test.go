@@ -91,11 +91,11 @@ func TestTooManyEntriesInAll(t *testing.T) {
 		return refused
 	}
 	if got := walk(); got != nil {
-		t.Errorf("of 10 names these are refused: %q", got)
+		t.Errorf("with 10 names allowed: refused %q", got)
 	}
 	maxEntries = 9
 	if got, want := walk(), []string{"top/b/c"}; !slices.Equal(got, want) {
-		t.Errorf("of 10 names, with 9 allowed, %q are refused, want %q", got, want)
+		t.Errorf("with 9 of 10 names allowed: refused %q, want %q", got, want)
 	}
 	maxEntries = 4
 	if _, err := d.Remove("top"); !errors.As(err, &beyond) {
@@ -254,7 +254,7 @@ func TestRemove(t *testing.T) {
 		t.Errorf("got %+v, want %+v", gone, want)
 	}
 	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
-		t.Errorf("it is still there: %v", err)
+		t.Errorf("Remove left it: %v", err)
 	}
 }
 
@@ -303,7 +303,8 @@ func TestOpenReportsTheKind(t *testing.T) {
 	unix.Close(fd)
 }
 
-// The temporary file has a name of its own, so that the longest name has room.
+// TestWriteAtomicOfTheLongestName checks that the temporary file does not need a
+// longer name.
 func TestWriteAtomicOfTheLongestName(t *testing.T) {
 	dir := t.TempDir()
 	name := strings.Repeat("n", 255)
@@ -313,8 +314,8 @@ func TestWriteAtomicOfTheLongestName(t *testing.T) {
 	}
 }
 
-// A Trail goes on from the directory that it reached last, and arrives where Reach
-// would.
+// TestTrail checks that a Trail, which continues from the directory that it reached
+// last, arrives where Reach does.
 func TestTrail(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "a/bc"), 0o777); err != nil {

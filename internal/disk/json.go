@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of JSON that DecodeJSON takes. Decoded, a list of zeros is dozens of
-// times larger than its text, so that a small file could fill the memory. No file
-// of ours comes near them: its lists have objects or long strings.
+// Bounds on the JSON that DecodeJSON accepts. Decoded, a list of zeros is dozens of
+// times larger than its text, so a small file could fill the memory. Our own files
+// stay far below them: their lists contain objects or long strings.
 const (
 	maxJSONDepth   = 32
 	maxJSONString  = 64 << 10 // bytes, as written

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The bounds of what is listed, walked and removed in an untrusted directory: far
-// more than any cache has.
+// Bounds on listing, walking and removing an untrusted directory, far above the size
+// of any cache.
 const (
 	MaxNames   = 100_000   // names in one directory
 	MaxEntries = 1_000_000 // names in all directories of one walk or removal
@@ -23,9 +23,9 @@ const (
 var maxNames, maxEntries = MaxNames, MaxEntries // tests lower them
 
 // A BoundsError reports that a directory is beyond MaxNames, MaxEntries or MaxDepth.
-type BoundsError struct{ what string }
+type BoundsError struct{ text string }
 
-func (e *BoundsError) Error() string { return e.what }
+func (e *BoundsError) Error() string { return e.text }
 
 var (
 	errNames   = &BoundsError{fmt.Sprintf("more than %d names in one directory", MaxNames)}
@@ -35,8 +35,8 @@ var (
 
 var listBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// Names returns the names in the open directory dir, from where it was last read
-// to, in the file system's order. It does not bound their number.
+// Names returns the names in the open directory dir that have not been read yet, in
+// the file system's order. It does not bound their number.
 func Names(dir int) ([]string, error) {
 	buf := listBuffers.Get().(*[32 << 10]byte)
 	defer listBuffers.Put(buf)
@@ -103,7 +103,7 @@ func (d *Dir) list() (items []Item, err error) {
 	}
 }
 
-// kinds are those of the types that package fs has.
+// kinds maps the file types of package fs.
 var kinds = map[fs.FileMode]Kind{0: File, fs.ModeDir: Directory, fs.ModeSymlink: Link, fs.ModeNamedPipe: Pipe,
 	fs.ModeSocket: Socket, fs.ModeDevice: Device, fs.ModeDevice | fs.ModeCharDevice: Device, fs.ModeIrregular: Other}
 

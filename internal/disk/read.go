@@ -14,12 +14,12 @@ import (
 	"cachekey/internal/digest"
 )
 
-// A TooLargeError reports that something has more bytes than a reader takes.
+// A TooLargeError reports that a file or stream is larger than the reader accepts.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string { return fmt.Sprintf("larger than %d bytes", e.Limit) }
 
-// A NotFileError reports that something is not a regular file.
+// A NotFileError reports that a path is not a regular file.
 type NotFileError struct{ Kind Kind }
 
 func (e *NotFileError) Error() string { return "not a regular file: it is " + e.Kind.String() }
@@ -37,9 +37,23 @@ func ReadLimited(r io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// ReadFile reads the regular file path, which is not a symbolic link and has at
-// most limit bytes. Otherwise the error wraps a *NotFileError, a *TooLargeError
-// or ELOOP. Nothing that lies at path blocks it.
+// A LimitedWriter keeps what is written to it until that exceeds a limit.
+type LimitedWriter struct {
+	Data []byte
+	Left int // bytes until the limit; negative if something was dropped
+}
+
+// Write never fails.
+func (w *LimitedWriter) Write(p []byte) (int, error) {
+	if w.Left -= len(p); w.Left >= 0 {
+		w.Data = append(w.Data, p...)
+	}
+	return len(p), nil
+}
+
+// ReadFile reads the regular file path, which is not a symbolic link and has at most
+// limit bytes. Otherwise the error wraps a *NotFileError, a *TooLargeError or ELOOP.
+// It does not block, even if path is a named pipe.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	fd, err := OpenAt(unix.AT_FDCWD, path, 0)
 	if err != nil {
@@ -107,7 +121,7 @@ func readAndClose(fd int, path string, limit int64) ([]byte, error) {
 		if n, err = ReadAt(fd, data, 0); err == nil && n == len(data) {
 			return data, nil
 		} else if err == nil {
-			err = io.ErrUnexpectedEOF // somebody truncates it
+			err = io.ErrUnexpectedEOF // the file was truncated meanwhile
 		}
 	}
 	return nil, &fs.PathError{Op: "read", Path: path, Err: err}
@@ -134,9 +148,9 @@ var (
 	hashers     = sync.Pool{New: func() any { return blake3.New() }}
 )
 
-// Hash reads the open file fd from its start, and returns the digest of what it
-// read and how many bytes these were. If to is not nil, they are written to it
-// too. A file that fits into a buffer takes one call of pread.
+// Hash reads the open file fd from its start. It returns the digest and the number
+// of the bytes that it read, and also writes them to to, unless that is nil. A file
+// that fits into a buffer takes one call of pread.
 //
 // The caller has size from fstat. Hash stops there, even if the file has grown.
 // A file of size 0 is read to its end: /proc and some network file systems report
@@ -178,7 +192,7 @@ func Hash(ctx context.Context, fd int, size int64, to io.Writer) (sum digest.Dig
 	}
 }
 
-// Open opens name in d for reading, whatever it is, and returns its Info. The
+// Open opens name in d for reading, whatever its kind, and returns its Info. The
 // caller must close the descriptor.
 func (d *Dir) Open(name string) (fd int, info Info, err error) {
 	if fd, err = d.openAt(name, openAny, 0); err != nil {

@@ -26,18 +26,21 @@ func (r *Removed) count(info Info) {
 	}
 }
 
-// Remove removes name in d and everything below it. Links are removed, not
-// followed. A directory on which a file system is mounted stays, and so do those
-// above it, but what is in them is removed. If nothing has the name, that is not an error. Directories get the
-// permissions that it takes. If one is beyond the bounds, the error wraps a
-// *BoundsError, and that directory still has its contents.
+// Remove removes name in d and everything below it. It does not follow links, and
+// changes the permissions of directories where it has to. It is not an error if name
+// does not exist.
+//
+// A directory on which a file system is mounted is emptied but not removed, and so
+// are the directories above it. If a directory is beyond the bounds, the error wraps
+// a *BoundsError, and the directory keeps its contents.
 func (d *Dir) Remove(name string) (Removed, error) {
 	r := &removal{left: maxEntries}
 	err := r.entry(d, name, 0)
 	return r.Removed, err
 }
 
-// RemoveUnbounded is Remove without bounds. Every level takes a descriptor.
+// RemoveUnbounded is Remove without bounds. It takes a file descriptor for each
+// level.
 func (d *Dir) RemoveUnbounded(name string) (Removed, error) {
 	r := &removal{unbounded: true}
 	err := r.entry(d, name, 0)
@@ -123,7 +126,7 @@ func (r *removal) contents(d *Dir, name string, info Info, depth int) error {
 	return nil
 }
 
-// Unlock gives the owner all permissions of the directory name in d.
+// Unlock adds all permissions of the owner to the directory name in d.
 func (d *Dir) Unlock(name string) error {
 	info, err := d.Lstat(name)
 	if err != nil || info.Kind() != Directory {
@@ -139,7 +142,7 @@ func (d *Dir) unlock(name string, info Info) error {
 	return d.change("chmod", name, func() error { return unix.Fchmodat(d.fd, name, 0o700, 0) })
 }
 
-// Protect takes from group and others the permission to write to the directory name
+// Protect removes the write permissions of group and others from the directory name
 // in d, if this process may.
 func (d *Dir) Protect(name string) {
 	info, err := d.Lstat(name)
@@ -153,7 +156,7 @@ func (d *Dir) Protect(name string) {
 }
 
 // ProtectFD does the same for the open file or directory fd, which has this info. A
-// file that has other names keeps its permissions: it may be somebody else's.
+// file with other hard links keeps its permissions, because it may not be ours.
 func ProtectFD(fd int, info Info) {
 	if info.Mode&groupOrOthersWrite != 0 && (info.Kind() == Directory || info.Links == 1) {
 		_ = unix.Fchmod(fd, info.Mode&0o7777&^groupOrOthersWrite)
@@ -162,15 +165,15 @@ func ProtectFD(fd int, info Info) {
 
 const groupOrOthersWrite = 0o022
 
-// OpenOwn is OpenDir, and gives the owner all permissions of the directory first, if
-// this process may.
+// OpenOwn is like OpenDir, but first adds all permissions of the owner to the
+// directory, if this process may.
 func (d *Dir) OpenOwn(name string) (*Dir, error) {
 	_ = d.Unlock(name) // if it fails, the directory may still be readable
 	return d.OpenDir(name)
 }
 
-// Expel moves the directory name in d to the name as in to. Unlike Move it gives
-// it the permissions that this takes, and replaces nothing.
+// Expel moves the directory name in d to the name as in to. Unlike Move, it adds the
+// permissions that this requires, and does not replace anything.
 func (d *Dir) Expel(name string, to *Dir, as string) error {
 	if _, err := to.Lstat(as); !errors.Is(err, fs.ErrNotExist) {
 		return to.error("move to", as, fs.ErrExist)

@@ -26,7 +26,7 @@ import (
 // A Kind is the type of a file system entry.
 type Kind uint8
 
-// The kinds.
+// The kinds of entries.
 const (
 	Absent Kind = iota // of the zero Stamp: there is no entry
 	File
@@ -40,7 +40,7 @@ const (
 
 var kindNames = [...]string{"nothing", "a file", "a directory", "a symbolic link", "a named pipe", "a socket", "a device", "of an unknown type"}
 
-// String returns k with its article, for a sentence: "a file".
+// String returns the name of k with its article: "a file".
 func (k Kind) String() string { return kindNames[k] }
 
 // A Stamp is the result of stat(2) that identifies the contents of an entry. If
@@ -53,7 +53,7 @@ type Stamp struct {
 	Mtime, Ctime int64  // nanoseconds since 1970; no program can set Ctime
 }
 
-// An Info is a Stamp and what stat(2) reports besides.
+// An Info is a Stamp with the other results of stat(2).
 type Info struct {
 	Stamp
 	Links uint64 // names that the file has
@@ -87,8 +87,8 @@ func (s Stamp) Kind() Kind {
 	return Other
 }
 
-// Executable reports whether the owner may execute the file. This is the bit
-// that Nix and git keep.
+// Executable reports whether the owner may execute the file: the permission bit that
+// Nix and git keep.
 func (s Stamp) Executable() bool { return s.Mode&unix.S_IXUSR != 0 }
 
 // SetID reports whether the file has a set-user-id or set-group-id bit.
@@ -145,7 +145,7 @@ func ReadlinkAt(dir int, path string, buf []byte) (int, error) {
 	return Retry(func() (int, error) { return unix.Readlinkat(dir, path, buf) })
 }
 
-// Retry calls f again for as long as a signal interrupts it.
+// Retry calls f until it is not interrupted by a signal.
 func Retry[T any](f func() (T, error)) (T, error) {
 	for {
 		if v, err := f(); err != unix.EINTR {

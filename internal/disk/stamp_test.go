@@ -36,7 +36,7 @@ func TestStamp(t *testing.T) {
 	}
 }
 
-// The fields agree with package os.
+// TestStampFields compares the fields with those of package os.
 func TestStampFields(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	at := time.Unix(1_000_000_000, 123_456_789)
@@ -64,8 +64,8 @@ func TestStampFields(t *testing.T) {
 	}
 }
 
-// Fstat and Lstat return the same stamp. OpenAt follows no link, and does not wait
-// for the writer of a named pipe.
+// TestOpenAt checks that Fstat and Lstat return the same stamp, that OpenAt does not
+// follow links, and that it does not wait for the writer of a named pipe.
 func TestOpenAt(t *testing.T) {
 	dir := t.TempDir()
 	for _, err := range []error{

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Durability is what an atomic write promises for a crash of the machine.
+// A Durability is what an atomic write guarantees if the machine crashes.
 type Durability bool
 
-// The durabilities. In both cases a reader finds the old file or the new one, whole.
+// The durabilities. With either, a reader finds the complete old or new file.
 const (
 	NoSync Durability = false // a crash may undo the write
 	Sync   Durability = true  // the file is on the disk when the write returns
@@ -48,7 +48,7 @@ func (d *Dir) WriteAtomic(name string, sync Durability, fill func(*os.File) erro
 
 // OpenOrCreate opens the regular file name in d for reading and writing, and
 // creates it if nothing has that name. It neither follows a link nor blocks. The
-// caller must look at the number of links before it writes.
+// caller must check the number of links before writing.
 func (d *Dir) OpenOrCreate(name string) (*os.File, Info, error) {
 	fd, err := d.openAt(name, openAny|unix.O_RDWR|unix.O_CREAT, 0o644)
 	if err != nil {
@@ -121,7 +121,7 @@ func (d *Dir) Symlink(target, name string) error {
 	return d.change("link", name, func() error { return unix.Symlinkat(target, d.fd, name) })
 }
 
-// change calls call, which is about name in d.
+// change calls call, which operates on name in d, and adds the path to its error.
 func (d *Dir) change(op, name string, call func() error) error {
 	if err := component(name); err != nil {
 		return err

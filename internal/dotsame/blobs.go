@@ -24,9 +24,9 @@ func (d *Dir) HasBlob(want digest.Digest, size int64) bool {
 	return err == nil && st.Kind() == disk.File && st.Size == size
 }
 
-// BlobModes returns the permissions of the blobs of outputs: those who may read an
-// output may read its blob. Of several outputs with the same contents, the most
-// private one counts, and so do the directories above an output.
+// BlobModes returns the permissions for the blobs of outputs: whoever may read an
+// output, through the directories above it, may read its blob. If several outputs
+// have the same contents, the most restrictive permissions apply.
 func BlobModes(outputs []Output) map[digest.Digest]fs.FileMode {
 	modes := map[digest.Digest]fs.FileMode{}
 	below := map[string]fs.FileMode{} // directory → who may reach what is in it
@@ -49,8 +49,8 @@ func BlobModes(outputs []Output) map[digest.Digest]fs.FileMode {
 	return modes
 }
 
-// KeepBlob reports whether there is a blob of this digest and size. If so, it takes
-// those permissions away from it that mode does not have.
+// KeepBlob reports whether there is a blob of this digest and size. If so, it removes
+// the permissions of the blob that mode does not have.
 func (d *Dir) KeepBlob(want digest.Digest, size int64, mode fs.FileMode) (bool, error) {
 	name := d.Path(BlobPath(want))
 	st, err := disk.Lstat(name)
@@ -75,8 +75,8 @@ func (d *Dir) KeepBlob(want digest.Digest, size int64, mode fs.FileMode) (bool, 
 }
 
 // PutBlob stores the contents of f, which have this digest and size, with the
-// permissions mode. If the blob exists, it only loses those that mode does not have.
-// If f was written meanwhile, the error is ErrBadBlob.
+// permissions mode. If the blob exists, PutBlob only removes the permissions that
+// mode does not have. If f was written meanwhile, the error is ErrBadBlob.
 func (d *Dir) PutBlob(f *os.File, want digest.Digest, size int64, mode fs.FileMode) error {
 	if is, err := d.KeepBlob(want, size, mode); is || err != nil {
 		return err
@@ -116,9 +116,9 @@ func (d *Dir) CheckBlob(want digest.Digest, size int64) bool {
 // shareBlocks is reflink; a test replaces it for file systems that have none.
 var shareBlocks = reflink
 
-// copyVerified writes the contents of f to the empty file to: it shares the blocks
-// if the file system can, and copies the bytes otherwise. It never makes a hard
-// link, through which the next task could write.
+// copyVerified writes the contents of f to the empty file to. It shares the blocks if
+// the file system can, and copies the bytes otherwise. It never makes a hard link,
+// through which the next task could write.
 func copyVerified(to, f *os.File, want digest.Digest, size int64) error {
 	if shareBlocks(to, f) == nil {
 		return verify(nil, to, want, size) // f may be written from now on

@@ -30,8 +30,8 @@ func TestBlobModes(t *testing.T) {
 	}
 }
 
-// A blob that is kept for another output too is as private as the more private one,
-// and no permissions of a file with other names are changed.
+// TestBlobIsProtected checks that a blob of several outputs has the most restrictive
+// permissions of them, and that those of a file with other hard links stay.
 func TestBlobIsProtected(t *testing.T) {
 	d := Open(t.TempDir())
 	f, err := d.Temp()

@@ -73,8 +73,8 @@ type Input struct {
 // Duration returns how long the task ran.
 func (b *BuildInfo) Duration() time.Duration { return time.Duration(b.DurationMS) * time.Millisecond }
 
-// Foreign reports whether another same wrote b. It is valid, but has no fields
-// that this one can use.
+// Foreign reports whether another implementation of same wrote b. Then b is valid,
+// but has no fields that this one can use.
 func (b *BuildInfo) Foreign() bool { return b.Schema != BuildInfoSchema }
 
 // Blobs returns the digests of the blobs that b's outputs need, each once.
@@ -116,7 +116,7 @@ type Mode uint32
 // Perm returns m for the functions of package os.
 func (m Mode) Perm() fs.FileMode { return fs.FileMode(m) & fs.ModePerm }
 
-// Exec reports whether the owner may execute the file. This is the bit that Nix
+// Exec reports whether the owner may execute the file: the permission bit that Nix
 // and git keep.
 func (m Mode) Exec() bool { return m&0o100 != 0 }
 

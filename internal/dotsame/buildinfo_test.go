@@ -131,8 +131,9 @@ func TestChangedOutputsAreRefused(t *testing.T) {
 	}
 }
 
-// The name of a blob is what b3sum prints for its contents. These are vectors of
-// BLAKE3 (test_vectors.json: the empty input, and the bytes 0, 1, 2).
+// TestBlobNames checks that the name of a blob is what b3sum prints for its contents.
+// The vectors are BLAKE3's own (test_vectors.json: the empty input, and the bytes 0,
+// 1, 2).
 func TestBlobNames(t *testing.T) {
 	for content, want := range map[string]string{
 		"":             "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
@@ -219,7 +220,7 @@ func TestBlobs(t *testing.T) {
 		return got, err
 	}
 	if got, err := get(); err != nil || !bytes.Equal(got, content) || !d.CheckBlob(sum, int64(len(content))) {
-		t.Fatalf("%v; %d bytes back of %d", err, len(got), len(content))
+		t.Fatalf("%v; read %d bytes of %d", err, len(got), len(content))
 	}
 	blob := d.Path(BlobPath(sum))
 	if links, err := exec.Command("find", d.root, "-type", "f", "-links", "+1").Output(); err != nil || len(links) > 0 {

@@ -88,9 +88,9 @@ func (r *Remover) Warn(warnf func(format string, args ...any)) {
 
 func lastName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
-// The bounds of .same/local/aside: what one run moved there is removed when it is
-// older than AsideAge, or when that and what later runs moved is larger than
-// AsideSize. What the last run moved stays, however large it is.
+// Bounds on .same/local/aside. The files that one run moved there are removed when
+// they are older than AsideAge, or when they and those of later runs are larger than
+// AsideSize. Those of the last run are kept at any size.
 const (
 	AsideAge  = 30 * 24 * time.Hour
 	AsideSize = 1 << 30 // 1 GiB
@@ -151,8 +151,8 @@ func (d *Dir) ClearTemp() error {
 	return errors.Join(err, removeClocks(local))
 }
 
-// removeClocks removes the files that package files reads the time from, and that
-// a run which was killed at once has left.
+// removeClocks removes the files with which package files reads the clock of the file
+// system, and which a killed run has left.
 func removeClocks(local *disk.Dir) error {
 	items, err := local.List()
 	for _, it := range items {
@@ -163,10 +163,10 @@ func removeClocks(local *disk.Dir) error {
 	return err
 }
 
-// rememberOutputs records the outputs of every task in the store as leftovers: when
-// the store has been removed, they are still known as the tasks' own. A task that
+// recordOutputs records the outputs of every task in the store as leftovers, so that
+// they are still known as the tasks' own when the store has been removed. A task that
 // has a list of leftovers has run since, and keeps it.
-func (d *Dir) rememberOutputs(same *disk.Dir) {
+func (d *Dir) recordOutputs(same *disk.Dir) {
 	store, err := same.OpenDir(Rel(Store))
 	if err != nil {
 		return
@@ -192,11 +192,12 @@ func (d *Dir) rememberOutputs(same *disk.Dir) {
 }
 
 // Clean removes .same/store. If all is true, it also removes .same/cache, the stat
-// cache, .same/local/aside and the directories that a Remover has moved, whatever is
-// in them. The outputs in the workspace stay, and are still known as the tasks' own. If a
-// run is under way, Clean calls waiting and waits for its end. The lock file
-// stays: others may wait for it. A link at .same or .same/local is a LinkError, and
-// one at .same/store or .same/cache is removed.
+// cache, .same/local/aside and the directories that a Remover has moved. The outputs
+// in the workspace stay, and are still known as the tasks' own.
+//
+// If a run is under way, Clean calls waiting and waits for its end. It keeps the lock
+// file, on which other processes may be waiting. A link at .same or .same/local is a
+// LinkError; a link at .same/store or .same/cache is removed.
 func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), warnf func(format string, args ...any)) error {
 	if err := d.checkLinks([]string{Name, Local}); err != nil {
 		return err
@@ -220,7 +221,7 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 		return err
 	}
 	defer same.Close()
-	d.rememberOutputs(same)
+	d.recordOutputs(same)
 	r := &Remover{same: same, unbounded: all}
 	_, err = r.Remove(same, Rel(Store))
 	if !all {
@@ -231,8 +232,8 @@ func (d *Dir) Clean(ctx context.Context, all bool, waiting func(*LockedError), w
 	return errors.Join(err, cacheErr, d.Remove(StatCache), removeRefused(same))
 }
 
-// removeRefused removes what Removers and runs have moved, and clocks. It removes all that it can, and
-// returns the errors about the rest.
+// removeRefused removes the directories that Removers and runs have moved, and
+// clocks. It continues after an error, and returns all errors.
 func removeRefused(same *disk.Dir) error {
 	local, err := same.OpenDir(Rel(Local))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -252,6 +253,6 @@ func removeRefused(same *disk.Dir) error {
 	return errors.Join(err, removeClocks(local))
 }
 
-// Refused reports whether name, in .same/local, is that of a directory which a
-// Remover has moved there.
+// Refused reports whether name, in .same/local, is that of a directory that a Remover
+// has moved there.
 func Refused(name string) bool { return strings.HasPrefix(name, path.Base(refusedPrefix)) }

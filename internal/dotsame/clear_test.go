@@ -68,7 +68,7 @@ func TestRemoverMovesWhatIsBeyondTheBounds(t *testing.T) {
 		}
 	}
 	if r.Warn(warnf); len(warnings) > 0 {
-		t.Errorf("nothing was moved, and it warns: %q", warnings)
+		t.Errorf("warned %q although nothing was moved", warnings)
 	}
 	if err := os.Chmod(d.Path(Store+"/b"), 0); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestClean(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		d, _ := deep(t, "store", "cache", "local/refused-7")
 		var warnings []string
-		err := d.Clean(context.Background(), all, func(*LockedError) { t.Error("waits") },
+		err := d.Clean(context.Background(), all, func(*LockedError) { t.Error("Clean waited") },
 			func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) })
 		if err != nil {
 			t.Fatal(err)
@@ -149,8 +149,8 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// What was moved aside is bounded by its age and its size; what the last run moved
-// stays, and so does what no run made.
+// TestBoundAside checks the bounds on age and size, and that files of the last run and
+// files that no run made are kept.
 func TestBoundAside(t *testing.T) {
 	asideSize = 10
 	defer func() { asideSize = AsideSize }()

@@ -31,8 +31,8 @@ type Dir struct {
 // Open returns the .same of the workspace at root. It need not exist yet.
 func Open(root string) *Dir { return &Dir{root: root} }
 
-// A LinkError reports that .same, or a directory in it, is a symbolic link. What it
-// leads to belongs to somebody else.
+// A LinkError reports that .same, or a directory in it, is a symbolic link. Its
+// target does not belong to same.
 type LinkError struct{ Path string }
 
 // Error names the path.
@@ -49,7 +49,7 @@ func (d *Dir) CheckLinks() error {
 	}
 	blobs, err := disk.Open(d.Path(Blobs))
 	if err != nil {
-		return nil // there are none, or they can't be used
+		return nil // no directory exists, or none can be used
 	}
 	defer blobs.Close()
 	items, _ := blobs.List()
@@ -75,9 +75,9 @@ func linked(p string) error {
 	return message.WithHint(&LinkError{p}, "remove it: rm %s", p)
 }
 
-// OpenSame opens the .same of the workspace at root, whose permissions may have
-// come with an archive: if it belongs to this user, it gets those that its owner
-// needs. The error wraps fs.ErrNotExist or a LinkError.
+// OpenSame opens the .same of the workspace at root. Its permissions may come from an
+// archive: if it belongs to this user, OpenSame adds those that the owner needs. The
+// error wraps fs.ErrNotExist or a LinkError.
 func OpenSame(root string) (*disk.Dir, error) { return openSame(root, (*disk.Dir).OpenOwn) }
 
 // MakeSame is OpenSame, and creates .same if it does not exist.
@@ -106,8 +106,8 @@ func openSame(root string, open func(*disk.Dir, string) (*disk.Dir, error)) (*di
 // Path returns the file system path of rel, which is one of this package's paths.
 func (d *Dir) Path(rel string) string { return filepath.Join(d.root, filepath.FromSlash(rel)) }
 
-// ReadFile reads a regular file of at most limit bytes. A restored cache may have
-// put anything else there, which is an error.
+// ReadFile reads a regular file of at most limit bytes. Anything else is an error: a
+// restored cache may contain it.
 func (d *Dir) ReadFile(rel string, limit int64) ([]byte, error) {
 	return disk.ReadFile(d.Path(rel), limit)
 }
@@ -135,7 +135,7 @@ func (d *Dir) Create(rel string, perm fs.FileMode, write func(*os.File) error) e
 		}
 		return write(f)
 	})
-	if errors.Is(err, syscall.EXDEV) { // .same/store, for one, is a mount
+	if errors.Is(err, syscall.EXDEV) { // as when .same/store is a mount
 		err = d.createThere(rel, perm, write)
 	}
 	return err
@@ -218,8 +218,8 @@ func (d *Dir) removeSealDirectory() error {
 	return err
 }
 
-// IgnoreInGit makes git ignore .same, whatever the workspace's own .gitignore
-// says: if .same were added by mistake, every run would have another key.
+// IgnoreInGit makes git ignore .same, whatever is in the workspace's own .gitignore.
+// If .same were added to git by mistake, every run would change the key.
 func (d *Dir) IgnoreInGit() error {
 	if _, err := os.Lstat(d.Path(GitIgnore)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -227,10 +227,10 @@ func (d *Dir) IgnoreInGit() error {
 	return d.WriteFile(GitIgnore, []byte("*\n"))
 }
 
-// Used records that a task was skipped, as the modification time of its build
-// info: cachekey prune --max-size drops the least recently used first. The
-// contents stay, and with them the seal. Errors are ignored, and so is a build info
-// that has other names: it may be somebody else's file.
+// Used records that a task was skipped, as the modification time of its build info:
+// cachekey prune --max-size removes the least recently used outputs first. The
+// contents stay the same, and with them the seal. Used ignores errors, and a build
+// info with other hard links, which may not be ours.
 func (d *Dir) Used(task string) {
 	name, now := d.Path(InfoPath(task)), time.Now()
 	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1 {

@@ -10,7 +10,8 @@ import (
 	"cachekey/internal/digest"
 )
 
-// ClearTemp removes the temporary files of killed runs, but nothing through a link.
+// TestClearTemp checks that temporary files of killed runs are removed, and nothing
+// through a link.
 func TestClearTemp(t *testing.T) {
 	d := Open(t.TempDir())
 	f, err := d.Temp()
@@ -38,12 +39,12 @@ func TestClearTemp(t *testing.T) {
 	}
 	_ = d.ClearTemp()
 	if _, err := os.Stat(precious); err != nil {
-		t.Errorf("the target of a link is gone: %v", err)
+		t.Errorf("the target of a link was removed: %v", err)
 	}
 }
 
-// Where the file system shares blocks instead of copying, the shared contents are
-// verified: the blob may have changed since.
+// TestSharedBlocksAreVerified checks that contents are verified where the file system
+// shares blocks instead of copying: the blob may have changed since.
 func TestSharedBlocksAreVerified(t *testing.T) {
 	defer func(was func(to, from *os.File) error) { shareBlocks = was }(shareBlocks)
 	d := Open(t.TempDir())
@@ -69,7 +70,8 @@ func TestSharedBlocksAreVerified(t *testing.T) {
 	}
 }
 
-// A build info under the file name of another task is an error.
+// TestBuildInfoOfAnotherTask checks that a build info under the file name of another
+// task is an error.
 func TestBuildInfoOfAnotherTask(t *testing.T) {
 	d := Open(t.TempDir())
 	b := sample()
@@ -84,7 +86,8 @@ func TestBuildInfoOfAnotherTask(t *testing.T) {
 	}
 }
 
-// Used leaves a build info alone that is a hard link to another file.
+// TestUsedLeavesHardLinksAlone checks that Used does not change a build info that is
+// a hard link to another file.
 func TestUsedLeavesHardLinksAlone(t *testing.T) {
 	root := t.TempDir()
 	d := Open(root)
@@ -116,7 +119,8 @@ func TestUsedLeavesHardLinksAlone(t *testing.T) {
 	}
 }
 
-// A directory at the seal's place is removed before the first write, whatever is in it.
+// TestUnsealRemovesADirectory checks that a directory in place of the seal is removed
+// before the first write, with its contents.
 func TestUnsealRemovesADirectory(t *testing.T) {
 	d := Open(t.TempDir())
 	if err := os.MkdirAll(filepath.Join(d.Path(Seal), "a"), 0o755); err != nil {

@@ -1,6 +1,6 @@
 // Package dotsame owns the directory .same: the path of everything in it, the
-// formats of what tasks leave there, and the lock that guards it. Paths below
-// .same are spelled here and nowhere else.
+// formats of its files, and the lock that guards it. No other package spells a path
+// below .same.
 package dotsame
 
 import (
@@ -28,7 +28,7 @@ const (
 const (
 	Store           = Name + "/store"                     // build infos: <SHA-256 of the task's name>.json
 	Blobs           = Store + "/blobs"                    // contents of outputs: <first two digits>/<digest>
-	Cache           = Name + "/cache"                     // what tools resolve to
+	Cache           = Name + "/cache"                     // resolutions and environments of tools
 	Environments    = Cache + "/environments"             // <environment id>.json
 	OldEnvironments = Environments + "/" + "environments" // where old versions of upstream same have them
 	Nixhub          = Cache + "/nixhub"                   // resolutions: <SHA-256 of name@version>.json
@@ -91,8 +91,8 @@ func hashed(s string) string {
 // InfoPath returns the path of the task's build info.
 func InfoPath(task string) string { return path.Join(Store, InfoName(task)) }
 
-// LeftoverPath returns the path of the list of what the task's last run left at
-// its targets, if that run is not remembered.
+// LeftoverPath returns the path of the list of files that the task's last run left at
+// its targets, if its result was not stored.
 func LeftoverPath(task string) string { return path.Join(Leftovers, InfoName(task)) }
 
 // BlobPath returns the path of the blob with this digest.
@@ -103,7 +103,7 @@ func BlobPath(d digest.Digest) string {
 
 // CheckPath returns an error unless p can be the path of a file of the workspace:
 // slash-separated, relative to the root, in its shortest form, and neither in a
-// .git nor in a .same, where to write a file would mean to run it.
+// .git nor in a .same, where git or same would execute or trust a file.
 func CheckPath(p string) error {
 	switch {
 	case p == "" || strings.Contains(p, "\x00"):

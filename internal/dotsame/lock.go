@@ -15,9 +15,9 @@ import (
 	"cachekey/internal/message"
 )
 
-// A Lock is the run lock: only the process that holds it writes below .same.
-// The kernel releases it when that process has ended, however it ends, and with
-// it every process that was given File.
+// A Lock is the run lock: only the process that holds it writes below .same. The
+// kernel releases it when that process and every process that inherited File have
+// ended.
 type Lock struct{ f *os.File }
 
 // ErrNoLocks reports that the file system of .same does not support locking.
@@ -43,8 +43,8 @@ func (e *LockedError) Error() string {
 	return text
 }
 
-// Killed reports whether the holder has ended, and a process that it started
-// still has the lock.
+// Killed reports whether the holder has ended, but a process that it started still
+// holds the lock.
 func (e *LockedError) Killed() bool {
 	return e.Holder > 0 && errors.Is(syscall.Kill(e.Holder, 0), syscall.ESRCH)
 }
@@ -73,9 +73,9 @@ func (d *Dir) Lock(ctx context.Context, waiting func(*LockedError)) (*Lock, erro
 	}
 }
 
-// TryLock takes the run lock if it is free; otherwise the error is a LockedError.
-// Anything at the lock's place that same has not put there is replaced: with a hard
-// link, the number of the process would be written to somebody else's file.
+// TryLock takes the run lock if it is free; otherwise the error is a LockedError. It
+// replaces anything but a plain file in place of the lock file: through a hard link,
+// it would write its process number to another file.
 func (d *Dir) TryLock() (*Lock, error) {
 	for {
 		local, err := d.makeLocal()
@@ -118,9 +118,9 @@ func (d *Dir) tryLock(local *disk.Dir, name string) (*Lock, error) {
 		err = fmt.Errorf("%s: %w: %w", RunLock, ErrNoLocks, err)
 	case !isAt(f, d.Path(RunLock)): // it was replaced, or .same was
 	case info.Links > 1:
-		err = local.RemoveFile(name) // who waits for f finds that out from isAt
+		err = local.RemoveFile(name) // processes that wait for f notice it by isAt
 	default:
-		_ = f.Truncate(0) // the number is only for people, and for LockedError
+		_ = f.Truncate(0) // the number is only for messages, and for LockedError
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 		return &Lock{f}, nil
 	}
@@ -134,7 +134,7 @@ func (l *Lock) File() *os.File { return l.f }
 
 // Unlock releases the lock, even if other processes have inherited its File.
 func (l *Lock) Unlock() {
-	_ = flock(l.f, syscall.LOCK_UN) // closing does the same, unless it was given away
+	_ = flock(l.f, syscall.LOCK_UN) // closing does the same, unless another process inherited it
 	l.f.Close()
 }
 

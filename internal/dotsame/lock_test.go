@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Whatever a cache has put in place of the lock file is replaced, and nothing is
-// written through it.
+// TestLockReplacesForeignFiles checks that anything in place of the lock file is
+// replaced, and that nothing is written through it.
 func TestLockReplacesForeignFiles(t *testing.T) {
 	for name, plant := range map[string]func(t *testing.T, lock, precious string) error{
 		"hard link":        func(_ *testing.T, lock, precious string) error { return os.Link(precious, lock) },
@@ -54,7 +54,8 @@ func TestLockReplacesForeignFiles(t *testing.T) {
 	}
 }
 
-// Only one of many processes gets the lock, also while a hard link is replaced.
+// TestLockOfHardLinkHasOneHolder checks that only one of many processes gets the
+// lock, even while a hard link is replaced.
 func TestLockOfHardLinkHasOneHolder(t *testing.T) {
 	if dir := os.Getenv("LOCK_HARD_LINK"); dir != "" {
 		if lock, err := Open(dir).TryLock(); err == nil {

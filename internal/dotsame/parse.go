@@ -20,8 +20,8 @@ import (
 // 500,000 inputs.
 const MaxBuildInfo = 64 << 20
 
-// The minimum size in bytes, on average, of what a build info has many of. A smaller
-// one takes more memory than its text does, and is invalid anyway.
+// Minimum average sizes, in bytes, of the elements of lists in a build info. Smaller
+// ones would take more memory than their text, and are invalid anyway.
 const (
 	minOutput = 38 // {"path":"d","type":"dir","mode":"0755"}
 	minInput  = 80 // {"path":"f","digest":"<64 hex>"}
@@ -46,7 +46,7 @@ func (d *Digests) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// ParseBuildInfo parses a build info. It comes from a cache that others can write,
+// ParseBuildInfo parses a build info. It may come from a cache that others can write,
 // so anything that Encode would not write is an error. The build info of upstream
 // same is Foreign and has no outputs.
 func ParseBuildInfo(data []byte) (*BuildInfo, error) {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestDamage damages one file after another below .same. Every run succeeds, and
-// every output is what a run from nothing would make.
+// TestDamage damages one file after another below .same. Every run succeeds, with the
+// outputs of a run from nothing.
 func TestDamage(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"cachekey/internal/message"
 )
 
-// A State says what a run does with a task.
+// A State is what a run does with a task.
 type State string
 
 // The states. Depends and Fails are those of planned tasks: Depends if another one
@@ -27,7 +27,7 @@ const (
 	Fails   State = "fails"
 )
 
-// A Reason says why a task runs, or may run.
+// A Reason is a reason why a task runs, or may run.
 type Reason struct {
 	Kind string `json:"kind"`
 	Path string `json:"path,omitempty"` // of an input or output; the name of a dependency, program or command
@@ -49,9 +49,9 @@ const (
 	InputRemoved      = "input-removed"
 	InputChanged      = "input-changed"
 	DependencyChanged = "dependency-changed"
-	DependencyRuns    = "dependency-runs" // the one of a task that depends
+	DependencyRuns    = "dependency-runs" // the only reason of a task that depends
 	DependencyFails   = "dependency-fails"
-	Failure           = "error"          // the one of a task that fails itself
+	Failure           = "error"          // the only reason of a task that fails itself
 	OutputMissing     = "output-missing" // neither in place nor in the store
 
 	inputsChanged = "inputs-changed" // in a run, for all kinds of changes
@@ -76,17 +76,18 @@ type verdict struct {
 	state   State
 	reasons []Reason // none if cached
 	inputs  *inputs
-	result  *dotsame.BuildInfo // has the outputs to restore; nil unless cached
+	result  *dotsame.BuildInfo // with the outputs to restore; nil unless cached
 	digest  digest.Digest      // counts among the inputs of tasks that depend on it; zero if only a run can tell
 }
 
 // decide decides whether t is skipped or runs. depends has the digests of its
-// dependencies' results. In a plan a digest may be zero: that dependency runs
-// first, with a result that is not known yet; and then says which files it will
-// find instead of those of now.
+// dependencies' results. In a plan, a digest is zero if the dependency runs first, so
+// that its result is not known yet; the forecast then describes the files that t will
+// find.
 //
-// A run stops at the first reason. A dry session lists all, and checks that the
-// outputs of a cached task can be restored, which a run finds out by doing it.
+// A run stops at the first reason. A dry session lists all reasons, and checks that
+// the outputs of a cached task can be restored, which a run notices when it restores
+// them.
 func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[string]digest.Digest, then forecast) (*verdict, error) {
 	in, err := s.newInputs(ctx, t, depends)
 	if err != nil {
@@ -148,8 +149,8 @@ func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
 	return info
 }
 
-// checkOutputs refuses outputs that are at none of t's targets, and a target
-// without any. The build info may come from a cache, and be forged.
+// checkOutputs returns an error if an output is at none of t's targets, or a target
+// has no output. The build info may come from a cache, and be forged.
 func checkOutputs(info *dotsame.BuildInfo, t *manifest.Task) error {
 	for _, o := range info.Outputs {
 		if !isBelow(o.Path, t.Targets...) {
@@ -165,8 +166,8 @@ func checkOutputs(info *dotsame.BuildInfo, t *manifest.Task) error {
 	return nil
 }
 
-// changes lists what has changed since the last success, whatever will lie at
-// the paths that are open then. It is empty if the input hash is the same.
+// changes lists the differences from the last success, except at paths whose files
+// are not known until the run. It is empty if the input hash is the same.
 func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo, then forecast) (reasons []Reason) {
 	if last == nil {
 		return []Reason{{Kind: NeverBuilt}}

@@ -1,10 +1,10 @@
 // Package engine decides which tasks of a workspace have to run, runs them, and
 // restores the outputs of those that it skips.
 //
-// The way of one task, and the file that has each step:
+// The steps of one task, and the file of each:
 //
-//	run.go      the tasks that it depends on are done: it is its turn
-//	inputs.go   its input files are found and hashed with everything else that counts
+//	run.go      its dependencies are done, so it is its turn
+//	inputs.go   its input files are found, and hashed with its other inputs
 //	decide.go   the hash is compared with that of its last success
 //	outputs.go  unchanged: outputs that are missing or differ are restored
 //	targets.go  changed: its targets are emptied,
@@ -12,7 +12,7 @@
 //	outputs.go  and its outputs are stored
 //	lines.go    each step is printed
 //
-// plan.go decides about every task and does none of the rest.
+// plan.go decides about every task, and does not do the other steps.
 package engine
 
 import (
@@ -44,8 +44,8 @@ type Config struct {
 	Own       string   // the path of the running program, which is not part of a toolchain
 
 	Jobs      int             // how many tasks run concurrently; 0 for one per core
-	KeepGoing bool            // a failed task stops only the tasks that depend on it
-	Grace     time.Duration   // how long an interrupted task may take to end; 0 for 10 s
+	KeepGoing bool            // after a failure, only the tasks that depend on it do not run
+	Grace     time.Duration   // how long an interrupted task may take to end; 0 means 10 s
 	Kill      <-chan struct{} // closed when interrupted tasks are to be killed before that
 	NoCache   bool            // run every task, whatever the store has
 	PassEnv   []string        // more variables that tasks see, outside every input hash
@@ -55,8 +55,8 @@ type Config struct {
 	Warnf     func(format string, args ...any)
 }
 
-// A Resolver resolves the tools of a task, and makes an environment that has
-// them on its PATH. It is told first which tools it will be asked for.
+// A Resolver resolves the tools of a task, and makes an environment that has them on
+// its PATH. Prepare announces the sets of tools that Resolve will be called with.
 type Resolver interface {
 	Prepare(ctx context.Context, sets []map[string]string) (stop func())
 	Resolve(ctx context.Context, tools map[string]string) (nixenv.Resolution, error)
@@ -65,7 +65,7 @@ type Resolver interface {
 
 var _ Resolver = (*nixenv.Resolver)(nil)
 
-// A session is what one call of Run or Plan works with.
+// A session is the state of one call of Run or Plan.
 type session struct {
 	Config
 	dry      bool // for a plan: change nothing, and list every reason
@@ -77,7 +77,7 @@ type session struct {
 	programs atomic.Pointer[programs]
 
 	toolchains toolchains
-	stopTools  func()                    // ends what Resolver.Prepare has begun
+	stopTools  func()                    // ends the work of Resolver.Prepare
 	makers     map[string]*manifest.Task // by target
 	graph      func() *manifest.Graph    // of all tasks
 	lockFile   *os.File                  // inherited by every task; nil without a lock
@@ -161,7 +161,7 @@ func (s *session) open() (err error) {
 	return err
 }
 
-// index returns the index of the files below root, with what is cached of them.
+// index returns the index of the files below root, with their cached digests.
 func (s *session) index(root, cache string) (*files.Index, error) {
 	x, err := files.New(root, s.dir.Path(dotsame.Local))
 	if err != nil {
@@ -202,8 +202,8 @@ func (s *session) warnf(format string, args ...any) {
 	s.Warnf(format, args...)
 }
 
-// cannotStore warns that err keeps a result out of the store. If .same can't be
-// written at all it says so once; the tasks run all the same.
+// cannotStore warns that a result is not stored because of err. If .same cannot be
+// written at all, it warns only once; the tasks run anyway.
 func (s *session) cannotStore(err error) {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

@@ -88,7 +88,7 @@ func (g *group) running() bool {
 	select {
 	case <-g.ended:
 	default:
-		return true // to wait for it is exec.Cmd's business
+		return true // exec.Cmd waits for it
 	}
 	for {
 		if pid, err := syscall.Wait4(-g.id, nil, syscall.WNOHANG, nil); pid <= 0 && err != syscall.EINTR {
@@ -128,8 +128,8 @@ func (gs *groups) signal(s syscall.Signal) {
 }
 
 // stopWithUs stops the tasks when the terminal stops same (^Z), and continues them
-// when the shell continues same (fg, bg): the terminal's signal does not reach
-// another session.
+// when the shell continues same (fg, bg). The terminal's signal does not reach the
+// tasks, which are in other sessions.
 func (gs *groups) stopWithUs() (done func()) {
 	if signal.Ignored(syscall.SIGTSTP) {
 		return func() {}
@@ -150,7 +150,7 @@ func (gs *groups) stopWithUs() (done func()) {
 			}
 			gs.signal(syscall.SIGSTOP)
 			signal.Notify(cont, syscall.SIGCONT)
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // Go has no way back to SIGTSTP's default
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // Go cannot restore the default of SIGTSTP
 			select {
 			case <-cont:
 			case <-time.After(200 * time.Millisecond): // process 1 of a container is not stopped
@@ -166,9 +166,9 @@ func (gs *groups) stopWithUs() (done func()) {
 	}
 }
 
-// isOrphaned reports whether no shell is there to continue same if it is stopped:
-// the parent of its process group's leader is not in the same session, or not
-// known. The kernel does not let a terminal stop such a group.
+// isOrphaned reports whether no shell could continue same if it were stopped: the
+// parent of its process group's leader is in another session, or not known. The
+// kernel does not let a terminal stop such a group.
 func isOrphaned() bool {
 	leader := syscall.Getpgrp()
 	parent := os.Getppid()

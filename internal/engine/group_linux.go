@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownSession makes a command the leader of a session. If same is killed, so is the
-// command: it would otherwise write beside the next run.
+// ownSession makes a command the leader of a session. If same is killed, the kernel
+// kills the command, which could otherwise write beside the next run.
 func ownSession() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// adoptOrphans makes same the parent of processes whose parent has ended. Process
-// 1 of a container often does not wait for those, and an ended process that
-// nobody waits for stays in its group.
+// adoptOrphans makes same the parent of processes whose parent has ended. Process 1
+// of a container often does not wait for them, and an ended process that nobody waits
+// for stays in its group.
 var adoptOrphans = sync.OnceFunc(func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) })
 
 // onlyZombies reports whether every process of a group has ended. Such a process
@@ -58,8 +58,8 @@ func parentOf(pid int) int {
 	return parent
 }
 
-// stat returns the state of a process, its parent and its process group; 0 for
-// one that has ended.
+// stat returns the state of a process, its parent and its process group. They are 0
+// for one that has ended.
 func stat(pid int) (state string, parent, group int) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// A forged cache has the input hash of this checkout, and every digest fits. It
-// may make a task run, and nothing else.
+// TestForgedBuildInfo checks that a forged cache, with the input hash of this checkout
+// and matching digests, can make a task run and do nothing else.
 func TestForgedBuildInfo(t *testing.T) {
 	evil := digest.Of([]byte("evil"))
 	file := func(p string) dotsame.Output {
@@ -87,8 +87,8 @@ func TestForgedBuildInfo(t *testing.T) {
 	}
 }
 
-// While outputs are restored, a directory becomes a link again and again: nothing
-// is written or removed where the link points.
+// TestRestoreBelowSwappedDirectory swaps a directory for a link again and again while
+// outputs are restored: nothing is written or removed at the target of the link.
 func TestRestoreBelowSwappedDirectory(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(outside, "1"), []byte("precious"), 0o644); err != nil {
@@ -140,7 +140,8 @@ func TestRestoreBelowSwappedDirectory(t *testing.T) {
 	}
 }
 
-// Storing an output that has become a pipe fails; it does not block.
+// TestStorePipe checks that storing an output that has become a pipe fails, and does
+// not block.
 func TestStorePipe(t *testing.T) {
 	root := t.TempDir()
 	dir, err := disk.OpenRoot(root)
@@ -157,7 +158,8 @@ func TestStorePipe(t *testing.T) {
 	}
 }
 
-// A list of leftovers can't remove any file but a task's own outputs.
+// FuzzLeftovers checks that a list of leftovers causes no file but a task's own
+// outputs to be removed.
 func FuzzLeftovers(f *testing.F) {
 	seed, err := json.Marshal([]dotsame.Output{{Path: "out/x", Type: dotsame.TypeFile}})
 	if err != nil {

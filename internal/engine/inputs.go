@@ -59,7 +59,7 @@ const (
 	partTools       = "tools"
 	partPath        = "path"
 
-	// Those with a name behind the colon, which a reason has as its path.
+	// Prefixes of parts: a name follows, which a reason has as its path.
 	partProgram   = "program:"
 	partToolchain = "toolchain:"
 )
@@ -82,8 +82,7 @@ func (s *session) newInputs(ctx context.Context, t *manifest.Task, depends map[s
 	return in, nil
 }
 
-// setRecipe sets the digests of everything that counts besides files and
-// dependencies.
+// setRecipe sets the digests of all inputs but files and dependencies.
 func (s *session) setRecipe(ctx context.Context, t *manifest.Task, in *inputs) (err error) {
 	var env []string
 	for _, name := range slices.Sorted(maps.Keys(t.Env)) {
@@ -141,8 +140,8 @@ func (s *session) match(ctx context.Context, t *manifest.Task, in *inputs) (*fil
 	return m, nil
 }
 
-// checkEmpty refuses patterns that match nothing: with a typing error in one,
-// the task would otherwise never run again.
+// checkEmpty returns an error if a pattern matches nothing: after a typing error in a
+// pattern, the task would otherwise never run again.
 func checkEmpty(root string, t *manifest.Task, m *files.Match) error {
 	if len(m.Empty) == 0 {
 		return nil
@@ -168,8 +167,8 @@ func checkEmpty(root string, t *manifest.Task, m *files.Match) error {
 	return message.WithHint(err, "remove it, correct it, or name under dependsOn the task that makes it")
 }
 
-// unknown returns the dependencies whose results are not known yet, as it may
-// be in a plan.
+// unknown returns the dependencies whose results are not known yet. In a run there
+// are none.
 func (in *inputs) unknown() (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(in.depends)) {
 		if in.depends[name].IsZero() {
@@ -196,8 +195,7 @@ func (in *inputs) sum() {
 	in.hash = p.Sum()
 }
 
-// result returns the digest by which t counts among the inputs of tasks that
-// depend on it.
+// result returns the digest of t that is among the inputs of tasks that depend on it.
 func (in *inputs) result(t *manifest.Task, outputs []dotsame.Output) digest.Digest {
 	if len(t.Targets) == 0 {
 		return in.hash
@@ -211,8 +209,9 @@ func (in *inputs) has(p string) bool {
 	return ok
 }
 
-// list returns the files as a build info lists them: one digest for everything
-// that counts of each. A plain file has its content's, as b3sum prints it.
+// list returns the files as a build info lists them, each with one digest of its
+// content, exec bit and link target. That of a plain file is the digest of its
+// content, as b3sum prints it.
 func (in *inputs) list() []dotsame.Input {
 	list := make([]dotsame.Input, len(in.match.Found))
 	for i, f := range in.match.Found {
@@ -252,7 +251,7 @@ func (s *session) changed(ctx context.Context, t *manifest.Task, in *inputs) str
 	return ""
 }
 
-// warnOfInputs warns of inputs that are probably not what their author meant.
+// warnOfInputs warns of inputs that probably differ from what their author meant.
 func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	if t.NoInput {
 		s.warnf("%s: task %q names neither input nor dependsOn: no change of a file makes it run again; list what it reads, or write input: [] or rebuild: always", t.Pos, t.Name)

@@ -10,8 +10,8 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// A result of one system is not used on another. The scripts of tools/same test
-// the other parts of the recipe, which they can change.
+// TestSystemIsAnInput checks that a result of one system is not used on another. The
+// scripts of tools/same test the other parts of the recipe, which they can change.
 func TestSystemIsAnInput(t *testing.T) {
 	root := t.TempDir()
 	text := "version: \"1\"\ntasks: {t: {input: [], cmd: [sh, -c, 'echo x >out'], target: [out]}}\n"

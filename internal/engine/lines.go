@@ -41,8 +41,8 @@ type Output io.WriteCloser
 //	[task] Interrupted after 1.2s
 //	[task] Skipped (Cached)
 //
-// A task that prints such words itself does so after its Starting line; a
-// skipped task has none.
+// A task may print such lines itself, but only after its Starting line, which a
+// skipped task does not have.
 type Lines struct {
 	To       io.Writer
 	GitHub   bool          // print the output of a task when it ends, folded: ::group:: of Actions
@@ -111,7 +111,7 @@ func (l *Lines) Started(task string) Output {
 	return &lineWriter{task: task, to: b, clean: onGitHub}
 }
 
-// flush prints what b holds, in a group that it does not end. The caller holds
+// flush prints the contents of b, in a group that it does not end. The caller holds
 // l.mu.
 func (l *Lines) flush(task, about string, b *outputBuffer) {
 	fmt.Fprintf(l.To, "::group::%s\n", escapeData(task+about))
@@ -128,7 +128,7 @@ func (l *Lines) Completed(task string, took time.Duration) {
 // Failed prints that a task has failed, and why.
 func (l *Lines) Failed(task string, took time.Duration, err error) {
 	var lines []string
-	for line := range strings.SplitSeq(err.Error(), "\n") { // an error may have several lines; a name in it begins none
+	for line := range strings.SplitSeq(err.Error(), "\n") { // an error may have several lines; no name in it begins a line
 		lines = append(lines, message.OneLine(line))
 	}
 	l.end(task, "Failed after "+message.Seconds(took)+": "+strings.Join(lines, "\n["+task+"] "), err)
@@ -190,8 +190,8 @@ func (l *Lines) Cached(task string) {
 	l.print(task, "Skipped (Cached)")
 }
 
-// maxListed is how many failed tasks, and how many interrupted ones, the last line
-// names.
+// maxListed is the maximum number of failed tasks, and of interrupted tasks, that the
+// last line names.
 const maxListed = 5
 
 // Done prints the summary.
@@ -200,7 +200,7 @@ func (l *Lines) Done(s Summary) {
 	defer l.mu.Unlock()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d ran, %d cached", s.Ran, s.Cached)
-	list := func(what string, tasks []string) { // their own lines can be far above
+	list := func(what string, tasks []string) { // their lines may be far above
 		if n := len(tasks); n > 0 {
 			fmt.Fprintf(&b, ", %d %s (%s", n, what, strings.Join(tasks[:min(n, maxListed)], ", "))
 			if n > maxListed {
@@ -221,7 +221,7 @@ func (l *Lines) Done(s Summary) {
 	fmt.Fprintln(l.To, b.String())
 }
 
-// maxLine is the length, in bytes, at which a longer line is broken.
+// maxLine is the length, in bytes, at which long lines are broken.
 const maxLine = 64 << 10
 
 // A lineWriter writes the task's name in front of every line. A carriage return
@@ -292,9 +292,9 @@ func onGitHub(line []byte) []byte {
 	return bytes.ReplaceAll(line, []byte("##["), []byte(`#\x23[`))
 }
 
-// onTerminal keeps colours and styles (SGR), and resets them at the end of the
-// line. It drops every other escape sequence, and makes other control characters
-// visible: none may move the cursor out of the line, or over its name.
+// onTerminal keeps colours and styles (SGR), and resets them at the end of the line.
+// It removes every other escape sequence, and makes other control characters visible,
+// so that none moves the cursor out of the line or over the name.
 func onTerminal(line []byte) []byte {
 	plain := func(c byte) bool { return c == '\t' || c >= 0x20 && c < 0x7f }
 	if !bytes.ContainsFunc(line, func(r rune) bool { return r >= 0x7f || !plain(byte(r)) }) {
@@ -326,10 +326,9 @@ func onTerminal(line []byte) []byte {
 	return out
 }
 
-// escapeSequence returns the length of the escape sequence that s begins with, and
-// whether it sets a colour or a style. Of one that has no end it returns the
-// length of the beginning, whose rest is text then. The grammar is that of
-// ECMA-48.
+// escapeSequence returns the length of the escape sequence at the beginning of s, and
+// whether it sets a colour or a style. If the sequence does not end, that is the
+// length of its introduction, and the rest is text. The grammar is that of ECMA-48.
 func escapeSequence(s []byte) (n int, style bool) {
 	within := func(from int, low, high byte) int {
 		for from < len(s) && s[from] >= low && s[from] <= high {
@@ -364,8 +363,8 @@ func escapeSequence(s []byte) (n int, style bool) {
 	return 1, false
 }
 
-// maxBuffered is how many bytes of a task's output are kept in memory. When
-// there are more, all go to a file without a name.
+// maxBuffered is the number of bytes of a task's output that are kept in memory. A
+// larger output is moved to an unnamed file.
 const maxBuffered = 256 << 10
 
 // An outputBuffer holds the output of a task until it is printed.

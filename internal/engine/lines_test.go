@@ -13,8 +13,8 @@ import (
 	"cachekey/internal/message"
 )
 
-// Whatever a task writes, in whatever pieces, each line has the task's name in
-// front, and nothing but line endings is lost.
+// FuzzLineWriter checks that every line of a task's output begins with the name of
+// the task, however the output is split, and that only line endings are lost.
 func FuzzLineWriter(f *testing.F) {
 	f.Add([]byte("one\ntwo\r\nthree\rfour"), uint8(3))
 	f.Add([]byte("\r\n\r\r\n\n"), uint8(1))
@@ -47,7 +47,8 @@ func FuzzLineWriter(f *testing.F) {
 	})
 }
 
-// An error of several lines, as Nix prints them, cannot forge another task's line.
+// TestFailedWithSeveralLines checks that an error of several lines, as from Nix, cannot
+// forge the line of another task.
 func TestFailedWithSeveralLines(t *testing.T) {
 	var out bytes.Buffer
 	l := &Lines{To: &out}
@@ -83,8 +84,8 @@ func TestGate(t *testing.T) {
 	<-g.enter(1)
 }
 
-// A name in an error cannot begin a line, neither here nor where GitHub's runner
-// or a terminal breaks lines.
+// TestFailedCannotForgeLines checks that a name in an error cannot begin a line, neither
+// here nor where GitHub's runner or a terminal breaks lines.
 func TestFailedCannotForgeLines(t *testing.T) {
 	var out strings.Builder
 	l := &Lines{To: &out}
@@ -97,8 +98,8 @@ func TestFailedCannotForgeLines(t *testing.T) {
 	}
 }
 
-// On a terminal a task may set colours, until the end of the line. No escape
-// sequence moves the cursor out of its line.
+// TestOnTerminal checks that a task may set colours until the end of the line, and
+// that no escape sequence moves the cursor out of its line.
 func TestOnTerminal(t *testing.T) {
 	for line, want := range map[string]string{
 		"plain\ttext é":                      "plain\ttext é",
@@ -137,8 +138,8 @@ func FuzzOnTerminal(f *testing.F) {
 	})
 }
 
-// On GitHub the output of a task that goes on is printed after a while, each line
-// once.
+// TestPartialOutputOnGitHub checks that the output of a long task is printed while it
+// runs, each line once.
 func TestPartialOutputOnGitHub(t *testing.T) {
 	var out lockedBuffer
 	l := &Lines{To: &out, GitHub: true, Every: time.Millisecond}

@@ -142,7 +142,7 @@ func runner(version int) string {
 	return fmt.Sprintf("#!/bin/sh\n# %d\nexec sh \"$@\"\n", version)
 }
 
-// runs returns what has to be the same of the programs that run the task.
+// runs identifies the versions of the programs that run the task.
 func (m *model) runs(t *modelTask) string {
 	text := fmt.Sprintf("toolchain %d, ", m.toolchain)
 	switch t.runner {
@@ -241,7 +241,7 @@ func (m *model) inputs(t *modelTask) (paths []string) {
 	return paths
 }
 
-// make does what the task's script does.
+// make does the same as the task's script.
 func (m *model) make(t *modelTask) {
 	all := fmt.Sprintf("%d\n", t.salt)
 	for _, p := range m.inputs(t) {

@@ -58,15 +58,15 @@ func behindLink(err error) (link *files.LinkError) {
 	return link
 }
 
-// scanOpen is scan, and gives their owner the permissions of directories that it
-// can't list: they are about to be emptied, or compared with others.
+// scanOpen is like scan, but first adds the permissions of the owner to directories
+// that it can't list. They are about to be emptied, or compared with stored outputs.
 func (s *session) scanOpen(ctx context.Context, t *manifest.Task) (listing, error) {
 	l, err := s.scan(ctx, t)
 	if err != nil || !slices.ContainsFunc(l.outputs, func(o dotsame.Output) bool { return o.Type == files.TypeUnreadableDir }) {
 		return l, err
 	}
 	for _, target := range t.Targets {
-		_ = s.at(target, func(dir *disk.Dir, name string) error { // what stays unreadable is moved as it is
+		_ = s.at(target, func(dir *disk.Dir, name string) error { // a directory that stays unreadable is moved whole
 			return dir.Walk(name, func(e disk.Entry) (bool, error) {
 				if e.Kind == disk.Directory {
 					_ = e.Dir.Unlock(e.Name)
@@ -115,9 +115,9 @@ func compare(have, want []dotsame.Output) (d difference) {
 	return d
 }
 
-// store stores the outputs of t and what they were made from, and reports
-// whether it could. The task has succeeded whatever fails here, but will run
-// again next time.
+// store stores the outputs of t and the inputs that they were made from, and reports
+// whether it succeeded. If not, the task has still succeeded, but will run again next
+// time.
 func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output, took time.Duration) bool {
 	if len(in.unsure) > 0 {
 		return false
@@ -152,8 +152,8 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 	return true
 }
 
-// storeFile stores the contents of o, unless the store has them, so that mode says
-// who may read them. Directories and links have none.
+// storeFile stores the contents of o with the permissions mode, unless the store has
+// them. Directories and links have no contents.
 func (s *session) storeFile(o dotsame.Output, mode fs.FileMode) error {
 	if o.Type != dotsame.TypeFile {
 		return nil
@@ -234,8 +234,8 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, out
 	return nil
 }
 
-// storeMissing stores outputs that are in place, and have been lost from the
-// store. If it fails, only a later run suffers.
+// storeMissing stores outputs that are in place but missing from the store. If it
+// fails, only later runs are affected.
 func (s *session) storeMissing(outputs []dotsame.Output) {
 	modes := dotsame.BlobModes(outputs)
 	for _, o := range outputs {
@@ -259,9 +259,9 @@ func replaced(have []dotsame.Output, diff difference, wrong map[string]dotsame.O
 	return gone
 }
 
-// stage makes every file and link that restore will place, so that a bad blob
-// changes nothing. It returns their names, parallel to outputs; directories
-// have none.
+// stage makes every file and link that restore will place, so that a bad blob changes
+// nothing in the workspace. It returns their names, parallel to outputs, with "" for
+// directories.
 func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (names []string, err error) {
 	for _, o := range outputs {
 		name := ""
@@ -280,8 +280,8 @@ func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (names []
 	return names, nil
 }
 
-// temp creates a temporary file: in .same, or elsewhere if that cannot be written,
-// because a cache that somebody else restored can still be read.
+// temp creates a temporary file, in .same or, if that is read-only, elsewhere:
+// outputs can be restored from a .same that cannot be written.
 func (s *session) temp() (*os.File, error) {
 	f, err := s.dir.Temp()
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
@@ -323,7 +323,7 @@ func (s *session) place(trail *disk.Trail, staged string, o dotsame.Output) erro
 	name := path.Base(o.Path)
 	st, err := dir.Lstat(name)
 	if err == nil && (st.Kind() == disk.Directory) != (o.Type == dotsame.TypeDir) {
-		// Only an empty directory is removed: nobody knows what is in another.
+		// Only an empty directory is removed: the files in another are not known.
 		if st.Kind() == disk.Directory {
 			err = dir.RemoveEmpty(name)
 		} else {
@@ -347,8 +347,8 @@ func (s *session) place(trail *disk.Trail, staged string, o dotsame.Output) erro
 	return err
 }
 
-// placeAcross writes an output whose target is on another file system than
-// .same, where no staged file can be moved to.
+// placeAcross writes an output whose target is on another file system than .same, so
+// that a staged file cannot be moved there.
 func (s *session) placeAcross(dir *disk.Dir, name string, o dotsame.Output) error {
 	if o.Type == dotsame.TypeLink {
 		if err := dir.RemoveFile(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -15,7 +15,7 @@ import (
 // PlanSchema is the version of a plan's JSON.
 const PlanSchema = 1
 
-// A Plan says what a run would do: `same plan --json` prints it.
+// A Plan describes what a run would do, as `same plan --json` prints it.
 type Plan struct {
 	Schema int       `json:"schema"`
 	Tasks  []Planned `json:"tasks"` // in the order of a run
@@ -27,18 +27,18 @@ type Planned struct {
 	State   State    `json:"state"`
 	Reasons []Reason `json:"reasons"` // none if cached
 
-	// ToolchainKnown says that everything which runs the task is among its inputs.
+	// ToolchainKnown means that all programs that run the task are among its inputs.
 	ToolchainKnown bool `json:"toolchain_known"`
 }
 
-// Plan says what Run would do with tasks, which come in dependency order with
-// every task that they depend on. It runs and restores nothing. A task that would
-// fail is part of the plan.
+// Plan plans a run of tasks, which come in dependency order with every task that they
+// depend on. It neither runs nor restores anything. A task that would fail is part of
+// the plan.
 func (c Config) Plan(ctx context.Context, tasks []*manifest.Task) (*Plan, error) {
 	s := newSession(c)
 	s.dry = true
-	// The next run need not hash again what is hashed here. But a plan neither
-	// waits for a run that is under way nor writes beside it.
+	// A plan saves the digests of files for the next run, unless a run is under
+	// way: it neither waits for one nor writes beside it.
 	lock, err := s.dir.TryLock()
 	locked := err == nil
 	if locked {
@@ -95,9 +95,9 @@ func (p *planner) plan(ctx context.Context, t *manifest.Task) (*verdict, error) 
 	return v, nil
 }
 
-// A forecast says what will lie at the targets of the tasks that a planned task
-// depends on, when it is its turn. In a run these tasks are done: the zero forecast
-// leaves every file as it is.
+// A forecast describes the files at the targets of the dependencies of a planned
+// task, as they will be when it is its turn. In a run the dependencies are done, so
+// the zero forecast leaves every file as it is.
 type forecast struct {
 	planner *planner
 	task    *manifest.Task
@@ -106,12 +106,12 @@ type forecast struct {
 
 func (p *planner) forecast(t *manifest.Task) forecast {
 	if len(t.Inputs) == 0 && (len(t.Command) == 0 || !strings.Contains(t.Command[0], "/")) {
-		return forecast{} // nothing that it could tell
+		return forecast{} // it would change nothing
 	}
 	return forecast{p, t, make(map[*manifest.Task]bool)}
 }
 
-// maker returns the task that will have run before and has p at its targets, or nil.
+// maker returns the dependency that has p at its targets, or nil.
 func (f forecast) maker(p string) *manifest.Task {
 	if f.planner == nil {
 		return nil
@@ -139,7 +139,7 @@ func (f forecast) outputs(maker *manifest.Task) (list []dotsame.Output, ok bool)
 	return nil, false
 }
 
-// open reports whether nobody can tell yet what will lie at p.
+// open reports whether the file at p is not known until the run.
 func (f forecast) open(p string) bool {
 	maker := f.maker(p)
 	if maker == nil {
@@ -149,7 +149,7 @@ func (f forecast) open(p string) bool {
 	return !known
 }
 
-// output returns the output that will lie at p.
+// output returns the output that will be at p.
 func (f forecast) output(p string) (o dotsame.Output, ok bool) {
 	maker := f.maker(p)
 	if maker == nil {
@@ -163,9 +163,9 @@ func (f forecast) output(p string) (o dotsame.Output, ok bool) {
 	return o, ok
 }
 
-// replace replaces the files of in that will be made. It looks only at the tasks
-// with a target that is above a pattern's base, or below it: in a long chain of
-// tasks each would otherwise look at all before it.
+// replace replaces the files of in that dependencies will make. It only considers
+// tasks with a target above or below the base of a pattern: otherwise each task in a
+// long chain would consider all tasks before it.
 func (f forecast) replace(in *inputs) {
 	if f.planner == nil {
 		return

@@ -21,12 +21,12 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// A program is what counts of the program that a task is started with, and of the
-// interpreters that the first lines of scripts name:
+// A program is the part of the inputs that stands for the program of a task, and for
+// the interpreters that the first lines of scripts name:
 //
 //   - a file of the workspace is an input of the task, listed or not;
-//   - of a file in the Nix store, the path counts, which determines the content;
-//   - of any other file, the content counts, wherever it lies.
+//   - a file in the Nix store counts by its path, which determines the content;
+//   - any other file counts by its content, wherever it is.
 //
 // Links are followed. Libraries and other programs that it starts do not count.
 type program struct {
@@ -36,10 +36,11 @@ type program struct {
 	open    bool                     // in a plan: another task makes it first
 }
 
-// maxInterpreters is how many scripts may interpret each other. Linux allows fewer.
+// maxInterpreters bounds a chain of scripts that interpret each other. Linux allows
+// fewer.
 const maxInterpreters = 8
 
-// Programs remembers programs until something may have changed them.
+// programs caches programs until a file may have changed them.
 type programs struct {
 	mu    sync.Mutex
 	known map[string]*program
@@ -48,8 +49,8 @@ type programs struct {
 // programChanged must be called after files have changed.
 func (s *session) programChanged() { s.programs.Store(&programs{known: make(map[string]*program)}) }
 
-// program returns what counts of the program of t, when it is t's turn. A program
-// that does not exist does not count: the task fails when it starts.
+// program returns the program of t when it is t's turn. A program that does not exist
+// is left out: the task fails when it starts.
 func (s *session) program(ctx context.Context, t *manifest.Task, then forecast) (*program, error) {
 	if len(t.Command) == 0 {
 		return &program{}, nil
@@ -116,8 +117,8 @@ func (l *programLookup) follow(ctx context.Context, command []string, left int) 
 	return l.interpreter(ctx, first, left-1)
 }
 
-// add counts the file at real, which has no links in it, and returns the beginning
-// of its content.
+// add adds the file at real, a path without links, and returns the beginning of its
+// content.
 func (l *programLookup) add(ctx context.Context, part, real string) (first []byte, err error) {
 	if st, err := os.Stat(real); err != nil || !st.Mode().IsRegular() {
 		return nil, nil
@@ -159,7 +160,7 @@ func (s *session) relative(file string) (rel string, inside bool) {
 	return "", false
 }
 
-// inForecast reports whether file will be made by a task that has its turn before.
+// inForecast reports whether a task that runs before will make file.
 func (l *programLookup) inForecast(file string) bool {
 	rel, inside := l.relative(file)
 	if !l.dry || file == "" || !inside || l.makerOf(rel) == nil {
@@ -169,7 +170,7 @@ func (l *programLookup) inForecast(file string) bool {
 	return l.then.maker(rel) != nil
 }
 
-// followOutput adds a program that a dependency makes, as it is stored.
+// followOutput adds a program that a dependency makes, from its stored output.
 func (l *programLookup) followOutput(ctx context.Context, file string, left int) error {
 	rel, _ := l.relative(file)
 	for range 40 { // links
@@ -262,7 +263,7 @@ func (l *programLookup) env(ctx context.Context, args []string, left int) error 
 	return nil
 }
 
-// addProgram counts the program of t in in.
+// addProgram adds the program of t to in.
 func (s *session) addProgram(ctx context.Context, t *manifest.Task, in *inputs, then forecast) error {
 	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partProgram) })
 	p, err := s.program(ctx, t, then)
@@ -308,8 +309,8 @@ func (s *session) addInput(ctx context.Context, t *manifest.Task, in *inputs, p 
 	return nil
 }
 
-// unknowable marks a part of the recipe as one that cannot be known in this run. It
-// gets a digest that no other run has, so that nothing is skipped because of it.
+// unknowable marks a part of the recipe as unknown in this run. The part gets a
+// random digest, so that it causes no cache hit.
 func (in *inputs) unknowable(part string) {
 	if in.unsure == nil {
 		in.unsure = map[string]bool{}

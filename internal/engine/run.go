@@ -144,7 +144,7 @@ func (r *run) do(ctx context.Context, t *manifest.Task) outcome {
 	select {
 	case <-turn:
 	default:
-		in.match = nil // the lists of files of all tasks that wait would fill the memory
+		in.match = nil // the lists of files of all waiting tasks would fill the memory
 		<-turn
 	}
 	defer r.jobs.leave()
@@ -200,7 +200,7 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 	out := s.Report.Started(t.Name)
 	made, cleared, err := s.execute(ctx, t, in, out)
 	if err != nil && ctx.Err() != nil {
-		err = errInterrupted // and the error is what comes of it
+		err = errInterrupted // which caused err
 	}
 	defer func() { s.reportAside(t, cleared.aside, made.outputs) }()
 	took := time.Since(start)
@@ -228,8 +228,8 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 	return outcome{digest: in.result(t, made.outputs)}
 }
 
-// unknownResult returns a digest of outputs of which some can't be stored. If one
-// can't be read, no other run has the same digest.
+// unknownResult returns a digest of outputs that can't all be stored. If one can't be
+// read either, no other run has the same digest.
 func unknownResult(outputs []dotsame.Output) digest.Digest {
 	for _, o := range outputs {
 		if o.Type == files.TypeUnreadable || o.Type == files.TypeUnreadableDir {
@@ -239,8 +239,7 @@ func unknownResult(outputs []dotsame.Output) digest.Digest {
 	return dotsame.ResultHash(slices.DeleteFunc(slices.Clone(outputs), func(o dotsame.Output) bool { return !files.Storable(o) }))
 }
 
-// execute runs t's command with its tools, at empty targets, and returns what it
-// made.
+// execute runs t's command with its tools, at empty targets, and returns the outputs.
 func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out Output) (made listing, c cleared, err error) {
 	defer out.Close()
 	var tools []string
@@ -268,7 +267,7 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 		}
 	}
 	if err != nil && c.stuck == nil && isFull(s.recordLeftovers(t)) {
-		// Without a list the next run would move them aside, and leave the disk full.
+		// Without a list, the next run would move them aside, and the disk would stay full.
 		if left, scanErr := s.scan(context.WithoutCancel(ctx), t); scanErr == nil {
 			s.clear(in, left.outputs, left.outputs)
 			s.warnf("task %q: the disk is full: removed what the failed command left at its targets", t.Name)
@@ -279,7 +278,7 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
-// finish records the outcome of t and returns the tasks whose turn it is now.
+// finish records the outcome of t and returns the tasks that can start now.
 func (r *run) finish(t *manifest.Task, res outcome) (next []*manifest.Task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -308,7 +307,7 @@ func (r *run) finish(t *manifest.Task, res outcome) (next []*manifest.Task) {
 	return next
 }
 
-// stopped reports whether no more tasks are to start.
+// stopped reports whether no more tasks are started.
 func (r *run) stopped(ctx context.Context) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -326,8 +325,8 @@ func (r *run) depends(t *manifest.Task) map[string]digest.Digest {
 	return depends
 }
 
-// A gate lets a number of tasks through at a time. Of those that wait, the
-// earliest in the order of the run is next: with one at a time, every run has
+// A gate lets a limited number of tasks through at a time. Among those that wait, the
+// earliest in the order of the run is next. With one task at a time, every run has
 // the same order.
 type gate struct {
 	mu      sync.Mutex

@@ -30,8 +30,8 @@ func checkDir(dir, name string) error {
 	return nil
 }
 
-// explainStart returns err, why program could not be started in dir, as an error
-// that names what is missing: the system names the program, whatever that is.
+// explainStart explains err, the error of starting program in dir. It names what is
+// missing: the system's error always names the program.
 func explainStart(program, dir string, err error) error {
 	st, failed := os.Stat(program)
 	switch {
@@ -76,14 +76,15 @@ func explainStart(program, dir string, err error) error {
 	case n == 0:
 		return fmt.Errorf("%q is empty", program)
 	case bytes.HasPrefix(first, []byte("\ufeff#!")):
-		return message.WithHint(fmt.Errorf("%q begins with a byte order mark, and not with #!", program), "save it without one")
+		return message.WithHint(fmt.Errorf("%q begins with a byte order mark instead of a #! line", program), "save it without one")
 	case !utf8.Valid(first[:max(0, n-utf8.UTFMax)]) || bytes.IndexByte(first, 0) >= 0:
 		return fmt.Errorf("%q is not a program for this system: %w", program, errors.Unwrap(err))
 	}
 	return message.WithHint(fmt.Errorf("%q is a script without an interpreter", program), "begin it with a line such as #!/bin/sh")
 }
 
-// interpreterOf returns the interpreter in the #! line of a file that begins so.
+// interpreterOf returns the interpreter in the #! line of a file that begins with
+// first.
 func interpreterOf(first []byte) (name string, ok bool) {
 	line, _, _ := strings.Cut(string(first), "\n")
 	line, ok = strings.CutPrefix(line, "#!")
@@ -94,7 +95,7 @@ func interpreterOf(first []byte) (name string, ok bool) {
 	return name, ok
 }
 
-// explainInterpreter returns why a script could not be started, whose first line
+// explainInterpreter explains err, the error of starting a script whose first line
 // names an interpreter, relative to dir.
 func explainInterpreter(script, dir, name string, err error) error {
 	if name == "" {
@@ -124,7 +125,7 @@ func explainInterpreter(script, dir, name string, err error) error {
 const crlfHint = `its lines end in \r\n: convert it to \n`
 
 // explainExit returns the error of a program that ended with state. An interpreter
-// that does not find what the first line names, as env does, ends with 127.
+// such as env exits with 127 if it does not find the program in the first line.
 func explainExit(program string, state *os.ProcessState) error {
 	err := errors.New(state.String()) // "exit status 2", "signal: killed"
 	if state.ExitCode() == 127 {

@@ -20,19 +20,19 @@ import (
 
 // A task's targets are emptied before it runs, as if it had never run here: a
 // file that it no longer makes would otherwise stay among its outputs forever.
-// The files that it is known to have made are removed, and so are files whose
-// contents are in the store. Sockets, pipes and devices have no contents, and are
-// removed too. Anything else may be somebody's work, at a target that was badly
-// chosen: it is moved aside, below .same/local/aside, whether it can be read or not.
+// Files that it is known to have made are removed, and so are files whose contents
+// are in the store, and sockets, pipes and devices, which have no contents. Anything
+// else may be somebody's work, at a badly chosen target: it is moved to
+// .same/local/aside, even if it cannot be read.
 
-// cleared is what happened to the files that were at a task's targets.
+// A cleared describes what happened to the files that were at a task's targets.
 type cleared struct {
 	aside []dotsame.Output // moved there
 	stuck error            // why one could not be moved: it would pass for an output
 }
 
-// emptyTargets removes everything from t's targets, but inputs. It fails only if
-// ctx is done.
+// emptyTargets removes everything but inputs from t's targets. It fails only if ctx
+// is done.
 func (s *session) emptyTargets(ctx context.Context, t *manifest.Task, in *inputs) (c cleared, err error) {
 	if len(t.Targets) == 0 {
 		return c, nil
@@ -56,7 +56,7 @@ func (s *session) emptyTargets(ctx context.Context, t *manifest.Task, in *inputs
 	return c, nil
 }
 
-// bindMount says what to do instead of a link to another disk.
+// bindMount is the hint for links to another disk.
 const bindMount = "to have outputs on another disk, make it a directory and use a bind mount"
 
 // clear removes these files, unless they are inputs. known are those that the
@@ -90,9 +90,9 @@ func (s *session) clear(in *inputs, list, known []dotsame.Output) (c cleared) {
 	return c
 }
 
-// at calls do with the directory that holds p, and p's name in it. The directory
-// is opened name by name from the workspace root: a symbolic link on the way,
-// even one that appears meanwhile, would lead to another place.
+// at calls do with the directory that contains p, and the name of p in it. It opens
+// the directory name by name from the workspace root, so that it does not follow a
+// symbolic link, even one that appears meanwhile.
 func (s *session) at(p string, do func(dir *disk.Dir, name string) error) error {
 	dir, err := s.root.Reach(path.Dir(p))
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *session) at(p string, do func(dir *disk.Dir, name string) error) error 
 func (s *session) makeWritable(list []dotsame.Output) {
 	for _, o := range list {
 		if o.Type == dotsame.TypeDir && o.Mode&0o300 != 0o300 {
-			_ = s.at(o.Path, func(dir *disk.Dir, name string) error { // if it fails, so does the removal
+			_ = s.at(o.Path, func(dir *disk.Dir, name string) error { // if this fails, so does the removal
 				return dir.Chmod(name, o.Mode.Perm()|0o700)
 			})
 		}
@@ -121,7 +121,7 @@ func (s *session) isStored(o dotsame.Output) bool {
 // moveAside moves name in dir, which is o.
 func (s *session) moveAside(dir *disk.Dir, name string, o dotsame.Output) error {
 	to := path.Join(s.aside, o.Path)
-	aside, err := s.root.ReachMaking(path.Dir(to)) // it may have links that were restored
+	aside, err := s.root.ReachMaking(path.Dir(to)) // which may have restored links in it
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,8 @@ func copyAside(dir *disk.Dir, name string, aside *disk.Dir, as string, perm fs.F
 
 func (s *session) asidePath(o dotsame.Output) string { return s.dir.Path(path.Join(s.aside, o.Path)) }
 
-// reportAside warns of the files that were moved aside, now that t has its
-// outputs. Those that are stored or came out the same are removed instead.
+// reportAside warns of the files that were moved aside, after t has made its outputs.
+// It removes those that are stored or that t has made again.
 func (s *session) reportAside(t *manifest.Task, aside, outputs []dotsame.Output) {
 	made := byPath(outputs)
 	var left []dotsame.Output
@@ -205,7 +205,7 @@ func (s *session) recordLeftovers(t *manifest.Task) error {
 	if len(t.Targets) == 0 {
 		return nil
 	}
-	left, err := s.scan(context.Background(), t) // an interrupted run writes it too
+	left, err := s.scan(context.Background(), t) // also in an interrupted run
 	if err != nil || len(left.outputs) == 0 {
 		return err
 	}
@@ -248,7 +248,7 @@ func (s *session) removeLeftovers(ctx context.Context, t *manifest.Task, in *inp
 		have := slices.DeleteFunc(there.outputs, func(o dotsame.Output) bool {
 			return listed[o.Path] != withoutSpecialBits(o)
 		})
-		s.clear(in, have, have) // moves none aside: all are known
+		s.clear(in, have, have) // moves nothing aside: all files are known
 	}
 	_ = s.dir.Remove(dotsame.LeftoverPath(t.Name)) // if that fails, the list is read again
 }

@@ -14,21 +14,22 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/manifest"
 )
 
 // The output of the commands under `toolchain` counts for every task without tools:
 // the program that starts a task may stay the same when what it starts changes. A
 // shim of rustup or mise reads a file, and go reads go.mod. So each command runs
-// once per run, and for each directory and environment that tasks run it in. Its
-// answer is never remembered for the next run.
+// once per run for each directory and environment of its tasks. The answer is not
+// cached for the next run.
 
 const (
 	toolchainTime   = 10 * time.Second // for one command
 	toolchainOutput = 64 << 10         // bytes that one command may print
 )
 
-// toolchains are the commands that run concurrently with the first look at inputs.
+// A toolchains runs the commands, concurrently with the first hashing of inputs.
 type toolchains struct {
 	answers map[string]*toolchainAnswer // by command, directory and environment
 	warned  sync.Map                    // the commands that a warning has named
@@ -36,14 +37,14 @@ type toolchains struct {
 	cancel  context.CancelFunc
 }
 
-// A toolchainAnswer is what one command prints.
+// A toolchainAnswer is the output of one command.
 type toolchainAnswer struct {
 	done   chan struct{} // closed when the fields below are set
 	output digest.Digest
 	err    error
 }
 
-// startToolchains starts the toolchain commands of tasks, and begins to resolve their
+// startToolchains starts the toolchain commands of tasks, and the resolution of their
 // tools. The caller must end both.
 func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
 	var sets []map[string]string
@@ -92,7 +93,7 @@ func toolchainID(t *manifest.Task, command, env []string) string {
 	return strings.Join(command, "\x00") + "\x01" + t.WorkingDir + "\x01" + strings.Join(env, "\x00")
 }
 
-// addToolchain counts the answers of t's toolchain in in. It waits for them.
+// addToolchain adds the answers of t's toolchain to in. It waits for them.
 func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
 	if len(t.Command) == 0 || len(t.Toolchain) == 0 {
 		return nil
@@ -122,8 +123,8 @@ func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs
 	return nil
 }
 
-// outputOf runs a command, and returns the digest of its output unless it takes
-// longer than limit.
+// outputOf runs a command and returns the digest of its output. It kills the command
+// after limit.
 func outputOf(ctx context.Context, command []string, dir string, env []string, limit time.Duration) (digest.Digest, error) {
 	program, err := lookPath(command[0], dir, env)
 	if err != nil {
@@ -131,7 +132,7 @@ func outputOf(ctx context.Context, command []string, dir string, env []string, l
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
 	defer cancel()
-	out := &bounded{left: toolchainOutput}
+	out := &disk.LimitedWriter{Left: toolchainOutput}
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Args, cmd.Dir, cmd.Env = command, dir, env
 	cmd.Stdout, cmd.Stderr = out, out // one writer: the order is kept
@@ -152,32 +153,19 @@ func outputOf(ctx context.Context, command []string, dir string, env []string, l
 		return digest.Digest{}, context.Cause(ctx)
 	case errors.Is(err, exec.ErrWaitDelay):
 		return digest.Digest{}, errors.New("it ended, but left a process running that keeps its output open")
-	case err != nil && len(bytes.TrimSpace(out.data)) > 0:
-		first, _, _ := bytes.Cut(bytes.TrimSpace(out.data), []byte("\n"))
+	case err != nil && len(bytes.TrimSpace(out.Data)) > 0:
+		first, _, _ := bytes.Cut(bytes.TrimSpace(out.Data), []byte("\n"))
 		return digest.Digest{}, fmt.Errorf("%w: %.200q", err, first)
 	case err != nil:
 		return digest.Digest{}, err
-	case out.left < 0:
+	case out.Left < 0:
 		return digest.Digest{}, fmt.Errorf("it printed more than %d KiB", toolchainOutput>>10)
 	}
-	return digest.Of(out.data), nil
+	return digest.Of(out.Data), nil
 }
 
-// A bounded keeps the beginning of what is written to it.
-type bounded struct {
-	data []byte
-	left int // bytes; negative if something was dropped
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= len(p); b.left >= 0 {
-		b.data = append(b.data, p...)
-	}
-	return len(p), nil
-}
-
-// toolchainKnown reports whether everything that runs t is among its inputs: it has
-// tools, or a toolchain, or nothing on its PATH but store paths.
+// toolchainKnown reports whether all programs that run t are among its inputs: t has
+// tools or a toolchain, or its PATH contains only store paths.
 func (s *session) toolchainKnown(t *manifest.Task) bool {
 	if len(t.Command) == 0 || len(t.Tools) > 0 || len(t.Toolchain) > 0 {
 		return true

@@ -12,7 +12,8 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// A command of a toolchain has limits, and nothing that it starts outlives it.
+// TestToolchainLimits checks the limits on a toolchain command, and that no process
+// that it starts outlives it.
 func TestToolchainLimits(t *testing.T) {
 	dir := t.TempDir()
 	env := []string{"PATH=" + os.Getenv("PATH")}

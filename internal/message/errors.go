@@ -35,7 +35,7 @@ func (s Several) Error() string {
 // Unwrap returns all errors.
 func (s Several) Unwrap() []error { return s }
 
-// Hint returns the line that WithHint added to err, or "".
+// Hint returns the hint that WithHint added to err, or "".
 func Hint(err error) string {
 	var h hinted
 	errors.As(err, &h)
@@ -49,7 +49,7 @@ type hinted struct {
 
 func (e hinted) Unwrap() error { return e.error }
 
-// WithHint adds to err a line that tells people what to do.
+// WithHint adds a hint to err: a line that says how to solve the problem.
 func WithHint(err error, format string, args ...any) error {
 	return hinted{err, fmt.Sprintf(format, args...)}
 }

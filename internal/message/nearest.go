@@ -1,6 +1,6 @@
 package message
 
-// maxName is the length in bytes beyond which nobody mistypes a name.
+// maxName is the length in bytes of the longest name that Nearest compares.
 const maxName = 256
 
 // Nearest returns the candidate that name was most likely meant to be, or "". At

@@ -13,13 +13,13 @@ func TestNearest(t *testing.T) {
 		"dependson": "dependsOn",
 		"targets":   "target",
 		"ipnut":     "input",
-		"foo":       "", // nobody meant root
+		"foo":       "", // too far from root
 		"x":         "",
 		"":          "",
 		"command":   "",
 	} {
 		if got := Nearest(name, candidates); got != want {
-			t.Errorf("%q is taken for %q, want %q", name, got, want)
+			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
 		}
 	}
 	for _, c := range []struct {
@@ -27,7 +27,7 @@ func TestNearest(t *testing.T) {
 		want int
 	}{{"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"ca", "abc", 3}, {"abcd", "acbd", 1}} {
 		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("from %q to %q it is %d, want %d", c.a, c.b, got, c.want)
+			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
 		}
 	}
 }

@@ -290,7 +290,7 @@ func TestExistingEnvironmentIsOld(t *testing.T) {
 			change(t, r)
 			_, err := environmentOf(t, r, goTool)
 			// Nix was searched, so the file was not used.
-			if err == nil || !strings.Contains(err.Error(), "Nix is not installed") {
+			if err == nil || !strings.Contains(err.Error(), "nix is not installed") {
 				t.Errorf("got %v", err)
 			}
 			if warned.String() != "" {

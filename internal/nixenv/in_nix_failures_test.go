@@ -22,7 +22,7 @@ func (f *fixture) failures(t *testing.T) {
 		{"no such package", "nixpkgs#nothing", nil, "-source' has no package 'nothing' for " + f.system, "print-dev-env --show-trace --file .same/local/environments/"},
 		{"a package that does not build", "nixpkgs#broken", nil, "this is why", "for details"},
 		{"a package that takes too long", "nixpkgs#endless", func(r *Resolver) { r.Timeout = 3 * time.Second }, "nix took longer than 3s", ""},
-		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "Nix is not installed", "install Nix"},
+		{"no Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "no-such-nix" }, "nix is not installed", "install Nix"},
 		{"not Nix", "nixpkgs#nothing", func(r *Resolver) { r.Nix = "true" }, "parsing the output", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

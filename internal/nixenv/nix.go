@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/environ"
 	"cachekey/internal/message"
 )
@@ -40,7 +41,7 @@ func RunProgram(ctx context.Context, dir, program string, args ...string) ([]byt
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
-	stdout, stderr := &head{left: maxOutput}, &tail{}
+	stdout, stderr := &disk.LimitedWriter{Left: maxOutput}, &tail{}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	err = cmd.Run()
 	switch {
@@ -48,10 +49,10 @@ func RunProgram(ctx context.Context, dir, program string, args ...string) ([]byt
 		return nil, context.Cause(ctx)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %s", filepath.Base(program), cmp.Or(errorText(string(stderr.data)), err.Error()))
-	case stdout.left < 0:
+	case stdout.Left < 0:
 		return nil, errors.New(filepath.Base(program) + " printed more than 64 MiB")
 	}
-	return stdout.data, nil
+	return stdout.Data, nil
 }
 
 var dependencyFailed = regexp.MustCompile(`dependenc(y|ies)\b.*\bfailed\b`)
@@ -82,22 +83,9 @@ func errorText(stderr string) string {
 	return words
 }
 
-// A head keeps the beginning of what is written to it.
-type head struct {
-	data []byte
-	left int // bytes; negative if something was dropped
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	if h.left -= len(p); h.left >= 0 {
-		h.data = append(h.data, p...)
-	}
-	return len(p), nil
-}
-
 const tailSize = 64 << 10 // bytes
 
-// A tail keeps the end of what is written to it.
+// A tail is a writer that keeps the last bytes.
 type tail struct{ data []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -137,7 +125,7 @@ func (r *Resolver) nix(ctx context.Context, hint string, args ...string) ([]byte
 	out, err := RunProgram(ctx, r.Root, r.Nix, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
-		return nil, message.WithHint(fmt.Errorf("Nix is not installed: %w", err),
+		return nil, message.WithHint(fmt.Errorf("nix is not installed: %w", err),
 			"install Nix (https://nixos.org/download), or remove tools from the task to use those on PATH")
 	case err != nil && hint != "":
 		return nil, message.WithHint(err, "%s", hint)

@@ -127,7 +127,7 @@ func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackag
 			pkg.Alias, pkg.Version = name, version
 			return pkg, nil
 		case errors.Is(err, errNotFound):
-			return nil, message.WithHint(fmt.Errorf("Nixhub does not know %s@%s", name, version),
+			return nil, message.WithHint(fmt.Errorf("%s@%s is not on Nixhub", name, version),
 				"see https://www.nixhub.io/packages/%s for the versions", url.PathEscape(name))
 		case errors.As(err, new(*wrongSystemError)):
 			return nil, err

@@ -132,7 +132,7 @@ func TestNixhubFails(t *testing.T) {
 		hint    string
 	}{
 		{"404", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }, 1,
-			`tool "go" (go@1.25.4): Nixhub does not know go@1.25.4`, "see https://www.nixhub.io/packages/go for the versions"},
+			`tool "go" (go@1.25.4): go@1.25.4 is not on Nixhub`, "see https://www.nixhub.io/packages/go for the versions"},
 		{"500", status(500), 3, "asking Nixhub, 3 times: HTTP status 500", "nixpkgs#go"},
 		{"429", status(429), 3, "HTTP status 429", "check the network"},
 		{"garbage", body("<html>hello</html>"), 3, "parsing the answer", "check the network"},

@@ -241,7 +241,7 @@ func (r *Resolver) checkFlake() error {
 		return errNoFlake
 	}
 	if strings.ContainsAny(r.Flake, "?#%\"\\$\n") {
-		return message.WithHint(fmt.Errorf("Nix cannot refer to a flake in %q", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
+		return message.WithHint(fmt.Errorf("the directory %q cannot be part of a flake reference", r.Flake), "%s", `move it to a directory without ? # % " \ $`)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestOwnTools(t *testing.T) {
 		{"nothing", func() {}, without, 0, false, ""},
 		{"without .same/local, as on CI", func() { os.RemoveAll(filepath.Join(f.root, dotsame.Local)) }, without, 0, false, ""},
 		{"an edit that no package is made of", func() { write(t, f.tree, "sha256-2") }, f.nix, 1, false, ""},
-		{"and back", func() { write(t, f.tree, "sha256-1") }, without, 0, true, "Nix is not installed"},
+		{"and back", func() { write(t, f.tree, "sha256-1") }, without, 0, true, "nix is not installed"},
 		{"the last tree", func() { write(t, f.tree, "sha256-2") }, without, 0, false, ""},
 		{"an edit of the package", func() { write(t, f.tree, "sha256-3"); f.set(t, "lint", "2") }, f.nix, 1, true, ""},
 		{"another lock, same tree", func() {

@@ -19,8 +19,8 @@ const bashVariable = "CACHEKEY_TEST_BASH"
 func Inside() bool { return os.Getenv(bashVariable) != "" }
 
 // Run runs the test called name of this test binary with each of the two versions of
-// Nix that ./test provides, with an empty private store. It skips the test without
-// them, or without root, which the mount needs; on CI it fails.
+// Nix that ./test provides, with an empty private store. Without them, or without
+// root, which mounting needs, it skips the test; on CI it fails.
 func Run(t *testing.T, name string) {
 	if Inside() {
 		t.Skip("already inside")

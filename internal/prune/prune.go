@@ -6,10 +6,10 @@
 // resolutions of the tools that tasks use.
 //
 // With a maximum size, it then removes the outputs of whole tasks, least recently
-// used first, until the rest fits. A task is used when it runs or is skipped: the
-// runner sets the mtime of its build info when it skips it, and tar keeps that. The
-// build info stays, so a task whose outputs are in place is still skipped; elsewhere
-// it runs.
+// used first, until the rest fits. Running or skipping a task counts as a use:
+// the runner updates the mtime of its build info when it skips it, and tar preserves
+// that. The build info stays, so a task whose outputs are in place is still skipped;
+// elsewhere it runs.
 package prune
 
 import (
@@ -30,7 +30,7 @@ import (
 // Options are the options of Run.
 type Options struct {
 	Workspace *manifest.Workspace
-	MaxSize   int64 // of what is saved, in bytes; negative for no limit
+	MaxSize   int64 // of the saved files, in bytes; negative for no limit
 	DryRun    bool  // report what would be removed, and remove nothing
 	// Gone is called for the first MaxNamed removals, except those of unused blobs,
 	// whose names mean nothing to a user.

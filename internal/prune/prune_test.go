@@ -182,7 +182,8 @@ func TestMaxSizeDropsTheLeastRecentlyUsed(t *testing.T) {
 	}
 }
 
-// A task counts as used when it ran, even if the file's mtime is older.
+// TestTimestampCountsToo checks that running counts as a use, even if the mtime of
+// the build info is older.
 func TestTimestampCountsToo(t *testing.T) {
 	w, dir := workspace(t, map[string]string{"a": "1111", "b": "2222"})
 	used(t, dir, "a", 2)
@@ -246,7 +247,7 @@ func TestHostile(t *testing.T) {
 			_, said := run(t, Options{Workspace: w, MaxSize: 0})
 			for _, s := range said {
 				if strings.ContainsAny(s, "\n\r") {
-					t.Errorf("a name broke a line: %q", s)
+					t.Errorf("a name contains a line break: %q", s)
 				}
 			}
 			for _, f := range []string{"precious/file", "precious/blobs/aa/file"} {
@@ -280,7 +281,7 @@ func TestDirectoriesBeyondTheBounds(t *testing.T) {
 		t.Errorf("left: %q", got)
 	}
 	if again, said := run(t, Options{Workspace: w, MaxSize: -1}); again.Gone.Entries != 0 {
-		t.Errorf("the second time %q", said)
+		t.Errorf("the second run removed %q", said)
 	}
 }
 
@@ -294,14 +295,14 @@ func TestTooManyEntriesInAll(t *testing.T) {
 		t.Errorf("removed %q", said)
 	}
 	if info, err := dir.ReadBuildInfo("a"); err != nil || info == nil {
-		t.Errorf("the build info is gone: %v", err)
+		t.Errorf("the build info was removed: %v", err)
 	}
 	if dir.HasBlob(digest.Of([]byte("alpha")), 5) {
-		t.Error("the blob is still there")
+		t.Error("the blob was not removed")
 	}
 }
 
-func TestNamesOnlySoMany(t *testing.T) {
+func TestReportsAtMostMaxNamed(t *testing.T) {
 	w, _ := workspace(t, nil)
 	for i := range MaxNamed + 3 {
 		put(t, w.Root, fmt.Sprintf("store/%d", i))
@@ -312,7 +313,7 @@ func TestNamesOnlySoMany(t *testing.T) {
 	}
 }
 
-func TestNotDuringARun(t *testing.T) {
+func TestFailsDuringARun(t *testing.T) {
 	w, dir := workspace(t, map[string]string{"a": "alpha"})
 	lock, err := dir.TryLock()
 	must(t, err)

@@ -15,7 +15,7 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// A blob is named by some of the workspace's tasks.
+// A blob is the contents of an output of some of the workspace's tasks.
 type blob struct {
 	tasks int   // how many
 	size  int64 // bytes, if it exists
@@ -27,8 +27,8 @@ type use struct {
 	last time.Time
 }
 
-// store prunes an entry of .same/store, except for the blobs: the tasks that name
-// them are known when all build infos have been read.
+// store prunes an entry of .same/store, except the blobs: it is only known which
+// tasks name them when all build infos have been read.
 func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 	if path == dotsame.Rel(dotsame.Blobs) && it.Kind == disk.Directory {
 		return nil

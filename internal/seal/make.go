@@ -62,7 +62,7 @@ func Make(ctx context.Context, o MakeOptions) (Sealed, error) {
 	}
 	err = dir.WriteAtomic(dotsame.Rel(dotsame.Seal), disk.Sync, func(f *os.File) (err error) {
 		doc := *o.Doc
-		doc.Untracked, doc.UntrackedTruncated = nil, false // of the machine, not of what is saved
+		doc.Untracked, doc.UntrackedTruncated = nil, false // of this machine, not of the saved files
 		if m.w, err = NewWriter(f, &doc, o.Key); err != nil {
 			return err
 		}

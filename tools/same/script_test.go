@@ -19,9 +19,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv("RUN_SAME") != "" { // set by TestFaults for its own processes
 		main()
 	}
-	if os.Getenv("MEASURE_SAME") != "" {
-		measureMain()
-	}
 	testscript.Main(m, map[string]func(){"same": main})
 }
 
