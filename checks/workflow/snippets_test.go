@@ -134,6 +134,7 @@ func TestACacheOfAnotherUser(t *testing.T) {
 		t.Skip("only root can run a program as another user")
 	}
 	const nobody = 65534
+	t.Setenv("TMPDIR", "/tmp") // another user can't enter every directory of temporary files
 	shared := t.TempDir()
 	must(t, os.Chmod(filepath.Dir(shared), 0o755)) // of all directories of this test
 	for _, dir := range []string{"action", "save", "docs/ci"} {

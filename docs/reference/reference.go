@@ -77,7 +77,7 @@ func Share(root *cobra.Command, dir string) error {
 	}
 	for path, generate := range map[string]func(io.Writer) error{
 		"bash-completion/completions/" + root.Name() + ".bash": func(w io.Writer) error { return cli.BashCompletion(root, w) },
-		"zsh/site-functions/_" + root.Name():                   root.GenZshCompletion,
+		"zsh/site-functions/_" + root.Name():                   func(w io.Writer) error { return cli.ZshCompletion(root, w) },
 		"fish/vendor_completions.d/" + root.Name() + ".fish":   func(w io.Writer) error { return cli.FishCompletion(root, w) },
 	} {
 		path = filepath.Join(dir, path)

@@ -17,16 +17,16 @@ import (
 func completionCommand(o *IO, root *cobra.Command) *cobra.Command {
 	scripts := map[string]func(io.Writer) error{
 		"bash":       func(w io.Writer) error { return BashCompletion(root, w) },
-		"zsh":        root.GenZshCompletion,
+		"zsh":        func(w io.Writer) error { return ZshCompletion(root, w) },
 		"fish":       func(w io.Writer) error { return FishCompletion(root, w) },
-		"powershell": root.GenPowerShellCompletionWithDesc,
+		"powershell": func(w io.Writer) error { return powerShellCompletion(root, w) },
 	}
 	return &cobra.Command{
 		Use:   "completion [flags] bash|zsh|fish|powershell",
 		Short: "print a completion script for a shell",
 		Long: `Print a script that makes a shell complete commands, flags and names of tasks
 when you press TAB. To do so the shell runs this program with the words typed so
-far; like the shell itself, it expands variables and $(commands) that you typed.`,
+far. Nothing is completed behind $, backquotes, redirections and other operators.`,
 		Example: fmt.Sprintf(`  $ %[1]s completion bash          in ~/.bashrc: source <(%[1]s completion bash)
   $ %[1]s completion zsh           in ~/.zshrc, below compinit: source <(%[1]s completion zsh)
   $ %[1]s completion fish          in ~/.config/fish/config.fish: %[1]s completion fish | source
@@ -43,15 +43,20 @@ far; like the shell itself, it expands variables and $(commands) that you typed.
 	}
 }
 
-// BashCompletion writes cobra's script for bash. The script calls a function of the
-// package bash-completion, which macOS does not have: without it, a fallback splits
-// the line at blanks.
+// Cobra's scripts evaluate the typed line, which would run $(command) in a directory's
+// name and write to the file behind a >. A line with such characters is not completed.
+const unsafeInShell = `[\$\` + "`" + `\<\>\(\)\;\&\|]`
+
+// BashCompletion writes cobra's script for bash, which evaluates no unsafe line. It
+// needs a function of the package bash-completion, which macOS does not have: without
+// it, ours splits the line at blanks.
 func BashCompletion(root *cobra.Command, w io.Writer) error {
-	var script bytes.Buffer
-	if err := root.GenBashCompletionV2(&script, true); err != nil {
+	generate := func(w io.Writer) error { return root.GenBashCompletionV2(w, true) }
+	err := insert(w, generate, "    # Use eval to handle any", "    [[ ${requestComp} != *"+unsafeInShell+"* ]] || return\n")
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(&script, `
+	_, err = fmt.Fprintf(w, `
 if ! declare -F _get_comp_words_by_ref >/dev/null; then
     __%[1]s_init_completion()
     {
@@ -63,10 +68,32 @@ if ! declare -F _get_comp_words_by_ref >/dev/null; then
     }
 fi
 `, root.Name())
-	if err != nil {
+	return err
+}
+
+// ZshCompletion writes cobra's script for zsh, which evaluates no unsafe line.
+func ZshCompletion(root *cobra.Command, w io.Writer) error {
+	return insert(w, root.GenZshCompletion, "    # Use eval to handle any", "    [[ ${requestComp} != *"+unsafeInShell+"* ]] || return\n")
+}
+
+// powerShellCompletion writes cobra's script for PowerShell, which evaluates no unsafe
+// line.
+func powerShellCompletion(root *cobra.Command, w io.Writer) error {
+	return insert(w, root.GenPowerShellCompletionWithDesc, "    __"+root.Name()+"_debug \"RequestComp:", "    if ($RequestComp -match '[$`<>();&|]') { return }\n")
+}
+
+// insert writes the script that generate writes, with text before its only line that
+// begins with at.
+func insert(w io.Writer, generate func(io.Writer) error, at, text string) error {
+	var script bytes.Buffer
+	if err := generate(&script); err != nil {
 		return err
 	}
-	_, err = script.WriteTo(w)
+	before, after, found := strings.Cut(script.String(), "\n"+at)
+	if !found || strings.Contains(after, "\n"+at) {
+		return fmt.Errorf("cobra's completion script has changed: it does not have one line that begins with %q", at)
+	}
+	_, err := io.WriteString(w, before+"\n"+text+at+after)
 	return err
 }
 

@@ -64,7 +64,8 @@ func TestCompletion(t *testing.T) {
 			write(t, filepath.Join(hostile, "same.yaml"), tasks)
 			sh = startShell(t, c.command, dir, hostile)
 			const erase = "\x05\x15" // from the end of the line to its beginning
-			for i, typed := range []string{"same run ", "same run $", "same run \\$", "same plan $", "same run -C d/", "same -C d/", "same -C d/\\$"} {
+			for i, typed := range []string{"same run ", "same run $", "same run \\$", "same plan $", "same run -C d/", "same -C d/", "same -C d/\\$",
+				`same -C "d/$(touch mark)a" `, "same run >mark "} {
 				for _, keys := range []string{"\ta \t", "\ta\t \t"} {
 					done := fmt.Sprintf("%d-%d", i, len(keys))
 					sh.send(typed + keys + erase + "echo done'-'" + done + "\r")

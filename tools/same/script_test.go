@@ -49,6 +49,14 @@ func TestScripts(t *testing.T) {
 			env.Setenv("OWN", own) // a PATH with same and nothing else
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "setid" { // a file can have special bits: not in a build sandbox of Nix
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			file := filepath.Join(t.TempDir(), "file")
+			write(t, file, "")
+			return os.Chmod(file, 0o755|os.ModeSetuid) == nil, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"carry": carry,
 		},
