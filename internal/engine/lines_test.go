@@ -187,7 +187,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // TestColours checks the colour of each end of a task. An interrupted one has not
-// succeeded, and has not failed: it is no annotation on GitHub.
+// succeeded, and has not failed: it is not an annotation on GitHub.
 func TestColours(t *testing.T) {
 	var b strings.Builder
 	l := &Lines{To: &b, Colour: true, GitHub: true}

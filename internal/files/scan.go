@@ -28,7 +28,7 @@ func Storable(o dotsame.Output) bool {
 }
 
 // Scan returns what is at target and below it, hashed, in bytewise order of paths.
-// unstorable says what the first output is that can't be stored, and why.
+// unstorable is an error about the first output that can't be stored.
 func (x *Index) Scan(ctx context.Context, target string) (outputs []dotsame.Output, unstorable, err error) {
 	s := &scan{x: x, ctx: ctx, epoch: x.epoch.Load()}
 	up := ""

@@ -196,8 +196,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// FuzzRead checks that a task ran, whatever it prints between its start and its end,
-// and that its output does not make up other tasks.
+// FuzzRead checks that a task counts as run whatever it prints between its start and
+// its end, and that its output does not add other tasks.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -233,8 +233,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// TestCode checks that nothing ends a code span or its cell early. A span ends at a
-// backquote, a cell at a bar, even after a backslash, and both at a newline.
+// TestCode checks that nothing ends a code span or its cell early. A backquote ends a
+// span, a bar ends a cell, even after a backslash, and a newline ends both.
 func TestCode(t *testing.T) {
 	for _, s := range []string{"a", "", " ", " a ", "`", "``a`", `a|b`, `a\|b`, `a\`, "a\nb", "a\r\n| x", "\xff", "<script>", "[x](y)", "\u202e", strings.Repeat("é", 2000)} {
 		got := code(s)

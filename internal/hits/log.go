@@ -1,5 +1,5 @@
-// Package hits reads the logs of same. It finds out which tasks were skipped, which
-// ran and which failed, and checks that against what is required or planned.
+// Package hits reads the logs of same. It determines which tasks were skipped, which
+// ran and which failed, and checks that against a requirement or a plan.
 //
 // It reads the lines of our runner,
 //
@@ -9,8 +9,7 @@
 //	[task] Interrupted after 1.2s
 //	[task] Skipped (Cached)
 //
-// and those of upstream same, which prints Starting... for a task that it skips,
-// too:
+// and those of upstream same, which also prints Starting... for a task that it skips:
 //
 //	[task] ✓ Completed in 1.2s
 //	[task] ✗ Failed after 1.2s: exit status 2
@@ -28,7 +27,7 @@
 // may hold several runs.
 //
 // A task's own output begins with its name in brackets as well, so a task may print
-// lines like these. It cannot pass for skipped with them: a task that ran once is
+// lines like these. That does not make it count as skipped: a task that ran once is
 // never reported as skipped.
 package hits
 
@@ -60,7 +59,7 @@ const (
 	Unfinished  Status = "unfinished"  // the log ends before the task does
 )
 
-// A Task is what a log records of one task.
+// A Task is the outcome of a task according to a log.
 type Task struct {
 	Name   string
 	Status Status
@@ -124,7 +123,7 @@ func (l *Log) Slowest() []Task {
 // maxName is the maximum length of a task's name in bytes.
 const maxName = 255
 
-// An event is what a line records of a task.
+// An event is what happened to a task according to a line.
 type event int
 
 const (
@@ -164,10 +163,11 @@ var endings = []struct {
 // outcomes are the statuses of tasks that ended.
 var outcomes = map[event]Status{completed: Ran, failed: Failed, interrupted: Interrupted}
 
-// plain returns line without control sequences and what GitHub puts in front of it.
+// plain returns line without control sequences and without the prefix that GitHub
+// adds.
 //
-// It removes only one prefix, and none from a line that begins with a bracket: after
-// that follows the output of a task.
+// It removes only one prefix, and none from a line that begins with a bracket, which
+// is followed by the output of a task.
 func plain(line []byte) []byte {
 	line = bytes.TrimRight(line, "\r\n")
 	if bytes.IndexByte(line, 0x1b) >= 0 {
@@ -184,7 +184,7 @@ func plain(line []byte) []byte {
 	return line
 }
 
-// parseLine returns the task of a plain line, or "", and what it records.
+// parseLine returns the task of a plain line, or "", and the event.
 func parseLine(line []byte) (task string, e event, took time.Duration) {
 	if len(line) == 0 || line[0] != '[' {
 		return "", output, 0
@@ -217,7 +217,7 @@ func parseText(text string) (event, time.Duration) {
 	return output, 0
 }
 
-// MaxTasks is how many tasks logs may mention.
+// MaxTasks is the maximum number of tasks in logs.
 const MaxTasks = 100_000
 
 // A Reader collects the tasks of logs. Its memory grows with the number of

@@ -21,7 +21,7 @@ const (
 // A Report is the content of a job summary.
 type Report struct {
 	Log      *Log
-	Wrong    []string      // how the log differs from what is required
+	Wrong    []string      // how the log differs from the requirement or plan
 	Restored *seal.Verdict // the result of verify; nil if it has not run
 	Now      *key.Document // this checkout's key; nil if unknown
 }
@@ -62,8 +62,8 @@ func known(ok bool, s string) string {
 	return ""
 }
 
-// restored writes what was restored from the cache and, if its key is not this
-// checkout's, what changed since.
+// restored writes what was restored from the cache and, if its key is not that of
+// this checkout, what has changed since.
 func (r *Report) restored(b *strings.Builder) {
 	v := r.Restored
 	switch {
@@ -185,7 +185,7 @@ type Document struct {
 	Failed  int            `json:"failed"`  // including those that did not finish
 	Percent int            `json:"percent"` // of the tasks that were skipped, rounded down
 	SavedMS int64          `json:"saved_ms"`
-	Wrong   []string       `json:"wrong"` // how the log differs from what is required
+	Wrong   []string       `json:"wrong"` // how the log differs from the requirement or plan
 }
 
 // A TaskDocument is a task in a Document.

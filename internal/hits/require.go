@@ -11,7 +11,7 @@ import (
 	"cachekey/internal/message"
 )
 
-// A Requirement is what --require asks of a log.
+// A Requirement is the value of --require: a condition on a log.
 type Requirement struct {
 	text    string
 	percent int      // at least this percentage of the tasks is skipped
@@ -44,7 +44,7 @@ func ParseRequirement(s string) (*Requirement, error) {
 	return r, nil
 }
 
-// Check returns how l differs from what is required.
+// Check lists how l differs from the requirement.
 func (r *Requirement) Check(l *Log) (wrong []string) {
 	switch {
 	case r.none:
@@ -138,7 +138,7 @@ func ParsePlan(r io.Reader) (*Plan, error) {
 	return &p, nil
 }
 
-// Check returns how l differs from the plan: tasks planned as cached must be skipped,
+// Check lists how l differs from the plan: tasks planned as cached must be skipped,
 // and tasks planned to run must not. Every planned task must be in the log, unless
 // another one failed or was interrupted.
 func (p *Plan) Check(l *Log) (wrong []string) {

@@ -112,7 +112,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 }
 
 // untrackedFiles returns the files that git neither tracks nor ignores, for verify
-// to find those that a restore added. What is in a .same is no input of a task.
+// to find those that a restore added. No file in a .same is an input of a task.
 func untrackedFiles(ctx context.Context, t *source.Tree) ([]UntrackedFile, bool, error) {
 	files, truncated, err := t.Untracked(ctx, dotsame.Name)
 	list := make([]UntrackedFile, 0, len(files))

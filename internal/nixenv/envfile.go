@@ -39,8 +39,8 @@ type Environment struct {
 }
 
 // ParseEnvironment parses an environment file. The file may come from a restored
-// cache, and its variables decide what a task executes. So it is refused if it
-// holds anything that Nix would not have written.
+// cache, and its variables determine which programs a task runs. So anything that Nix
+// would not have written is an error.
 func ParseEnvironment(data []byte) (*Environment, error) {
 	var entries []string
 	if err := disk.DecodeJSON(data, &entries); err != nil {
@@ -88,9 +88,9 @@ func newEnvironment(entries []string) (*Environment, error) {
 	return e, e.checkPinned()
 }
 
-// checkPinned refuses a file of `same env` that has other variables than Pin
-// writes, or another digest: its packages stand for the tools, so a file that lies
-// about them would pass for another toolchain.
+// checkPinned returns an error if a file of `same env` has other variables than Pin
+// writes, or another digest. Its packages are the resolution of the tools, so a file
+// with a wrong digest would pass for another toolchain.
 func (e *Environment) checkPinned() error {
 	if !strings.HasPrefix(e.resolution, pinnedPrefix) {
 		return nil
@@ -103,7 +103,8 @@ func (e *Environment) checkPinned() error {
 	return nil
 }
 
-// pinnedEnvironment returns what `same env` writes for the packages on path.
+// pinnedEnvironment returns the environment that `same env` writes for the packages
+// on path.
 func pinnedEnvironment(system string, path []string) *Environment {
 	parts := digest.NewParts("cachekey same-v1 packages")
 	parts.Add('p', path...)
@@ -130,7 +131,8 @@ func (e *Environment) encode() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// pinned returns the digest of the packages that `same env` wrote e for, or "".
+// pinned returns the digest of the packages of an environment that `same env` wrote,
+// or "".
 func (e *Environment) pinned() string {
 	d, ok := strings.CutPrefix(e.resolution, pinnedPrefix)
 	if !ok {
@@ -146,11 +148,11 @@ var (
 	storePath = regexp.MustCompile(`^/nix/store/[0-9a-z]{32}-[A-Za-z0-9+._?=-]+(/[A-Za-z0-9+._@=-]+)*$`)
 )
 
-// checkVariable refuses a variable that could make a program run or load something
-// from outside the Nix store. A restored file may hold anything, and no list of
-// dangerous variables is complete, so it judges by value: only plain words and store
-// paths are accepted, and for the names that programs read for themselves only those
-// that Nix and the setup hooks of packages set.
+// checkVariable returns an error if a variable could make a program run or load
+// something from outside the Nix store. A restored file may contain anything, and no
+// list of dangerous variables is complete, so it checks the value: it accepts only
+// plain words and store paths, and for names that programs themselves read, only
+// values that Nix and the setup hooks of packages set.
 func checkVariable(name, value string) error {
 	if strings.ContainsAny(value, "\n\r\x00") {
 		return fmt.Errorf("%s has a line break in its value", name)
@@ -190,7 +192,7 @@ func checkVariable(name, value string) error {
 	return nil
 }
 
-// inStore reports whether p is a path in the Nix store, written in one way.
+// inStore reports whether p is a clean path in the Nix store.
 func inStore(p string) bool { return storePath.MatchString(p) && path.Clean(p) == p }
 
 func set(names string) map[string]bool {
@@ -201,7 +203,7 @@ func set(names string) map[string]bool {
 	return m
 }
 
-// searchPaths are variables that list where programs look for code to load.
+// searchPaths are variables that list directories of code to load.
 var searchPaths = set(`LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES DYLD_LIBRARY_PATH
 	DYLD_FRAMEWORK_PATH DYLD_FALLBACK_LIBRARY_PATH GCONV_PATH GIT_EXEC_PATH
 	PYTHONPATH PERL5LIB RUBYLIB NODE_PATH
@@ -214,8 +216,8 @@ var programs = set(`AR AS CC CPP CXX LD NM OBJCOPY OBJDUMP RANLIB READELF SIZE S
 	OBJDUMP_FOR_BUILD RANLIB_FOR_BUILD READELF_FOR_BUILD SIZE_FOR_BUILD STRINGS_FOR_BUILD STRIP_FOR_BUILD
 	CONFIG_SHELL PKG_CONFIG PYTHON PERL RUBY`)
 
-// harmless are variables whose names would be refused, but whose values, if they are
-// words and store paths, run and load nothing else.
+// harmless are variables whose names match the patterns below, but which run and load
+// nothing else if their values are words and store paths.
 var harmless = set(`GOROOT JAVA_HOME IN_NIX_SHELL NIX_STORE NIX_CC NIX_BINTOOLS NIX_CC_FOR_BUILD NIX_BINTOOLS_FOR_BUILD
 	NIX_HARDENING_ENABLE NIX_INDENT_MAKE NIX_ENFORCE_NO_NATIVE NIX_DONT_SET_RPATH NIX_NO_SELF_RPATH
 	NIX_IGNORE_LD_THROUGH_GCC NIX_APPLE_SDK_VERSION PYTHONNOUSERSITE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE
@@ -230,18 +232,17 @@ var (
 	harmlessPattern = regexp.MustCompile(`^NIX_(CC|BINTOOLS|PKG_CONFIG)_WRAPPER_TARGET_[A-Za-z0-9_]+$`)
 
 	// searchPathName matches names of lists of directories, in which a word would be
-	// a place in the current directory.
+	// relative to the current directory.
 	searchPathName = regexp.MustCompile(`(PATH|INPUTS)$`)
 
-	// ownedByPrograms matches names that programs read for themselves, in either case.
+	// ownedByPrograms matches names that programs themselves read, in either case.
 	ownedByPrograms = regexp.MustCompile(`(?i)^(GIT|LD|DYLD|PYTHON|PERL|RUBY|GEM|BUNDLE|NODE|NPM|YARN|CARGO|RUST|GO|XDG|OPENSSL|SSL|CURL|LUA|MAKE|GNUMAKE|MFLAGS|TAR|BASH|ENV$|ZDOT|JAVA|JDK|_JAVA|JVM|MAVEN|GRADLE|LESS|MAN|PHP|NIX|SSH|GCONV|GCC|COMPILER_PATH|CLANG|CCACHE|CMAKE_TOOLCHAIN|CMAKE_PROJECT|PIP|UV_|POETRY|VIRTUAL_ENV|MALLOC|GLIBC|LOCPATH|NLSPATH|TERMINFO|TERMCAP|RIPGREP|DOCKER|KUBE|AWS|EMACS|VIM|EXINIT|TCL|R_|JULIA|GHC|STACK|CABAL|OPAM|OCAML|CAML|ERL|ELIXIR|MIX|DOTNET|NUGET|CORECLR|COR_|PKG_CONFIG_SYSROOT|QT_|GTK|GIO|GST|SHELL|PROMPT|HTTPS?_|ALL_PROXY|FTP_|PYTEST|DJANGO|FLASK|COVERAGE)` +
 		`|(PRELOAD|AUDIT|OPTIONS|OPTS?|FLAGS|PAGER|EDITOR|VISUAL|BROWSER|PROXY|ASKPASS|WRAPPER|COMMAND|HOOKS?|STARTUP|INIT|RC|CONFIG|CONF|HOME|SHELL|EXEC|CACHEPROG|MAKEFILES|LAUNCHER|RUNNER|WARNINGS|ARGS|RSH|SSH)$`)
 )
 
-// shellVariables belong to the shell that an environment was taken from, not to
-// its tools: those that `nix develop` drops (ignoreVars in Nix's
-// src/nix/develop.cc), those that bash sets, the directory of the build, and the
-// scripts of the builder.
+// shellVariables belong to the shell of an environment, not to its tools: those that
+// `nix develop` drops (ignoreVars in Nix's src/nix/develop.cc), those that bash sets,
+// the directory of the build, and the scripts of the builder.
 var shellVariables = set(`BASHOPTS HOME NIX_BUILD_TOP NIX_ENFORCE_PURITY NIX_LOG_FD NIX_REMOTE PPID SHELL
 	SHELLOPTS SSL_CERT_FILE NIX_SSL_CERT_FILE TEMP TEMPDIR TERM TMP TMPDIR TZ UID
 	BASH BASHPID BASH_VERSION COLUMNS DIRSTACK EUID HOSTNAME HOSTTYPE IFS LINENO LINES MACHTYPE

@@ -19,8 +19,8 @@ const (
 	existingSample = "12f5f7b63d6c11121b47caedd429fc0b615612b14c8c97748f4be410d25c0256"
 )
 
-// TestEnvironmentID checks the name that upstream same gave to the file in
-// testdata/dot-same.
+// TestEnvironmentID checks the file name in testdata/dot-same, which upstream same
+// wrote.
 func TestEnvironmentID(t *testing.T) {
 	if got := dotsame.EnvironmentID(map[string]string{"go": "go@1.25.4"}); got != existingSample {
 		t.Errorf("got %s", got)
@@ -84,8 +84,8 @@ func TestParseEnvironment(t *testing.T) {
 	}
 }
 
-// attacks are variables that make a common program run or load what a cache
-// brought. EVIL is a script that makes the file RAN; run shows the attack.
+// attacks are variables that make a common program run or load files of a restored
+// cache. EVIL is a script that makes the file RAN; run shows the attack.
 var attacks = []struct {
 	variables string // one a line
 	run       string
@@ -118,7 +118,7 @@ var attacks = []struct {
 	{"CONFIG_SHELL=" + goStorePath + "/bin/sh;EVIL", ""}, {"CC=" + goStorePath + "/bin/$(EVIL)", ""}, {"CC=" + goStorePath + "/x`EVIL`", ""},
 	{"NIX_CFLAGS_COMPILE=-Wl,-rpath," + goStorePath + "/lib,-plugin,EVIL.so", ""}, {"NIX_LDFLAGS=-rpath=" + goStorePath + "/lib,EVIL", ""},
 	{"LD_LIBRARY_PATH=" + goStorePath + "/lib;EVIL", ""}, {"ANYTHING=" + goStorePath + "/a|EVIL", ""}, {"ANYTHING=" + goStorePath + "/a'EVIL", ""},
-	// places in the current directory
+	// relative to the current directory
 	{"CLASSPATH=.", ""}, {"CPATH=include", ""}, {"CPATH=:" + goStorePath + "/include", ""}, {"LIBRARY_PATH=lib:" + goStorePath + "/lib", ""},
 	{"C_INCLUDE_PATH=.", ""}, {"HGRCPATH=hgrc", ""}, {"AWKPATH=.", ""}, {"FPATH=functions", ""}, {"GUILE_LOAD_PATH=.", ""}, {"TEXINPUTS=.", ""},
 	{"PYTEST_PLUGINS=evil", ""}, {"DJANGO_SETTINGS_MODULE=evil", ""}, {"FLASK_APP=evil", ""}, {"COVERAGE_PROCESS_START=evil", ""}, {"ANT_ARGS=-f evil.xml", ""},
@@ -126,8 +126,8 @@ var attacks = []struct {
 	{"ANYTHING=-x=/tmp/evil", ""}, {"ANYTHING=~/evil", ""}, {"ANYTHING=`evil`", ""}, {"ANYTHING=" + goStorePath + "/../../../tmp", ""},
 }
 
-// TestAttacksAreRefused runs each attack whose program is on this machine, to see
-// that it is one, and checks that no file may hold its variables.
+// TestAttacksAreRefused runs each attack whose program is on this machine, to confirm
+// that it works, and checks that no file may contain its variables.
 func TestAttacksAreRefused(t *testing.T) {
 	for i, a := range attacks {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -164,8 +164,8 @@ func TestAttacksAreRefused(t *testing.T) {
 	}
 }
 
-// TestHonestVariablesAreAccepted checks what Nix and the setup hooks of packages set
-// in ordinary shells.
+// TestHonestVariablesAreAccepted checks the variables that Nix and the setup hooks of
+// packages set in ordinary shells.
 func TestHonestVariablesAreAccepted(t *testing.T) {
 	for _, v := range []string{
 		"AR=ar", "CC=gcc", "CXX=g++", "LD=ld", "STRIP=strip", "CONFIG_SHELL=" + goStorePath + "/bin/bash", "GOTOOLCHAIN=local",
@@ -254,7 +254,7 @@ func TestExistingEnvironment(t *testing.T) {
 	}
 	for _, entry := range env {
 		if name, _, _ := strings.Cut(entry, "="); slices.Contains([]string{"IFS", "BASH", "TZ", "shellHook"}, name) {
-			t.Errorf("%s belongs to the shell", name)
+			t.Errorf("got %s, which belongs to the shell", name)
 		}
 	}
 	if !slices.IsSorted(env) {
@@ -265,7 +265,7 @@ func TestExistingEnvironment(t *testing.T) {
 	}
 }
 
-// TestExistingEnvironmentIsOld checks that it is not used for something else.
+// TestExistingEnvironmentIsOld checks that such a file is not used for other tools.
 func TestExistingEnvironmentIsOld(t *testing.T) {
 	file := ".same/cache/environments/environments/" + existingSample + ".json"
 	for name, change := range map[string]func(t *testing.T, r *Resolver){

@@ -74,8 +74,8 @@ func (r *Resolver) cached(tools map[string]string, resolution Resolution) (*Envi
 	return nil, nil
 }
 
-// readEnvironments returns the environments that files hold for tools on this
-// system, the current directory before the old one.
+// readEnvironments returns the environments in files for tools on this system, the
+// current directory before the old one.
 func (r *Resolver) readEnvironments(tools map[string]string) []*Environment {
 	var all []*Environment
 	for _, folder := range []string{dotsame.Environments, dotsame.OldEnvironments} {
@@ -100,8 +100,8 @@ func (r *Resolver) readEnvironments(tools map[string]string) []*Environment {
 }
 
 // matches reports whether e was made for this resolution. A file of upstream same
-// does not record its resolution: it matches if all tools came from Nixhub and
-// each has an output that Nixhub lists on the PATH.
+// does not record its resolution: it matches if all tools came from Nixhub and each
+// has an output, as listed by Nixhub, on the PATH.
 func (e *Environment) matches(res Resolution) bool {
 	switch {
 	case res.Pinned != "":
@@ -176,7 +176,7 @@ func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Res
 			"Nix has its store elsewhere, and programs of a relocated store cannot run")
 	}
 	if res.Unknown() != nil {
-		return e, nil // it belongs to no resolution
+		return e, nil // no resolution is known for it
 	}
 	data, err := e.encode()
 	if err == nil {

@@ -44,7 +44,7 @@ func (f *fixture) environment(t *testing.T) {
 		t.Errorf("PATH is %s", path)
 	}
 	if got := run(t, "", filepath.Join(strings.Split(path, ":")[1], "hello")); got != "hello from the store\n" {
-		t.Errorf("hello says %q", got)
+		t.Errorf("hello printed %q", got)
 	}
 	for name, want := range map[string]string{
 		"system": f.system, "OF_SETUP": "from setup", "GOTOOLCHAIN": "local", "IN_NIX_SHELL": "impure",
@@ -98,11 +98,11 @@ func (f *fixture) ownFlake(t *testing.T) {
 	if got := res.Tools[0].Locked; got != "derivation:"+derivation || res.Unknown() != nil {
 		t.Errorf("got %s, want the derivation %s; %v", got, derivation, res.Unknown())
 	}
-	// It is remembered for the same tree: Nix is not asked again.
+	// It is cached for the same tree: Nix is not asked again.
 	again, warned := f.resolver(t)
 	again.Nix = "/nowhere/nix"
 	if got, err := again.Resolve(t.Context(), tools); err != nil || got.Unknown() != nil || got.Digest() != res.Digest() || warned.String() != "" {
-		t.Errorf("remembered: got %+v, %v, %v, %s", got, got.Unknown(), err, warned)
+		t.Errorf("cached: got %+v, %v, %v, %s", got, got.Unknown(), err, warned)
 	}
 	// An environment of another derivation than the one that counts is not made.
 	stale := res
@@ -165,7 +165,7 @@ func (f *fixture) newLock(t *testing.T) {
 		t.Error("the old environment is used")
 	}
 	if got := run(t, "", filepath.Join(strings.Split(valueOf(env, "PATH"), ":")[1], "hello")); got != "bye from the store\n" {
-		t.Errorf("hello says %q", got)
+		t.Errorf("hello printed %q", got)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 	"cachekey/internal/message"
 )
 
-// maxOutput is how many bytes a program may print.
+// maxOutput is the maximum output of a program in bytes.
 const maxOutput = 64 << 20
 
 // RunProgram runs one of Nix's programs, a path or a name on PATH, in dir and
@@ -133,8 +133,8 @@ func (r *Resolver) nix(ctx context.Context, hint string, args ...string) ([]byte
 	return out, err
 }
 
-// findPackage returns the definitions of find and identity in Nix. find searches a
-// package where `nix build` does.
+// findPackage returns the definitions of find and identity in Nix. find searches for
+// a package where `nix build` does.
 func findPackage(system string) string {
 	return fmt.Sprintf(`  system = %s;
   find = flake: path:

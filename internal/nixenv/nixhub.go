@@ -73,8 +73,8 @@ type output struct {
 var attribute = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_+'-]*(\.[A-Za-z0-9_][A-Za-z0-9_+'-]*)*$`)
 
 // check returns an error if p cannot be used on system. Revisions and attributes
-// become part of a Nix expression, and a restored file may hold anything: so only
-// what Nixhub really answers is accepted.
+// become part of a Nix expression, and a restored file may contain anything, so only
+// values that Nixhub can answer are accepted.
 func (p *nixhubPackage) check(system string) error {
 	if len(p.Systems) == 0 {
 		return errors.New("it lists no systems")
@@ -105,14 +105,14 @@ type wrongSystemError struct {
 	others []string
 }
 
-// Error lists the systems that the answer has.
+// Error lists the systems of the answer.
 func (e *wrongSystemError) Error() string {
 	return fmt.Sprintf("nixpkgs has it for %s, but not for %s", strings.Join(e.others, ", "), e.system)
 }
 
 var errNotFound = errors.New("not found")
 
-// ask gets a version of a package from Nixhub. It retries as the policy allows.
+// ask asks Nixhub for a version of a package. It retries as the policy allows.
 func (r *Resolver) ask(ctx context.Context, name, version string) (*nixhubPackage, error) {
 	address := strings.TrimSuffix(r.Nixhub, "/") + "/v2/resolve?name=" + url.QueryEscape(name) + "&version=" + url.QueryEscape(version)
 	if r.Get == nil {

@@ -94,7 +94,7 @@ func TestNixhub(t *testing.T) {
 	readJSON(t, filepath.Join("testdata/dot-same", sample), &want)
 	if shape(got["systems"].(map[string]any)["x86_64-linux"]) != shape(want["systems"].(map[string]any)["x86_64-linux"]) ||
 		strings.Join(sortedNames(got), " ") != strings.Join(sortedNames(want), " ") || got["alias"] != "go" || got["version"] != "1.25.4" {
-		t.Errorf("remembered %v", got)
+		t.Errorf("cached %v", got)
 	}
 	// There was one request for the two tools, and another resolver needs none.
 	other := &Resolver{Root: r.Root, System: r.System, Nixhub: r.Nixhub, Get: httpGet}

@@ -19,9 +19,9 @@ import (
 )
 
 // A tool of the workspace's own flake (".#lint") counts by the path of its
-// derivation, which covers everything that it is built from. Only Nix can tell it.
-// It is asked once for the tools of all tasks, and its answer is remembered for the
-// same source tree, flake.nix and flake.lock: the last 20 answers in .same/local,
+// derivation, which covers everything that it is built from, and which only Nix can
+// compute. Nix is asked once for the tools of all tasks. Its answer is cached for the
+// same source tree, flake.nix and flake.lock: the last 20 answers in .same/local, and
 // the last one in .same/cache, which CI carries.
 
 const (
@@ -30,14 +30,14 @@ const (
 	maxAnswerFile  = 16 << 20 // bytes; 20 answers with 1000 derivations have some 3 MB
 )
 
-// A treeAnswer is what Nix said of one source tree.
+// A treeAnswer is the answer of Nix for one source tree.
 type treeAnswer struct {
 	State       digest.Digest     `json:"state"`       // of the tree and the system
 	Derivations map[string]string `json:"derivations"` // attribute → path of its derivation
 }
 
-// derivationPath matches the path of a derivation, or of a package that is just a
-// path in the store.
+// derivationPath matches the path of a derivation, or of a package that is a plain
+// store path.
 var derivationPath = regexp.MustCompile(`^/nix/store/[0-9a-z]{32}-[A-Za-z0-9+._?=-]+$`)
 
 // parseAnswers parses a file of answers, which may come from a restored cache.
@@ -62,19 +62,19 @@ func parseAnswers(data []byte) ([]treeAnswer, error) {
 	return all, nil
 }
 
-// own are the tools of the workspace's own flake.
+// An own holds the tools of the workspace's own flake.
 type own struct {
 	attrs []string // those that Prepare names, sorted
 	ask   func() (map[string]string, map[string]error)
 }
 
-// Prepare begins to find out the derivations of the own tools among these sets of
-// tools. Resolve waits for that. The caller must call stop.
+// Prepare begins to compute the derivations of the own tools among these sets of
+// tools. Resolve waits for them. The caller must call stop.
 func (r *Resolver) Prepare(ctx context.Context, sets []map[string]string) (stop func()) {
 	r.init()
 	for _, tools := range sets {
 		if _, pinned := r.pinned(tools); pinned {
-			continue // its packages count
+			continue // it counts by its packages
 		}
 		for _, text := range tools {
 			if spec, err := manifest.ParseSpec(text); err == nil && spec.Flake == "." {
@@ -110,7 +110,8 @@ func (r *Resolver) derivation(ctx context.Context, attr string) (string, error) 
 	return found[attr], failed[attr]
 }
 
-// derivations returns the paths of the derivations of attrs, or why there is none.
+// derivations returns the paths of the derivations of attrs, and the errors of those
+// that have none.
 func (r *Resolver) derivations(ctx context.Context, attrs []string) (map[string]string, map[string]error) {
 	failed := map[string]error{}
 	narHash, state, err := r.state(ctx)
@@ -144,14 +145,14 @@ func (r *Resolver) derivations(ctx context.Context, attrs []string) (map[string]
 		case err == nil:
 		case len(missing) == 1 || source == "" || ctx.Err() != nil:
 			failed[missing[i]] = err
-		default: // one package may be broken: then the others need not suffer
+		default: // one package may be broken: ask for each alone
 			if err := r.evaluate(ctx, source, missing[i:i+1], found); err != nil {
 				failed[missing[i]] = err
 			}
 		}
 	}
-	if hash == narHash && len(found) > 0 { // otherwise the tree has changed in the meantime
-		r.remember(treeAnswer{state, found}, local)
+	if hash == narHash && len(found) > 0 { // otherwise the tree has changed meanwhile
+		r.record(treeAnswer{state, found}, local)
 	}
 	return found, failed
 }
@@ -175,7 +176,7 @@ func (r *Resolver) state(ctx context.Context) (narHash string, state digest.Dige
 	return narHash, parts.Sum(), nil
 }
 
-// answers returns what is remembered in file.
+// answers returns the cached answers in file.
 func (r *Resolver) answers(file string) []treeAnswer {
 	data, err := r.dir.ReadFile(file, maxAnswerFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -191,9 +192,8 @@ func (r *Resolver) answers(file string) []treeAnswer {
 	return all
 }
 
-// remember adds an answer to those in .same/local, and makes it the one in
-// .same/cache.
-func (r *Resolver) remember(a treeAnswer, local []treeAnswer) {
+// record adds an answer to those in .same/local, and makes it the one in .same/cache.
+func (r *Resolver) record(a treeAnswer, local []treeAnswer) {
 	local = slices.DeleteFunc(local, func(old treeAnswer) bool { return old.State == a.State })
 	local = append([]treeAnswer{a}, local[:min(len(local), maxAnswers-1)]...)
 	for file, list := range map[string][]treeAnswer{dotsame.LocalDerivations: local, dotsame.Derivations: {a}} {
@@ -202,7 +202,7 @@ func (r *Resolver) remember(a treeAnswer, local []treeAnswer) {
 			err = r.dir.WriteFile(file, data)
 		}
 		if err != nil {
-			r.warnf("the derivations of this flake's packages are not remembered: %v", err)
+			r.warnf("the derivations of this flake's packages are not cached: %v", err)
 			return
 		}
 	}
@@ -246,9 +246,9 @@ func (r *Resolver) checkFlake() error {
 	return nil
 }
 
-// resolveOwn resolves a package of the flake that the workspace lies in. If its
-// derivation cannot be known, the tool is unknown: that is no error, since Nix says
-// what is wrong when the task runs.
+// resolveOwn resolves a package of the flake that contains the workspace. A package
+// whose derivation cannot be computed is not an error but an unknown tool: Nix
+// reports what is wrong when the task runs.
 func (r *Resolver) resolveOwn(ctx context.Context, t *Tool) error {
 	if err := r.checkFlake(); err != nil {
 		return err
@@ -266,8 +266,8 @@ func (r *Resolver) resolveOwn(ctx context.Context, t *Tool) error {
 	return nil
 }
 
-// Unknown returns why the derivation of a tool is not known, or nil. Then the
-// resolution does not determine the tools.
+// Unknown returns the reason why the derivation of a tool is not known, or nil. If it
+// is not nil, the resolution does not determine the tools.
 func (r Resolution) Unknown() error {
 	for _, t := range r.Tools {
 		if t.unknown != nil {

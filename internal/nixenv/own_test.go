@@ -72,8 +72,8 @@ func (f *fakeFlake) resolve(t *testing.T, nix string, attrs ...string) (all []Re
 	return all, strings.Count(string(log), " eval "), w.String()
 }
 
-// Own tools count by their derivations, which Nix is asked for once, and again when
-// the tree changes.
+// TestOwnTools checks that own tools count by their derivations, for which Nix is asked
+// once, and again when the tree changes.
 func TestOwnTools(t *testing.T) {
 	f := newFakeFlake(t)
 	const without = "/nowhere/nix"
@@ -119,7 +119,8 @@ func TestOwnTools(t *testing.T) {
 	}
 }
 
-// One package that does not evaluate makes no other unknown.
+// TestOwnToolBroken checks that a package that does not evaluate makes only itself
+// unknown.
 func TestOwnToolBroken(t *testing.T) {
 	f := newFakeFlake(t)
 	got, _, _ := f.resolve(t, f.nix, "broken", "lint")
@@ -131,7 +132,8 @@ func TestOwnToolBroken(t *testing.T) {
 	}
 }
 
-// The answers of the last 20 trees are remembered, and a file with more is refused.
+// TestOwnToolAnswers checks that the answers of the last 20 trees are cached, and that a
+// file with more is refused.
 func TestOwnToolAnswers(t *testing.T) {
 	f := newFakeFlake(t)
 	for i := range 25 {

@@ -16,11 +16,11 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// Pin returns the environment file for tools whose packages are known (alias →
-// store path). Its PATH has the bin of each package, in order of the aliases, then
-// those of extra: the packages that every shell of Nix has (coreutils, bash).
-// Tools with such a file resolve to its packages, without network or Nix, and the
-// store paths are part of a task's input hash.
+// Pin returns the environment file for tools whose packages are known (alias → store
+// path). Its PATH has the bin of each package, in order of the aliases, then those of
+// extra: the packages that every shell of Nix has (coreutils, bash). Tools with such
+// a file resolve to its packages, without network or Nix, and the store paths are
+// part of the input hash of a task.
 func Pin(system string, packages map[string]string, extra []string) ([]byte, error) {
 	var paths []string
 	for _, alias := range slices.Sorted(maps.Keys(packages)) {
@@ -70,9 +70,9 @@ func Fits(spec, storePath string) bool {
 
 var environmentFile = regexp.MustCompile(`^[0-9a-f]{64}\.json$`)
 
-// Adopt copies the environment files of from, a directory that `same env` wrote,
-// into the workspace at root. It leaves equal files alone, and removes those that
-// an earlier call has copied and that from does not have. It returns the names of
+// Adopt copies the environment files in from, a directory that `same env` wrote, into
+// the workspace at root. It does not rewrite equal files, and removes those that an
+// earlier call has copied and that are not in from any more. It returns the names of
 // the files that it changed.
 func Adopt(root, from string) (changed []string, err error) {
 	dir := dotsame.Open(root)

@@ -1,9 +1,8 @@
 // Package nixenv turns the tools of a task into the environment that the task runs
-// in. It does so in two steps. Resolve finds out what the tools are. Their digest
-// is part of the task's input hash, and Nix is needed only for tools of the own
-// flake. Environment returns the
-// variables of a shell that has the tools as packages. It asks Nix if they are not
-// cached, and is only called when the task runs.
+// in, in two steps. Resolve resolves the tools. The digest of the resolution is part
+// of the task's input hash, and Nix is needed only for tools of the own flake.
+// Environment returns the variables of a shell that has the tools as packages. It
+// asks Nix if they are not cached, and is only called when the task runs.
 //
 // A tool is resolved by the form of its spec:
 //
@@ -12,7 +11,7 @@
 //   - nixpkgs#go: to the input of that name in the workspace's flake.lock, and the
 //     attribute.
 //   - .#lint: to the derivation of that package of the flake that the workspace lies
-//     in. Nix is asked for it, unless its answer for this source tree is remembered.
+//     in. Nix is asked for it, unless its answer for this source tree is cached.
 //
 // The package opens no network connection: it uses the Get of its caller.
 package nixenv
@@ -100,9 +99,8 @@ func (r *Resolver) warnf(format string, args ...any) {
 	}
 }
 
-// Resolve resolves tools (alias → spec), without Nix unless one of the own flake is
-// among them. An error names the alias; its
-// hint names the cure.
+// Resolve resolves tools (alias → spec). It needs Nix only if one of the own flake is
+// among them. The error names the alias, and its hint says how to correct it.
 func (r *Resolver) Resolve(ctx context.Context, tools map[string]string) (Resolution, error) {
 	r.init()
 	id := dotsame.EnvironmentID(tools)
@@ -175,7 +173,7 @@ func (r *Resolver) resolve(ctx context.Context, t *Tool) error {
 	return nil
 }
 
-// A Resolution is what a set of tools resolves to.
+// A Resolution is the result of resolving a set of tools.
 type Resolution struct {
 	System string // as Nix names it
 	Tools  []Tool // in bytewise order of Alias
@@ -204,7 +202,7 @@ type Tool struct {
 	outputs    []output // as Nixhub lists them
 }
 
-// Digest returns the digest that stands for the tools in a task's input hash.
+// Digest returns the digest of the tools in the input hash of a task.
 func (r Resolution) Digest() digest.Digest {
 	parts := digest.NewParts("cachekey same-v1 tools")
 	parts.Add('s', r.System)
@@ -220,7 +218,7 @@ func (r Resolution) Digest() digest.Digest {
 }
 
 // chooseShell sets the nixpkgs that makes the shell: that of the workspace's
-// flake.lock if a tool comes from there, else the lowest revision of a tool, as
+// flake.lock if a tool comes from there, otherwise the lowest revision of a tool, as
 // upstream same does.
 func (r *Resolver) chooseShell(res *Resolution) error {
 	var candidates []Tool

@@ -17,8 +17,8 @@ import (
 	"cachekey/internal/message"
 )
 
-// program returns the command cachekey, which is the command key when its first
-// argument does not name another one.
+// program returns the command cachekey. If its first argument does not name a
+// command, it runs the command key.
 func program(o *cli.IO) *cobra.Command {
 	root := keyCommand(o)
 	root.Use = "cachekey"
@@ -47,8 +47,8 @@ that is needed cannot be read. docs/exit-codes.md lists them by command.`
 	return root
 }
 
-// keyFlags defines the flags that select a key. The function that it returns
-// reads them.
+// keyFlags defines the flags that select a key. It returns a function that reads
+// them.
 func keyFlags(fs *pflag.FlagSet, o *cli.IO) func() (key.Options, error) {
 	var opts key.Options
 	fs.StringVar(&opts.Prefix, "prefix", key.DefaultPrefix, "first segment of the key: another `TEXT` begins a new cache")
@@ -109,8 +109,7 @@ func compute(ctx context.Context, o *cli.IO, opts key.Options) (*key.Document, e
 	return d, cli.Unreadable(err)
 }
 
-// documentNow returns the document of the key of the checkout as it is now, and
-// prints its warnings.
+// documentNow computes the key document of the checkout and prints its warnings.
 func documentNow(ctx context.Context, o *cli.IO, options key.Options) (*key.Document, error) {
 	d, err := compute(ctx, o, options)
 	if err != nil {
@@ -127,8 +126,8 @@ func keyFileFlag(fs *pflag.FlagSet) *string {
 	return fs.String("key-file", "", "`FILE` that key --json wrote before the build (default: compute the key now)")
 }
 
-// documentOf reads the document of a key from the file of --key-file, or
-// computes it if there is none.
+// documentOf reads the key document in the file of --key-file, or computes it if the
+// flag is not set.
 func documentOf(ctx context.Context, o *cli.IO, keyFile string, options key.Options) (*key.Document, error) {
 	if keyFile == "" {
 		return documentNow(ctx, o, options)

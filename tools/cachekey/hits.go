@@ -153,8 +153,8 @@ func readPlan(o *cli.IO, arg string) (*hits.Plan, error) {
 	return p, err
 }
 
-// restored returns the verdict about the restored cache and the key of now. After
-// a build an unknown one is a warning, not an error.
+// restored returns the verdict about the restored cache, and the current key. After a
+// build, an unknown key is a warning, not an error.
 func restored(ctx context.Context, o *cli.IO, root, keyFile string, opts key.Options) (*seal.Verdict, *key.Document) {
 	v, err := seal.Restored(root)
 	if err != nil {
@@ -179,12 +179,11 @@ func outputCounts(o *cli.IO, l *hits.Log) error {
 	)
 }
 
-// An output is one output of a step. Its value may have several lines.
+// An output is an output of a workflow step. Its value may have several lines.
 type output struct{ Name, Value string }
 
-// appendOutputs appends outputs to the file that GITHUB_OUTPUT names. Each value
-// stands between delimiters that nobody can guess, so that a value cannot add
-// another output:
+// appendOutputs appends outputs to the file that GITHUB_OUTPUT names. Random
+// delimiters surround each value, so that a value cannot add another output:
 // https://docs.github.com/actions/reference/workflow-commands-for-github-actions#multiline-strings
 func appendOutputs(getenv func(string) string, outputs ...output) error {
 	file := getenv("GITHUB_OUTPUT")
@@ -202,8 +201,8 @@ func appendOutputs(getenv func(string) string, outputs ...output) error {
 	})
 }
 
-// appendTo appends what write writes to a file, which begins on a line of its own:
-// a step may have left a line without its end.
+// appendTo appends the output of write to a file. It begins a new line first: a step
+// may have left an unfinished one.
 func appendTo(file string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -218,8 +217,7 @@ func appendTo(file string, write func(io.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// endsLine reports whether the file is empty or ends in a newline, as far as it
-// can be read.
+// endsLine reports whether the file is empty, ends in a newline or cannot be read.
 func endsLine(file string) bool {
 	f, err := os.Open(file)
 	if err != nil {
@@ -235,8 +233,8 @@ func endsLine(file string) bool {
 	return last[0] == '\n'
 }
 
-// appendSummary appends what write writes, in Markdown, to the summary of the job:
-// the file that GITHUB_STEP_SUMMARY names.
+// appendSummary appends the output of write, in Markdown, to the job summary: the
+// file that GITHUB_STEP_SUMMARY names.
 func appendSummary(getenv func(string) string, write func(io.Writer) error) error {
 	file := getenv("GITHUB_STEP_SUMMARY")
 	if file == "" {

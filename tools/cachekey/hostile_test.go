@@ -23,8 +23,8 @@ import (
 	"cachekey/internal/nixenv"
 )
 
-// hostileWorkspace has three tasks: two that make files, one of them executable and with a link beside it, and one
-// that makes nothing.
+// hostileWorkspace has three tasks: two that make files, one of them executable and
+// with a link beside it, and one that makes nothing.
 var hostileWorkspace = map[string]string{
 	"same.yaml": `version: "1"
 tasks:
@@ -48,12 +48,12 @@ tasks:
 	"precious":    "mine\n",
 }
 
-// made is what the tasks write, computed without our code.
+// made has the outputs of the tasks, computed without our code.
 var made = map[string]string{"out/gen/upper": "GENERATED\n", "out/app": "GENERATED\napp\n"}
 
-// TestHostileCachesEndInACorrectBuild restores caches that were tampered with
-// after they were sealed, and by whom does not matter: with the secret on this
-// side, no cache makes a build wrong, and what was not touched is still a hit.
+// TestHostileCachesEndInACorrectBuild restores caches that were tampered with after
+// they were sealed. With a secret key on this side, no cache makes a build wrong, and
+// unchanged entries are still hits.
 func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 	app, gen := dotsame.InfoPath("app"), dotsame.InfoPath("gen")
 	blob := func(content string) string { return dotsame.BlobPath(b3.Of([]byte(content))) }
@@ -61,7 +61,7 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		tamper func(w *hostile)
-		hits   string // tasks that are skipped all the same
+		hits   string // tasks that are still skipped
 	}{
 		{"nothing", func(w *hostile) {}, "app check gen"},
 		{"an altered output", func(w *hostile) { w.write(upper, "EVIL\n") }, "app check"},
@@ -139,7 +139,7 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 				}
 			}
 			if to, err := os.Readlink(second.path("out/gen/link")); err != nil || to != "upper" {
-				t.Errorf("the link leads to %q, %v", to, err)
+				t.Errorf("the link points to %q, %v", to, err)
 			}
 			if st, err := os.Stat(second.path("out/gen/upper")); err != nil || st.Mode().Perm()&0o100 == 0 {
 				t.Errorf("the executable is %v, %v", st, err)
@@ -207,7 +207,7 @@ func (w *hostile) edit(rel, old, new string) {
 	if _, err := dotsame.ParseBuildInfo([]byte(strings.ReplaceAll(text, old, new))); err == nil {
 		w.t.Fatal("the outputs' hash did not change")
 	}
-	// As an attacker would: with the hash that the new outputs have.
+	// As an attacker would: with the hash of the new outputs.
 	info, err := dotsame.ParseBuildInfo([]byte(text))
 	must(w.t, err)
 	for i := range info.Outputs {

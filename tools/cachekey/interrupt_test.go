@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// An interrupted cachekey says so, and ends by the signal, so that a shell ends the
-// loop that it runs in.
+// TestInterrupt checks that an interrupted cachekey prints so, and ends by the signal,
+// so that a shell ends the loop that it runs in.
 func TestInterrupt(t *testing.T) {
 	own, err := exec.LookPath("cachekey")
 	if err != nil {

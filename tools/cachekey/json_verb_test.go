@@ -9,9 +9,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// json FILE PATH prints what is at PATH in a JSON document: names and numbers
-// with dots between, * for every element of a list. A string is printed as it
-// is, anything else as JSON, each on a line.
+// jsonAt is the verb "json FILE PATH". It prints the value at PATH in a JSON
+// document: names and numbers separated by dots, * for every element of a list. It
+// prints a string as it is and other values as JSON, one a line.
 func jsonAt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("json FILE PATH")

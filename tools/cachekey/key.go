@@ -87,9 +87,9 @@ docs/key-format.md is the specification.`,
 	return c
 }
 
-// cachePaths returns paths as actions/cache reads them: a pattern a line, trimmed,
-// in which ! # and ~ at the beginning have a meaning. It escapes as @actions/glob
-// itself does.
+// cachePaths returns paths as actions/cache reads them: one pattern a line, trimmed,
+// in which ! # and ~ at the beginning have a meaning. It escapes them like
+// @actions/glob itself.
 func cachePaths(paths []key.Path) (string, error) {
 	var lines []string
 	for _, p := range paths {

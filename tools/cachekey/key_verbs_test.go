@@ -8,9 +8,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// changed [head] [locks] [tasks] [tree] | changed nothing computes the key and
-// says which of its segments are not those of the key computed last, which was
-// by this command too. The arguments after -- go to cachekey.
+// changed is the verb "changed [head] [locks] [tasks] [tree]", or "changed nothing".
+// It computes the key, and checks which of its segments differ from those of the key
+// that the verb computed last. The arguments after -- are flags of cachekey.
 func changed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("changed nothing | SEGMENT… [-- FLAG…]")
@@ -45,8 +45,8 @@ func changed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// segments cuts a key from the right, as docs/key-format.md says: 52 characters
-// of tree, 32 of tasks, 32 of locks, and what comes before.
+// segments splits a key from the right, as docs/key-format.md says: 52 characters of
+// tree, 32 of tasks, 32 of locks, and the rest.
 func segments(ts *testscript.TestScript, line string) [4]string {
 	key, ok := strings.CutSuffix(line, "\n")
 	n := len(key) - (1 + 52) - (1 + 32) - (1 + 32)

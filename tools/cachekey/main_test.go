@@ -10,14 +10,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the test binary the command cachekey when it is called by
-// that name, which the tests put on PATH.
+// TestMain runs the test binary as the command cachekey if it is called by that name,
+// which the tests put on PATH.
 func TestMain(m *testing.M) {
 	testscript.Main(isolated{m}, map[string]func(){"cachekey": main})
 }
 
-// isolated runs the tests with an empty home and nothing of the user's: no git
-// configuration, no Nix configuration, no language.
+// isolated runs the tests with an empty home, and without the user's git
+// configuration, Nix configuration and locale.
 type isolated struct{ m *testing.M }
 
 func (i isolated) Run() int {
@@ -45,10 +45,10 @@ func (i isolated) Run() int {
 	return i.m.Run()
 }
 
-var scratch string // a directory that lives as long as the tests do
+var scratch string // a directory that is removed after the tests
 
-// writeHome makes a home directory in which git commits, and clones from
-// directories (which submodules do).
+// writeHome makes a home directory in which git can commit, and clone from
+// directories (as submodules do).
 func writeHome(home string) error {
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return err
@@ -67,7 +67,7 @@ func writeHome(home string) error {
 `), 0o644)
 }
 
-// removeAll removes what Nix has made read-only, too.
+// removeAll also removes directories that Nix has made read-only.
 func removeAll(dir string) {
 	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestNixRandom compares cachekey with the current Nix on random repositories
-// with random histories. CACHEKEY_TEST_RANDOM says how many, CACHEKEY_TEST_SEED
-// repeats those of an earlier run: a failure names its own seed and prints what
-// was done, in the verbs of testdata/nix.
+// TestNixRandom compares cachekey with the current Nix on random repositories with
+// random histories. CACHEKEY_TEST_RANDOM is the number of repositories, and
+// CACHEKEY_TEST_SEED repeats those of an earlier run. A failure names its own seed,
+// and prints the steps in the verbs of testdata/nix.
 func TestNixRandom(t *testing.T) {
 	both := requireNix(t)
 	count, seed := randomness(t, 12)
@@ -33,7 +33,7 @@ func TestNixRandom(t *testing.T) {
 	}
 }
 
-// randomness says how many random cases to try, and the seed of the first.
+// randomness returns the number of random cases, and the seed of the first.
 func randomness(t *testing.T, usual uint64) (count, seed uint64) {
 	t.Helper()
 	count, seed = usual, uint64(time.Now().UnixNano())%1_000_000_000
@@ -51,9 +51,8 @@ func randomness(t *testing.T, usual uint64) (count, seed uint64) {
 	return count, seed
 }
 
-// noAnswer are Nix's reasons to have no answer for a repository in which
-// cachekey may have one: it reads every path that is not clean, there or not
-// (NIX-SOURCE-TREES, section 7), and .gitmodules.
+// noAnswer matches the errors of Nix for repositories that cachekey may accept: Nix
+// reads every path that is not clean, even if it does not exist, and .gitmodules.
 var noAnswer = regexp.MustCompile(`does not exist|unsupported type|\.gitmodules|Not a directory|is a symlink|does not appear to be a git repository`)
 
 func compareRandom(t *testing.T, n nix, dir string) {
@@ -62,11 +61,11 @@ func compareRandom(t *testing.T, n nix, dir string) {
 	got, _, ownErr := ownHash(dir, os.Environ())
 	switch {
 	case err != nil && !noAnswer.MatchString(err.Error()):
-		t.Fatalf("Nix fails in a new way: %v", err)
-	case err != nil: // cachekey may answer or not
+		t.Fatalf("unknown error of Nix: %v", err)
+	case err != nil: // cachekey may succeed or fail
 	case ownErr != nil:
-		t.Fatalf("Nix says %s, and %v", want, ownErr)
+		t.Fatalf("Nix: %s, cachekey: %v", want, ownErr)
 	case got != want:
-		t.Fatalf("Nix says %s, cachekey says %s", want, got)
+		t.Fatalf("Nix: %s, cachekey: %s", want, got)
 	}
 }

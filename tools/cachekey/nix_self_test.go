@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// TestNixSelf writes flakes at random that set inputs.self, or only look like
-// it, in a clean repository whose committed mode is not the one on disk. Nix then
-// shows by its hash whether it has read the disk or git's objects. In the one
-// case cachekey prints the same hash, in the other it declines: a flake.nix that
+// TestNixSelf writes random flakes that set inputs.self, or only look like it, in a
+// clean repository with a file whose committed mode differs from the one on disk. So
+// the hash of Nix shows whether it has read the disk or git's objects. If it has read
+// the disk, cachekey must print the same hash, otherwise an error: a flake.nix that
 // it misreads would be a wrong hash.
 func TestNixSelf(t *testing.T) {
 	t.Parallel()
@@ -27,7 +27,7 @@ func TestNixSelf(t *testing.T) {
 		disk := cleanRepository(t, dir, text)
 		want, err := both.current.flakeHash(dir, os.Environ())
 		if err != nil {
-			continue // not Nix after all
+			continue // not valid Nix
 		}
 		got, stderr, ownErr := ownHash(dir, os.Environ())
 		switch {
@@ -41,8 +41,8 @@ func TestNixSelf(t *testing.T) {
 	t.Logf("%d of %d flakes set inputs.self", self, count)
 }
 
-// cleanRepository makes a repository that git calls clean, in which a file is
-// executable on disk alone, and prints the hash of what is on disk.
+// cleanRepository makes a repository that git reports as clean, with a file that is
+// executable only on disk. It returns the hash of the files on disk.
 func cleanRepository(t *testing.T, dir, flake string) (onDisk string) {
 	t.Helper()
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -61,7 +61,7 @@ func cleanRepository(t *testing.T, dir, flake string) (onDisk string) {
 	if err := os.Chmod(filepath.Join(dir, "run"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// The same files where there is no git at all.
+	// The same files without git.
 	plain := dir + "-plain"
 	for _, args := range [][]string{{"mkdir", plain}, {"cp", "-p", dir + "/flake.nix", dir + "/run", plain}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
@@ -77,8 +77,8 @@ func cleanRepository(t *testing.T, dir, flake string) (onDisk string) {
 
 func pick(r *rand.Rand, choices ...string) string { return choices[r.IntN(len(choices))] }
 
-// randomFlake puts a flake together from bindings, of which some set
-// inputs.self, and of whatever can stand between two tokens.
+// randomFlake makes a flake of bindings, of which some set inputs.self, with random
+// white space and comments between tokens.
 func randomFlake(r *rand.Rand) string {
 	var b strings.Builder
 	b.WriteString(pick(r, "", "# { inputs.self.lfs = true; }\n", "/* { */"))
@@ -105,7 +105,7 @@ func randomFlake(r *rand.Rand) string {
 	return b.String() + gap(r) + closing + pick(r, "", "\n", " # end", "/* end */")
 }
 
-// gap is what stands between two tokens.
+// gap returns white space and comments that may be between two tokens.
 func gap(r *rand.Rand) string {
 	return pick(r, " ", " ", "\n", "\t", " # it's \"a\" comment; }\n", "/* { ' */", "/**/", "/***/ ", " #\r\n")
 }
@@ -131,7 +131,7 @@ func randomInput(r *rand.Rand) string {
 	return inputs + dot + self + is + "{" + gap(r) + "};"
 }
 
-// randomDecoy is a binding that has nothing to do with inputs.
+// randomDecoy returns a binding that does not set inputs.
 func randomDecoy(r *rand.Rand) string {
 	name := pick(r, "description", "nixConfig.a", "nixConfig.b", `nixConfig."inputs.self.lfs"`)
 	inner := "inputs.self.lfs = true;"

@@ -14,9 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestNix compares cachekey with real Nix: each script in testdata/nix builds
-// the corners of one topic with the real git, and its verbs (nix_verbs_test.go)
-// say whether both must agree.
+// TestNix compares cachekey with real Nix. Each script in testdata/nix makes the
+// special cases of one topic with the real git, and its verbs (nix_verbs_test.go) say
+// whether both must agree.
 func TestNix(t *testing.T) {
 	both := requireNix(t)
 	testscript.Run(t, testscript.Params{
@@ -31,7 +31,7 @@ func TestNix(t *testing.T) {
 	})
 }
 
-// condition knows [root]: some corners need to change a file's owner.
+// condition evaluates [root]: some cases need to change the owner of a file.
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Getuid() == 0, nil
@@ -39,8 +39,8 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("unknown condition %q", name)
 }
 
-// A nix is a version of Nix with a store of its own, where it leaves the
-// machine's alone and no root is needed.
+// A nix is a version of Nix with its own store, so that it needs no root and does not
+// change the store of the machine.
 type nix struct {
 	program, version, store string
 }
@@ -48,8 +48,8 @@ type nix struct {
 // nixes are the current Nix and the oldest supported one.
 type nixes struct{ current, oldest nix }
 
-// requireNix returns both, which ./test names in the environment. Without them
-// the test is skipped, or fails where that must not be.
+// requireNix returns both versions, which ./test names in the environment. Without
+// them it skips the test, or fails it on CI.
 func requireNix(t *testing.T) nixes {
 	t.Helper()
 	both, err := findNixes()
@@ -80,14 +80,14 @@ func newNix(variable string) (nix, error) {
 		return n, fmt.Errorf("%s: %w", variable, err)
 	}
 	n.version = strings.TrimPrefix(strings.TrimSpace(string(out)), "nix (Nix) ")
-	// Nix makes a store when it is first used, and two concurrent ones get in each
-	// other's way.
+	// Nix makes its store when it is first used, which fails in two concurrent
+	// processes.
 	_, err = n.run(os.Environ(), "store", "info", "--store", n.store)
 	return n, err
 }
 
-// flakeHash asks Nix for the narHash of the flake that dir is in. The error has
-// Nix's own words. Other environment variables than the usual ones come in env.
+// flakeHash returns the narHash that Nix prints for the flake of dir, or an error
+// with the message of Nix. env has more environment variables.
 func (n nix) flakeHash(dir string, env []string) (string, error) {
 	out, err := n.run(env, "flake", "metadata", "--json", "--offline", "--no-write-lock-file", "--store", n.store, dir)
 	if err != nil {
@@ -100,15 +100,15 @@ func (n nix) flakeHash(dir string, env []string) (string, error) {
 	return metadata.Locked.NarHash, nil
 }
 
-// pathHash asks Nix for the hash of the directory as it is.
+// pathHash returns the hash that Nix prints for the directory itself.
 func (n nix) pathHash(dir string, env []string) (string, error) {
 	out, err := n.run(env, "hash", "path", dir)
 	return strings.TrimSpace(string(out)), err
 }
 
 func (n nix) run(env []string, args ...string) ([]byte, error) {
-	// Nix remembers hashes by commit, and so would tell an old one of a
-	// tree that has changed in a way that git does not see.
+	// Nix caches hashes by commit, and would print an old one for a tree that has
+	// changed without git noticing.
 	cache, err := os.MkdirTemp(scratch, "cache-")
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (n nix) run(env []string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// ownHash asks cachekey. The error has its own words.
+// ownHash returns the hash that cachekey prints, or an error with its message.
 func ownHash(dir string, env []string) (hash, stderr string, err error) {
 	cmd := exec.Command("cachekey", "nar-hash", dir)
 	cmd.Env = env

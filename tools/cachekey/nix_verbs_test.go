@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// verbs are the commands of the scripts in testdata/nix. To build a corner:
+// verbs are the commands of the scripts in testdata/nix. To make a case:
 //
 //	repo [NAME]          a new git repository with a committed flake.nix, and there
 //	git ARG…             the real git; ! git where it must fail
@@ -24,14 +24,14 @@ import (
 //
 // And to compare, in the directory where the script is or in DIR below it:
 //
-//	same [-current] [DIR]           both Nix versions and cachekey give one hash
+//	same [-current] [DIR]           both Nix versions and cachekey print one hash
 //	same-path [-current] [DIR]      the same with `nix hash path`
 //	declines [-current] [DIR]       Nix prints a hash, cachekey an error that names --nar-hash
 //	fails [-current] NIX-REGEXP OWN-REGEXP [DIR]   both fail, with these words
-//	lenient [-current] NIX-REGEXP [DIR]   Nix fails; cachekey prints a hash all the same
+//	lenient [-current] NIX-REGEXP [DIR]   Nix fails, cachekey prints a hash
 //
 // With -current this holds for the current Nix only: the oldest fails where the
-// current one has an answer, and has one where it fails.
+// current one succeeds, and succeeds where it fails.
 func (both nixes) verbs() map[string]func(*testscript.TestScript, bool, []string) {
 	verbs := map[string]func(*testscript.TestScript, []string){
 		"repo":      newRepo,
@@ -58,7 +58,7 @@ func (both nixes) verbs() map[string]func(*testscript.TestScript, bool, []string
 	return cmds
 }
 
-// A comparison is what the arguments of a verb say.
+// A comparison holds the arguments of a verb.
 type comparison struct {
 	*testscript.TestScript
 	nixes
@@ -75,7 +75,7 @@ func (both nixes) compare(ts *testscript.TestScript, args []string, words int) c
 		c.oldest, args = false, args[1:]
 	}
 	if len(args) < words || len(args) > words+1 {
-		ts.Fatalf("%d regular expressions and perhaps a directory, please", words)
+		ts.Fatalf("want %d regular expressions and at most one directory", words)
 	}
 	c.words, c.dir = args[:words], ts.MkAbs(".")
 	if len(args) > words {
@@ -89,22 +89,23 @@ func (both nixes) compare(ts *testscript.TestScript, args []string, words int) c
 	return c
 }
 
-// nixSays returns the current Nix's answer, which must be the oldest one's too.
+// nixSays returns the answer of the current Nix, which must also be that of the
+// oldest one.
 func (c comparison) nixSays(hash func(nix, string, []string) (string, error)) string {
 	want, err := hash(c.current, c.dir, c.env)
 	c.Check(err)
 	switch old, err := hash(c.nixes.oldest, c.dir, c.env); {
 	case c.oldest && err != nil:
-		c.Fatalf("only the current Nix has an answer (say -current?): %v", err)
+		c.Fatalf("only the current Nix succeeds (add -current?): %v", err)
 	case c.oldest && old != want:
-		c.Fatalf("nix %s says %s, nix %s says %s", c.current.version, want, c.nixes.oldest.version, old)
+		c.Fatalf("nix %s: %s, nix %s: %s", c.current.version, want, c.nixes.oldest.version, old)
 	case !c.oldest && err == nil:
-		c.Fatalf("nix %s has an answer too: leave out -current", c.nixes.oldest.version)
+		c.Fatalf("nix %s succeeds too: leave out -current", c.nixes.oldest.version)
 	}
 	return want
 }
 
-// nixFails wants the first words from Nix.
+// nixFails checks that Nix fails with the first words.
 func (c comparison) nixFails() {
 	versions := []nix{c.current}
 	if c.oldest {
@@ -115,7 +116,7 @@ func (c comparison) nixFails() {
 	for _, n := range versions {
 		hash, err := n.flakeHash(c.dir, c.env)
 		if err == nil {
-			c.Fatalf("nix %s does not fail but says %s", n.version, hash)
+			c.Fatalf("nix %s does not fail but prints %s", n.version, hash)
 		}
 		if !regexp.MustCompile(c.words[0]).MatchString(err.Error()) {
 			c.Fatalf("%q does not match: %v", c.words[0], err)
@@ -123,18 +124,18 @@ func (c comparison) nixFails() {
 	}
 }
 
-// ownSays returns cachekey's answer.
+// ownSays returns the answer of cachekey.
 func (c comparison) ownSays() string {
 	got, _, err := ownHash(c.dir, c.env)
 	c.Check(err)
 	return got
 }
 
-// ownFails wants the words from cachekey.
+// ownFails checks that cachekey fails with words.
 func (c comparison) ownFails(words string) {
 	hash, stderr, err := ownHash(c.dir, c.env)
 	if err == nil {
-		c.Fatalf("cachekey does not fail but says %s", hash)
+		c.Fatalf("cachekey does not fail but prints %s", hash)
 	}
 	if !regexp.MustCompile(words).MatchString(stderr) {
 		c.Fatalf("%q does not match: %v", words, err)
@@ -146,7 +147,7 @@ func (both nixes) same(hash func(nix, string, []string) (string, error)) func(*t
 		c := both.compare(ts, args, 0)
 		want := c.nixSays(hash)
 		if got := c.ownSays(); got != want {
-			ts.Fatalf("nix %s says %s, cachekey says %s", both.current.version, want, got)
+			ts.Fatalf("nix %s: %s, cachekey: %s", both.current.version, want, got)
 		}
 	}
 }
@@ -219,7 +220,7 @@ func fifo(ts *testscript.TestScript, args []string) {
 }
 
 func socket(ts *testscript.TestScript, args []string) {
-	// The address of a socket is short, so it is made where one stands.
+	// The address of a socket must be short: relative to this directory.
 	l, err := net.Listen("unix", ts.MkAbs(unescape(ts, args, 1)[0]))
 	ts.Check(err)
 	l.(*net.UnixListener).SetUnlinkOnClose(false)

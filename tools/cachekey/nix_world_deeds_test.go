@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is done to a world. An error is ignored: random deeds fail now and then.
+// The changes of a world. They ignore errors: random changes fail now and then.
 
 func (w *world) log(words ...string) {
 	for _, word := range words {

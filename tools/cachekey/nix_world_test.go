@@ -13,16 +13,16 @@ import (
 	"testing"
 )
 
-// A world is a git repository to which things happen at random.
+// A world is a git repository that changes at random.
 type world struct {
 	t    *testing.T
 	root string
 	rand *rand.Rand
-	done strings.Builder // what has happened
+	done strings.Builder // the changes so far
 }
 
-// Few names, so that they meet; among them those that sort differently as a
-// path, as a git tree entry and in a NAR, and those that Nix gets wrong.
+// worldNames are few, so that paths collide. Some sort differently as a path, as a git
+// tree entry and in a NAR, and some Nix handles wrongly.
 var worldNames = []string{
 	"a", "a.b", "a-b", "a0", "foo", "foo\xc3\xa9", "foo\x80", "foo-x", "\xc3\xa9", "\xff",
 	"dir", "dir2", "deep", "sp ace", "new\nline", "..data", ".hidden", "ignored", "sub", "Foo",
@@ -50,7 +50,7 @@ func newWorld(t *testing.T, root string, seed uint64) *world {
 	return w
 }
 
-// live lets n things happen.
+// live makes n changes.
 func (w *world) live(n int) {
 	total := 0
 	for _, e := range events {
@@ -72,8 +72,8 @@ type event struct {
 	happen func(*world)
 }
 
-// Most of these fail now and then, because they make no sense where they
-// happen; that is part of the game.
+// events are the changes. Most of them fail now and then, since they are random; such
+// errors are ignored.
 var events = []event{
 	{12, func(w *world) { w.write(w.path(), w.text()) }},
 	{6, func(w *world) { w.write(w.known(), w.text()) }},
@@ -115,7 +115,7 @@ var events = []event{
 	{1, func(w *world) { w.git("config", "core.symlinks", []string{"true", "false"}[w.rand.IntN(2)]) }},
 }
 
-// merge makes a branch that has gone another way, and merges it.
+// merge makes a diverging branch, and merges it.
 func (w *world) merge() {
 	w.git("checkout", "-q", "-f", "-B", "other")
 	w.write(w.tracked(), w.text())
@@ -144,13 +144,13 @@ func (w *world) conflict() {
 	w.gitInput(info.String(), "update-index", "-z", "--index-info")
 }
 
-// gitlink puts a submodule in the index that is nowhere on disk, or whose path
-// is something else there.
+// gitlink adds a submodule to the index whose path does not exist on disk, or is
+// something else there.
 func (w *world) gitlink() {
 	w.git("update-index", "--add", "--replace", "--cacheinfo", "160000,1111111111111111111111111111111111111111,"+w.path())
 }
 
-// replaceByGitlink stages a submodule where HEAD may have a file.
+// replaceByGitlink stages a submodule at a path that may be a file in HEAD.
 func (w *world) replaceByGitlink() {
 	path := w.tracked()
 	w.git("rm", "-q", "-f", "-r", path)
@@ -177,7 +177,7 @@ func (w *world) text() string {
 	return []string{"", "x", "one\ntwo\n", "one\r\ntwo\r\n", w.name(), strconv.Itoa(w.rand.IntN(1000))}[w.rand.IntN(6)]
 }
 
-// path is one, two or three names.
+// path returns a path of one, two or three names.
 func (w *world) path() string {
 	p := w.name()
 	for w.rand.IntN(3) > 0 && strings.Count(p, "/") < 2 {
@@ -186,7 +186,7 @@ func (w *world) path() string {
 	return p
 }
 
-// known is a path that is on disk or in the index, or any.
+// known returns a path that is on disk or in the index, or any path.
 func (w *world) known() string {
 	var all []string
 	filepath.WalkDir(w.root, func(path string, d os.DirEntry, err error) error {

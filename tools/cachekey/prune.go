@@ -73,8 +73,7 @@ MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 	return c
 }
 
-// refused returns err as exit code 2 if .same is a symbolic link, or has one in
-// place of a directory.
+// refused sets exit code 2 if .same, or one of its directories, is a symbolic link.
 func refused(err error) error {
 	if errors.As(err, new(*dotsame.LinkError)) {
 		return cli.UsageError{Err: err}
@@ -82,7 +81,7 @@ func refused(err error) error {
 	return err
 }
 
-// A prunedDocument is what prune --json prints.
+// A prunedDocument is the output of prune --json.
 type prunedDocument struct {
 	Schema       string `json:"schema"`
 	DryRun       bool   `json:"dryRun"`
@@ -92,7 +91,7 @@ type prunedDocument struct {
 	KeptBytes    int64  `json:"keptBytes"`
 }
 
-// pruned prints what was removed.
+// A pruned prints the files that prune removed.
 type pruned struct {
 	o    *cli.IO
 	verb string

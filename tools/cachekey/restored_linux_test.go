@@ -78,12 +78,12 @@ func (c *checkout) run(code int, args ...string) string {
 		c.t.Fatal(err)
 	}
 	if got := cmd.ProcessState.ExitCode(); got != code {
-		c.t.Errorf("cachekey %v as user %d exits with %d, not %d:\n%s", args, c.user, got, code, &out)
+		c.t.Errorf("cachekey %v as user %d: got exit code %d, want %d:\n%s", args, c.user, got, code, &out)
 	}
 	return out.String()
 }
 
-// expect fails unless text has every part, and none that begins with "!".
+// expect checks that text has every part, and none that begins with "!".
 func (c *checkout) expect(text string, parts ...string) {
 	c.t.Helper()
 	for _, p := range parts {
@@ -94,8 +94,8 @@ func (c *checkout) expect(text string, parts ...string) {
 	}
 }
 
-// A restored .same may belong to another user, as where the cache is unpacked by
-// root and the job runs as somebody else.
+// TestSameOfAnotherUser restores a .same that belongs to another user, as where root
+// unpacks the cache for a job of another user.
 func TestSameOfAnotherUser(t *testing.T) {
 	c := newCheckout(t)
 	c.user = nobody
@@ -109,8 +109,8 @@ func TestSameOfAnotherUser(t *testing.T) {
 	}
 }
 
-// Permissions that came with an archive are mended where this user owns the files,
-// and fail verify where another does.
+// TestSameWithoutPermissions checks that verify repairs permissions from an archive if
+// this user owns the files, and fails otherwise.
 func TestSameWithoutPermissions(t *testing.T) {
 	c := newCheckout(t)
 	must(t, os.Chmod(c.path(dotsame.Name), 0))
@@ -147,7 +147,8 @@ func TestSameWithoutPermissions(t *testing.T) {
 	}
 }
 
-// A file that nobody can remove fails verify: it may not be used.
+// TestFileThatCannotBeRemoved checks that verify fails if it cannot remove a file,
+// which must not be used.
 func TestFileThatCannotBeRemoved(t *testing.T) {
 	c := newCheckout(t)
 	added := c.path(dotsame.Store + "/added")
@@ -159,7 +160,8 @@ func TestFileThatCannotBeRemoved(t *testing.T) {
 	c.expect(c.run(1, "verify"), "can't be removed", "operation not permitted")
 }
 
-// verify, prune, seal and realise do nothing while same runs, and name its process.
+// TestWhileSameRuns checks that verify, prune, seal and realise do nothing while same
+// runs, and name its process.
 func TestWhileSameRuns(t *testing.T) {
 	c := newCheckout(t)
 	must(t, os.MkdirAll(c.path(dotsame.Environments), 0o755))
@@ -177,8 +179,9 @@ func TestWhileSameRuns(t *testing.T) {
 	}
 }
 
-// No command writes through a link in place of .same or of a directory in it.
-// verify and prune remove those inside, and verify removes .same itself.
+// TestLinksInPlaceOfDirectories checks that no command writes through a link in place
+// of .same or of a directory in it. verify and prune remove links in .same, and verify
+// removes a link at .same itself.
 func TestLinksInPlaceOfDirectories(t *testing.T) {
 	c := newCheckout(t)
 	outside := c.path("outside")
@@ -219,7 +222,8 @@ func TestLinksInPlaceOfDirectories(t *testing.T) {
 	}
 }
 
-// A sealed directory on which a file system is mounted is emptied instead of removed.
+// TestMountedDirectories checks that a sealed directory on which a file system is
+// mounted is emptied instead of removed.
 func TestMountedDirectories(t *testing.T) {
 	c := newCheckout(t)
 	for _, p := range []string{dotsame.Store, dotsame.Cache, dotsame.Local, dotsame.Daemon} {
@@ -251,8 +255,8 @@ func TestMountedDirectories(t *testing.T) {
 	}
 }
 
-// What verify could not clear may not be used: it reports no hit, and does not say
-// that all is well.
+// TestVerifyOfWhatCannotBeCleared checks that verify reports neither a hit nor success
+// if it cannot remove something.
 func TestVerifyOfWhatCannotBeCleared(t *testing.T) {
 	c := newCheckout(t)
 	must(t, os.MkdirAll(c.path(dotsame.Temp), 0o755))
@@ -265,7 +269,7 @@ func TestVerifyOfWhatCannotBeCleared(t *testing.T) {
 	c.expect(c.run(1, "verify", "--json"), "read-only file system", `"state": "none"`, "!all is as it was sealed", "!nothing was restored")
 }
 
-// A directory at the place of the seal is replaced.
+// TestSealReplacesADirectory checks that a directory in place of the seal is replaced.
 func TestSealReplacesADirectory(t *testing.T) {
 	c := newCheckout(t)
 	must(t, os.Remove(c.path(dotsame.Seal)))

@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the scripts' expected output")
 
-// TestScript runs the command as its users do: each script in testdata/script
-// is a page about one topic.
+// TestScript runs the command as its users do. Each script in testdata/script
+// documents one topic.
 func TestScript(t *testing.T) {
 	docs, err := filepath.Abs("../../docs")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// mtime TIME FILE… sets times of modification, given as RFC 3339.
+// mtime is the verb "mtime TIME FILE…". It sets modification times, in RFC 3339.
 func mtime(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("mtime TIME FILE…")
@@ -55,7 +55,7 @@ func mtime(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// code N PROGRAM ARG… runs a program that must exit with N.
+// code is the verb "code N PROGRAM ARG…". It runs a program that must exit with N.
 func code(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("code N PROGRAM ARG…")
@@ -73,7 +73,8 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// load NAME FILE makes a file's text, without the newline at its end, the value of a variable.
+// load is the verb "load NAME FILE". It sets a variable to the text of a file,
+// without the newline at its end.
 func load(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("load NAME FILE")

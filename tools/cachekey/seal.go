@@ -54,7 +54,7 @@ authenticated with it, and verify accepts no other seal.`,
 	return c
 }
 
-// A place is what both seal and verify need before they begin.
+// A place is the state that both seal and verify need.
 type place struct {
 	options key.Options
 	root    string       // of the workspace
@@ -166,15 +166,15 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 	return c
 }
 
-// An expected is what is known from before the restore.
+// An expected holds what was known before the restore.
 type expected struct {
 	key  *key.Segments // nil without --key
 	doc  *key.Document // nil without --key-file
 	file string        // the path of --key-file
 }
 
-// verify returns the verdict, and an error if the restored state may not be used
-// because of something other than that state.
+// verify returns the verdict, and an error if the restored state must not be used for
+// a reason other than its own contents.
 func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Verdict, error) {
 	at.options.Untracked = given.doc != nil && given.doc.Untracked != nil
 	at.options.WithoutTree = given.key == nil
@@ -279,8 +279,8 @@ func verdictOutputs(v *seal.Verdict) []output {
 	}
 }
 
-// hitKind returns how much of a hit the restored entry still is: exact if it was
-// found under the key itself and is complete, partial if some of it is left.
+// hitKind returns the kind of hit after verify: exact if the entry was found under
+// the key itself and is complete, partial if some of it is left.
 func hitKind(v *seal.Verdict, sameKey bool) string {
 	switch {
 	case v.State == seal.None:

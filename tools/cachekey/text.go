@@ -12,15 +12,16 @@ import (
 	"cachekey/internal/message"
 )
 
-// A progress shows on a terminal what takes so long, and how much of it is done.
+// A progress shows on a terminal which long operation is running, and how much of it
+// is done.
 type progress struct {
 	done, total atomic.Int64 // bytes
 	files       atomic.Int64
 	stop        func()
 }
 
-// newProgress shows until stop is called that what, such as "hashing the tree",
-// is going on.
+// newProgress shows the operation what, such as "hashing the tree", until stop is
+// called.
 func newProgress(o *cli.IO, what string) *progress {
 	p := &progress{}
 	p.stop = o.Status(func(since time.Duration) string {
@@ -29,7 +30,7 @@ func newProgress(o *cli.IO, what string) *progress {
 	return p
 }
 
-// bytes and read set how much is done.
+// bytes sets how much is done.
 func (p *progress) bytes(done, total int64) {
 	p.done.Store(done)
 	p.total.Store(total)
@@ -94,7 +95,7 @@ func parseSize(s string) (byteSize, error) {
 	return 0, fmt.Errorf("%q is not a size such as 500MB or 1.5GiB", s)
 }
 
-// String returns b with a unit of 1000s, rounded to what a person reads: "1.5 MB".
+// String returns b with a decimal unit, rounded for people: "1.5 MB".
 func (b byteSize) String() string {
 	n, unit := float64(b), "B"
 	for _, u := range []string{"kB", "MB", "GB", "TB"} {

@@ -13,7 +13,7 @@ import (
 
 const bashCompletion = "/usr/share/bash-completion/bash_completion"
 
-// TestCompletion presses TAB in real shells: honest names are completed, and no
+// TestCompletion presses TAB in real shells. Ordinary names are completed, and no
 // name in a hostile checkout makes a shell run code.
 func TestCompletion(t *testing.T) {
 	const emacs = "\nbindkey -e\nautoload -Uz compinit\ncompinit -D -u"

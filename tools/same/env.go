@@ -124,7 +124,7 @@ func (f *envFlags) adopt() error {
 	return err
 }
 
-// given returns the packages of the command line: name → store path.
+// given returns the packages on the command line: name → store path.
 func (f *envFlags) given() (map[string]string, error) {
 	packages := map[string]string{}
 	if f.file != "" {
@@ -167,7 +167,7 @@ func readPackages(o *cli.IO, file string, packages map[string]string) error {
 	return err
 }
 
-// checkNames refuses the name of a package that matches no tool, or several.
+// checkNames returns an error if the name of a package matches no tool, or several.
 func checkNames(w *manifest.Workspace, packages map[string]string) error {
 	specs := map[string]bool{}
 	var known []string

@@ -99,7 +99,8 @@ func fromNothing(t *testing.T, dir string) string {
 	return outputs(t, clean)
 }
 
-// Whenever a run is killed, the next one has the outputs of a run from nothing.
+// TestKilledAtAnyMoment checks that a run after a killed one has the outputs of a run
+// from nothing.
 func TestKilledAtAnyMoment(t *testing.T) {
 	dir := t.TempDir()
 	chain(t, dir, 6)
@@ -128,7 +129,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// Tasks that a killed run leaves running do not write to the outputs of the next.
+// TestKilledRunLeavesTaskRunning checks that tasks that a killed run leaves running do
+// not write to the outputs of the next run.
 func TestKilledRunLeavesTaskRunning(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -184,7 +186,8 @@ tasks:
 	}
 }
 
-// Concurrent runs in one workspace wait for each other, and print that.
+// TestConcurrentRuns checks that concurrent runs in one workspace wait for each other,
+// and print that.
 func TestConcurrentRuns(t *testing.T) {
 	dir := t.TempDir()
 	chain(t, dir, 4)
@@ -212,7 +215,8 @@ func TestConcurrentRuns(t *testing.T) {
 	}
 }
 
-// A task that runs same in its own workspace would wait for itself.
+// TestRunInsideRun checks the error of a task that runs same in its own workspace, and
+// would wait for itself.
 func TestRunInsideRun(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A target may be on another file system than .same: files that were in it are
-// moved aside, and the task's own outputs are restored.
+// TestTargetOnAnotherFileSystem checks that files are moved aside from a target on
+// another file system than .same, and that outputs are restored there.
 func TestTargetOnAnotherFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
@@ -54,7 +54,8 @@ tasks:
 	}
 }
 
-// If a file can't be moved out of a target, the result is not stored.
+// TestTargetThatCannotBeEmptied checks that the result is not stored if a file can't be
+// moved out of a target.
 func TestTargetThatCannotBeEmptied(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -72,7 +73,8 @@ tasks:
 	}
 }
 
-// If no result can be stored, tasks run all the same, with a single warning.
+// TestUnwritableStore checks that tasks run, with a single warning, if no result can be
+// stored.
 func TestUnwritableStore(t *testing.T) {
 	cases := map[string]func(t *testing.T, same string){
 		".same is a file": func(t *testing.T, same string) { write(t, same, "") },
@@ -101,7 +103,7 @@ func TestUnwritableStore(t *testing.T) {
 	}
 }
 
-// Tasks are skipped with a .same that was filled elsewhere and is read-only here.
+// TestReadOnlyStore checks that tasks are skipped with a read-only .same from elsewhere.
 func TestReadOnlyStore(t *testing.T) {
 	dir := t.TempDir()
 	chain(t, dir, 2)
@@ -172,8 +174,8 @@ func mount(t *testing.T, dir, options string) bool {
 	return true
 }
 
-// If the disk is full when a task fails, what it left at its targets is not kept:
-// the next run would only move it aside, on the same disk.
+// TestFailureFillsDisk checks that the files that a failed task left at its targets are
+// removed if the disk is full: the next run would only move them aside, on the same disk.
 func TestFailureFillsDisk(t *testing.T) {
 	dir := t.TempDir()
 	if !mount(t, dir, "size=2m") {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// An interrupt ends the process group of each task: first it asks, then it kills.
+// TestInterrupt checks that an interrupt ends the process group of each task: first with
+// SIGTERM, then with SIGKILL.
 func TestInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -25,8 +26,8 @@ tasks:
   after: {cmd: [touch, after], dependsOn: [slow]}
 `)
 	write(t, filepath.Join(dir, "sleeper"), "until [ -s pid ]; do sleep 0.01; done; echo ready >ready; exec sleep 1000\n")
-	// Where the test was started by nohup, the program would ignore one of these:
-	// a signal that is handled here is none that it inherits as ignored.
+	// If the test was started by nohup, the program would inherit one of these as
+	// ignored. A signal that is handled here is not inherited as ignored.
 	handled := make(chan os.Signal, 1)
 	signal.Notify(handled, syscall.SIGHUP)
 	defer signal.Stop(handled)
@@ -84,8 +85,8 @@ tasks:
 	gone(t, pid)
 }
 
-// Processes that a task has started have time to clean up too, although its shell
-// ends immediately.
+// TestInterruptWaitsForGroup checks that all processes of a task have time to clean up,
+// although its shell ends immediately.
 func TestInterruptWaitsForGroup(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "server"), `trap "sleep 0.3; echo tidied >tidied; exit" TERM
@@ -109,7 +110,8 @@ tasks:
 	}
 }
 
-// Started by nohup, same goes on when its terminal is closed.
+// TestHangupIgnored checks that same, started by nohup, continues when its terminal is
+// closed.
 func TestHangupIgnored(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -129,7 +131,7 @@ tasks:
 	}
 }
 
-// A second interrupt kills a task that does not end.
+// TestInterruptTwice checks that a second interrupt kills a task that does not end.
 func TestInterruptTwice(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -150,7 +152,8 @@ tasks:
 	endedBy(t, cmd, os.Interrupt)
 }
 
-// While an interrupted task does not end, a warning names it and says how to kill it.
+// TestInterruptWarnsOfSlowTask checks the warning about an interrupted task that does
+// not end.
 func TestInterruptWarnsOfSlowTask(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -180,8 +183,8 @@ tasks:
 	}
 }
 
-// A second interrupt, of whichever signal, ends same within a second although
-// nobody reads its output, and its tasks with it.
+// TestInterruptTwiceWithBlockedOutput checks that a second interrupt, by any signal, ends
+// same and its tasks within a second, although nobody reads its output.
 func TestInterruptTwiceWithBlockedOutput(t *testing.T) {
 	for _, second := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(second.String(), func(t *testing.T) {
@@ -223,8 +226,8 @@ tasks:
 	}
 }
 
-// When the reader of the output has closed the pipe (head -1), tasks are ended
-// with everything that they have started, and same ends like other programs.
+// TestClosedPipe checks that same ends by SIGPIPE, with all processes of its tasks, when
+// the reader of its output has closed the pipe (head -1).
 func TestClosedPipe(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -256,7 +259,8 @@ tasks:
 	gone(t, pid)
 }
 
-// A stopped process receives SIGTERM only when it is continued.
+// TestInterruptStoppedTask checks that a stopped task is continued: only then does it
+// receive SIGTERM.
 func TestInterruptStoppedTask(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"

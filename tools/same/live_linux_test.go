@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On a terminal the last line shows what is running. It is erased at the end, and
-// never shown with --ci or if the output is not a terminal.
+// TestLive checks the status line on a terminal. It is erased at the end, and never
+// shown with --ci or if the output is not a terminal.
 func TestLive(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -56,7 +56,7 @@ tasks:
 				shown.Write(buf[:n])
 			}
 			write(t, filepath.Join(dir, "go"), "")
-			// Linux says EIO where a terminal's last user has gone.
+			// Linux returns EIO when the last user has closed the terminal.
 			_, _ = io.Copy(&shown, controller)
 			if err := cmd.Wait(); err != nil {
 				t.Fatal(err)
@@ -79,7 +79,7 @@ tasks:
 	}
 }
 
-// screenText returns what the screen shows at the end, without erased lines.
+// screenText returns the text on the screen at the end, without erased lines.
 func screenText(written string) string {
 	var b strings.Builder
 	for line := range strings.SplitAfterSeq(strings.ReplaceAll(written, "\r\n", "\n"), "\n") {

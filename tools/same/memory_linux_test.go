@@ -15,7 +15,7 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// A cost is what a process took.
+// A cost is the resource usage of a process.
 type cost struct {
 	Peak int64         // MiB of memory
 	CPU  time.Duration // of user and system
@@ -101,8 +101,8 @@ func hostileLists() map[string]file {
 	}
 }
 
-// TestHostileFilesTakeNoMemory plans with files that a cache or a checkout may
-// bring. None may take more than 64 MiB and 2 s more than an honest one of its size.
+// TestHostileFilesTakeNoMemory plans with hostile files from a cache or a checkout.
+// None may take more than 64 MiB and 2 s more than an ordinary one of its size.
 func TestHostileFilesTakeNoMemory(t *testing.T) {
 	const size = 12 << 20
 	hash := strings.Repeat("0", 64)

@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// .same, or a directory in it, may be a file system of its own, as where a container
-// or CI mounts its cache: results are stored and restored there, and clean empties
-// it.
+// TestSameOnAnotherFileSystem checks that results are stored and restored, and that clean
+// empties .same, if it or a directory in it is a mounted file system, as in a container.
 func TestSameOnAnotherFileSystem(t *testing.T) {
 	for _, places := range [][]string{{".same"}, {".same/store"}, {".same/local"}, {".same/local/tmp"}, {".same/store", ".same/cache", ".same/local"}, {".same/store/blobs"}} {
 		t.Run(strings.Join(places, " "), func(t *testing.T) {
@@ -48,7 +47,8 @@ func TestSameOnAnotherFileSystem(t *testing.T) {
 	}
 }
 
-// Directories in .same can be written by their owner only, whatever the umask.
+// TestDirectoriesOfSame checks that only their owner can write to directories in .same,
+// whatever the umask.
 func TestDirectoriesOfSame(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	dir := t.TempDir()
@@ -62,7 +62,7 @@ func TestDirectoriesOfSame(t *testing.T) {
 	}
 }
 
-// What others may not read in the workspace they may not read in the store.
+// TestPrivateOutputs checks that users who may not read an output may not read its blob.
 func TestPrivateOutputs(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"

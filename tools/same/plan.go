@@ -55,7 +55,7 @@ same.yaml.`,
 	return c
 }
 
-// maxReasons is how many reasons are printed for one task.
+// maxReasons is the maximum number of reasons that are printed for one task.
 const maxReasons = 10
 
 func printPlan(w io.Writer, plan *engine.Plan) {

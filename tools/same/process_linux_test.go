@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// A task has no terminal, so a program that asks a question on it fails
-// immediately. It would wait forever otherwise, because it is not in the
-// terminal's foreground.
+// TestTaskHasNoTerminal checks that a program that asks a question on the terminal fails
+// immediately. It would otherwise wait forever, since it is not in the foreground.
 func TestTaskHasNoTerminal(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -34,8 +33,8 @@ tasks:
 	}
 }
 
-// Where process 1 does not wait for orphans, as in a container that was started as
-// tail -f /dev/null, an ended process does not count as running.
+// TestInterruptBelowIdleInit checks that an ended process does not count as running if
+// process 1 does not wait for orphans, as in a container that runs tail -f /dev/null.
 func TestInterruptBelowIdleInit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
@@ -73,8 +72,8 @@ exec tail -f /dev/null`
 	}
 }
 
-// ^Z stops the tasks too, although they are not in the terminal's session, and fg
-// continues them.
+// TestStopAndContinue checks that ^Z stops the tasks, although they are not in the
+// session of the terminal, and that fg continues them.
 func TestStopAndContinue(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"

@@ -9,7 +9,7 @@ import (
 	"cachekey/internal/cli"
 )
 
-// The page of docs/ is the one that go generate ./... would write.
+// TestPage checks that the page in docs/ is the output of go generate ./....
 func TestPage(t *testing.T) {
 	o := &cli.IO{Getenv: func(string) string { return "" }}
 	root := program(o)

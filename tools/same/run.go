@@ -76,8 +76,8 @@ wrongly, or a mistake in same.yaml.`,
 	return c
 }
 
-// A live keeps the status line that a terminal shows below a run: how many tasks
-// are done, and which are running, for how long.
+// A live updates the status line below a run on a terminal: how many tasks are done,
+// and which are running, for how long.
 type live struct {
 	engine.Reporter // of the lines
 	tasks           int

@@ -52,13 +52,13 @@ docs/exit-codes.md lists them by command.`,
 	return root
 }
 
-// completeTasks offers the names of tasks.
+// completeTasks returns a completion function that offers the names of tasks.
 func completeTasks(o *cli.IO) cobra.CompletionFunc {
 	return cli.Names(func() []string { return taskNames(o) })
 }
 
-// taskNames returns what run and plan take, or nothing if the manifests cannot be
-// read.
+// taskNames returns the names that run and plan accept, or nothing if the manifests
+// cannot be read.
 func taskNames(o *cli.IO) []string {
 	w, err := manifest.Load(o.Dir)
 	if err != nil {
@@ -120,8 +120,8 @@ func open(ctx context.Context, o *cli.IO, names []string) (c engine.Config, task
 	}, tasks, nil
 }
 
-// checkTracked returns an error if git tracks .same or something in it. Its results
-// came with the checkout then, whoever made it, and were never verified.
+// checkTracked returns an error if git tracks .same or a file in it. Then the results
+// came with the checkout, and were never verified.
 func checkTracked(ctx context.Context, o *cli.IO, root string) error {
 	if _, err := os.Lstat(filepath.Join(root, dotsame.Name)); err != nil {
 		return nil

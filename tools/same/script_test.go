@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			// What the machine that tests run on has set is not what is tested.
+			// Tests must not depend on the variables of the machine.
 			env.Setenv("GITHUB_ACTIONS", "")
 			env.Setenv("USER", "somebody")
 			env.Setenv("DOCS", docs)
@@ -75,8 +75,8 @@ func answer(w http.ResponseWriter, req *http.Request) {
 		on, on, on, on)
 }
 
-// carry is "carry FROM TO": what a CI cache does between two runs. The sources
-// of FROM come to TO by a checkout, and of .same only what is carried.
+// carry is the verb "carry FROM TO". It does the work of a CI cache between two runs:
+// TO has the sources of FROM, as by a checkout, and the carried part of .same.
 func carry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: carry FROM TO")

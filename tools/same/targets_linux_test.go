@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// A task runs and is skipped whatever lies at its targets, as root and as a user
-// who may not read it. Whatever can't be moved away only keeps the result from
-// being stored.
+// TestAnythingAtTarget checks that a task runs and is skipped whatever is at its targets,
+// as root and as a user who may not read it. If something can't be moved away, the result
+// is not stored.
 func TestAnythingAtTarget(t *testing.T) {
 	const manifest = `version: "1"
 tasks:
@@ -58,7 +58,7 @@ tasks:
 			}
 			t.Run(name+map[int]string{0: " as root", 65534: " as nobody"}[user], func(t *testing.T) {
 				if os.Geteuid() != 0 && (name == "a device" || strings.HasPrefix(name, "foreign")) {
-					t.Skip("it takes root")
+					t.Skip("needs root")
 				}
 				dir := t.TempDir()
 				write(t, filepath.Join(dir, "same.yaml"), manifest)
