@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
 )
@@ -106,6 +108,10 @@ func executable(file string) error {
 	}
 	if st.IsDir() || st.Mode()&0o111 == 0 {
 		return &os.PathError{Op: "executing", Path: file, Err: os.ErrPermission}
+	}
+	// As env and shells do, pass over a program that this user may not execute.
+	if err := unix.Faccessat(unix.AT_FDCWD, file, unix.X_OK, unix.AT_EACCESS); err == unix.EACCES {
+		return &os.PathError{Op: "executing", Path: file, Err: err}
 	}
 	return nil
 }

@@ -105,9 +105,6 @@ type forecast struct {
 }
 
 func (p *planner) forecast(t *manifest.Task) forecast {
-	if len(t.Inputs) == 0 && (len(t.Command) == 0 || !strings.Contains(t.Command[0], "/")) {
-		return forecast{} // it would change nothing
-	}
 	return forecast{p, t, make(map[*manifest.Task]bool)}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -55,13 +56,13 @@ func (s *session) program(ctx context.Context, t *manifest.Task, then forecast) 
 	if len(t.Command) == 0 {
 		return &program{}, nil
 	}
-	l := &programLookup{session: s, dir: s.dir.Path(t.WorkingDir), then: then}
+	l := &programLookup{session: s, dir: s.dir.Path(t.WorkingDir), targets: t.Targets, then: then}
 	if l.path, l.hasPath = t.Env["PATH"]; !l.hasPath && len(t.Tools) == 0 {
 		l.path, l.hasPath = s.LookupEnv("PATH")
 	}
 	known := s.programs.Load()
 	id := strings.Join([]string{t.Command[0], l.dir, l.path, fmt.Sprint(l.hasPath)}, "\x00")
-	if path.Base(t.Command[0]) == "env" {
+	if isEnv(t.Command[0]) {
 		id += "\x00" + strings.Join(t.Command[1:], "\x00")
 	}
 	known.mu.Lock()
@@ -71,7 +72,7 @@ func (s *session) program(ctx context.Context, t *manifest.Task, then forecast) 
 	}
 	l.found = &program{recipe: map[string]digest.Digest{}, unknown: map[string]error{}}
 	err := l.follow(ctx, t.Command, maxInterpreters)
-	if err == nil && !l.made {
+	if err == nil && !l.own {
 		known.known[id] = l.found
 	}
 	return l.found, err
@@ -83,38 +84,67 @@ type programLookup struct {
 	dir     string // that the task runs in
 	path    string // PATH
 	hasPath bool   // false if the tools will set PATH: then they count, and not what is found there
+	targets []string
 	then    forecast
-	made    bool // in a plan: it comes from a target, which tasks find in different states
+	own     bool // tasks with other targets or dependencies may find another program
 	found   *program
 }
 
 // follow adds the program of a command, and its interpreters.
 func (l *programLookup) follow(ctx context.Context, command []string, left int) error {
 	name := command[0]
-	if left == 0 || !strings.Contains(name, "/") && !l.hasPath {
+	if left == 0 {
 		return nil
 	}
-	file, err := lookPath(name, l.dir, []string{"PATH=" + l.path})
-	if l.inForecast(file) {
-		return l.followOutput(ctx, file, left)
+	var first []byte
+	if strings.Contains(name, "/") || l.hasPath {
+		file, made := l.find(name)
+		if made {
+			return l.followOutput(ctx, file, left)
+		}
+		real, err := filepath.EvalSymlinks(file)
+		if file == "" || err != nil {
+			return nil
+		}
+		if first, err = l.add(ctx, partProgram+name, real); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return nil
-	}
-	real, err := filepath.EvalSymlinks(file)
-	if err != nil {
-		return nil
-	}
-	first, err := l.add(ctx, partProgram+name, real)
-	if err != nil {
-		return err
-	}
-	if path.Base(name) == "env" {
+	if isEnv(name) {
 		if err := l.env(ctx, command[1:], left-1); err != nil {
 			return err
 		}
 	}
 	return l.interpreter(ctx, first, left-1)
+}
+
+// find returns the file that starts when the task runs name, or "". In a plan, made
+// reports whether a dependency makes that file, or decides whether it is this one.
+func (l *programLookup) find(name string) (file string, made bool) {
+	candidates := []string{name}
+	if !strings.Contains(name, "/") {
+		candidates = filepath.SplitList(l.path)
+		for i, entry := range candidates {
+			candidates[i] = filepath.Join(entry, name)
+		}
+	}
+	for _, file := range candidates {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(l.dir, file)
+		}
+		rel, inside := l.relative(file)
+		switch {
+		case inside && isBelow(rel, l.targets...):
+			l.own = true // it is removed before the task starts
+		case inside && l.inForecast(rel):
+			if o, ok := l.then.output(rel); l.then.open(rel) || ok && (o.Type == dotsame.TypeLink || o.Type == dotsame.TypeFile && o.Mode&0o111 != 0) {
+				return file, true
+			}
+		case executable(file) == nil:
+			return file, false
+		}
+	}
+	return "", false
 }
 
 // add adds the file at real, a path without links, and returns the beginning of its
@@ -160,13 +190,13 @@ func (s *session) relative(file string) (rel string, inside bool) {
 	return "", false
 }
 
-// inForecast reports whether a task that runs before will make file.
-func (l *programLookup) inForecast(file string) bool {
-	rel, inside := l.relative(file)
-	if !l.dry || file == "" || !inside || l.makerOf(rel) == nil {
+// inForecast reports whether a task that runs before will make, or remove, the file at
+// rel.
+func (l *programLookup) inForecast(rel string) bool {
+	if !l.dry || l.makerOf(rel) == nil {
 		return false
 	}
-	l.made = true
+	l.own = true
 	return l.then.maker(rel) != nil
 }
 
@@ -218,49 +248,48 @@ func (l *programLookup) interpreter(ctx context.Context, first []byte, left int)
 		return nil
 	}
 	line, _, _ = bytes.Cut(line, []byte("\n"))
-	name, argument, _ := strings.Cut(strings.Trim(string(line), " \t"), " ")
-	if before, after, tab := strings.Cut(name, "\t"); tab {
-		name, argument = before, after+" "+argument
+	text := strings.Trim(string(line), " \t")
+	end := strings.IndexAny(text, " \t")
+	if end < 0 {
+		end = len(text)
 	}
-	argument = strings.Trim(argument, " \t")
-	switch {
-	case name == "":
+	name, argument := text[:end], strings.Trim(text[end:], " \t")
+	if name == "" {
 		return nil
-	case !strings.Contains(name, "/"):
-		name = "./" + name // relative to the directory, not on PATH
-	case path.Base(name) == "env":
-		// env itself only finds the program: it does not count.
-		words := []string{argument}
-		for _, split := range []string{"-S", "--split-string="} {
-			if text, ok := strings.CutPrefix(argument, split); ok {
-				words = strings.Fields(text)
-			}
-		}
-		return l.env(ctx, words, left)
 	}
-	return l.follow(ctx, []string{name}, left)
+	if !strings.Contains(name, "/") {
+		name = "./" + name // relative to the directory, not on PATH
+	}
+	command := []string{name}
+	switch {
+	case runtime.GOOS != "linux":
+		command = append(command, strings.Fields(argument)...)
+	case argument != "":
+		command = append(command, argument) // Linux passes the rest of the line as one
+	}
+	return l.follow(ctx, command, left)
 }
 
 // env follows the program that env starts with these arguments.
 func (l *programLookup) env(ctx context.Context, args []string, left int) error {
-	for len(args) > 0 {
-		name, value, assigns := strings.Cut(args[0], "=")
-		switch {
-		case slices.Contains([]string{"-u", "-C", "-P", "--unset", "--chdir"}, args[0]):
-			args = args[1:]
-		case args[0] == "" || strings.HasPrefix(args[0], "-"):
-		case assigns:
-			if name == "PATH" {
-				l.path, l.hasPath = value, true
-			}
-		default:
-			return l.follow(ctx, args, left)
-		}
-		if len(args) > 0 {
-			args = args[1:]
-		}
+	c := parseEnv(args)
+	if c.hasPath {
+		l.path, l.hasPath = c.path, true
 	}
-	return nil
+	switch {
+	case filepath.IsAbs(c.dir):
+		l.dir = c.dir
+	case c.dir != "":
+		l.dir = filepath.Join(l.dir, c.dir)
+	}
+	if len(c.command) == 0 {
+		return nil
+	}
+	if name := c.command[0]; strings.Contains(c.path+name, envVariable) {
+		l.found.unknown[partProgram+strings.ReplaceAll(name, envVariable, "$")] = errors.New("env replaces variables in its name or in PATH")
+		return nil
+	}
+	return l.follow(ctx, c.command, left)
 }
 
 // addProgram adds the program of t to in.
