@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,7 +78,10 @@ func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
 				defer close(a.done)
 				free <- struct{}{}
 				defer func() { <-free }()
-				a.output, a.err = outputOf(ctx, command, s.dir.Path(t.WorkingDir), env, toolchainTime)
+				dir := s.dir.Path(t.WorkingDir)
+				if a.err = checkDir(dir, t.WorkingDir); a.err == nil {
+					a.output, a.err = outputOf(ctx, command, dir, env, toolchainTime)
+				}
 			})
 		}
 	}
@@ -90,7 +96,7 @@ func (c *toolchains) end() {
 }
 
 func toolchainID(t *manifest.Task, command, env []string) string {
-	return strings.Join(command, "\x00") + "\x01" + t.WorkingDir + "\x01" + strings.Join(env, "\x00")
+	return strings.Join(slices.Concat([]string{strconv.Itoa(len(command)), t.WorkingDir}, command, env), "\x00")
 }
 
 // addToolchain adds the answers of t's toolchain to in. It waits for them.
@@ -98,6 +104,7 @@ func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs
 	if len(t.Command) == 0 || len(t.Toolchain) == 0 {
 		return nil
 	}
+	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partToolchain) })
 	env := s.environment(t, nil)
 	for _, command := range t.Toolchain {
 		a := s.toolchains.answers[toolchainID(t, command, env)]
@@ -109,7 +116,8 @@ func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs
 		name := strings.Join(command, " ")
 		part := partToolchain + name
 		if a.err == nil {
-			in.recipe[part] = parts('t', append([]string{a.output.String()}, command...)...)
+			// Two commands may have the same name: ["a b"] and [a, b].
+			in.recipe[part] = parts('t', append([]string{in.recipe[part].String(), a.output.String()}, command...)...)
 			continue
 		}
 		if ctx.Err() != nil {
