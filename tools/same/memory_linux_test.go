@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,19 +24,21 @@ type cost struct {
 	CPU  time.Duration // of user and system
 }
 
-// measureVariable makes the test binary measure a command and print its cost. A
-// process whose parent is large counts that as its own peak, so the tests start one
-// in between.
+// measureVariable makes the test binary measure the program that it names, and print
+// the cost. A process whose parent is large counts that as its own peak, so the tests
+// start one in between.
 const measureVariable = "MEASURE_SAME"
 
-// init runs the test binary as same, and prints a cost on stdout, if measureVariable
-// is set.
 func init() {
-	if os.Getenv(measureVariable) == "" {
-		return
+	if program := os.Getenv(measureVariable); program != "" {
+		measureMain(program)
 	}
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
-	cmd.Env = append(os.Environ(), "RUN_SAME=1", measureVariable+"=")
+}
+
+// measureMain runs a program with the arguments of this process, and prints its cost
+// on stdout.
+func measureMain(program string) {
+	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Stderr = os.Stderr
 	_ = cmd.Run()
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
@@ -41,12 +46,32 @@ func init() {
 	os.Exit(0)
 }
 
+// plainSame returns the path of a same without the race detector and without coverage,
+// which take many times the time and memory.
+var plainSame = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "plain-same-")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "same")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return program, nil
+})
+
 func measure(t *testing.T, dir string, args ...string) (c cost, stderr string) {
 	t.Helper()
+	program, err := plainSame()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var text strings.Builder
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir, cmd.Stderr = dir, &text
-	cmd.Env = append(os.Environ(), measureVariable+"=1", "GORACE=atexit_sleep_ms=0", "GITHUB_ACTIONS=")
+	cmd.Env = append(os.Environ(), measureVariable+"="+program, "GORACE=atexit_sleep_ms=0", "GITHUB_ACTIONS=")
 	out, err := cmd.Output()
 	if err == nil {
 		err = json.Unmarshal(out, &c)
@@ -104,6 +129,9 @@ func hostileLists() map[string]file {
 // TestHostileFilesTakeNoMemory plans with hostile files from a cache or a checkout.
 // None may take more than 64 MiB and 2 s more than an ordinary one of its size.
 func TestHostileFilesTakeNoMemory(t *testing.T) {
+	nixhub := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(nixhub.Close)
+	t.Setenv("SAME_NIXHUB", nixhub.URL)
 	const size = 12 << 20
 	hash := strings.Repeat("0", 64)
 	tools := map[string]string{"go": "go@1.25.4"}
