@@ -102,11 +102,17 @@ func (s *session) setRecipe(ctx context.Context, t *manifest.Task, in *inputs) (
 		return err
 	}
 	in.recipe[partTools] = in.tools.Digest()
-	if err := in.tools.Unknown(); err != nil {
-		in.unknowable(partTools)
-		s.warnf("%s: task %q: its result is not cached, since one of its tools is not known: %v", t.Pos, t.Name, err)
+	if in.tools.Unknown() != nil {
+		s.unknownTools(t, in, in.tools)
 	}
 	return nil
+}
+
+// unknownTools sets the tools of in, which are not known: the result of t is not cached.
+func (s *session) unknownTools(t *manifest.Task, in *inputs, tools nixenv.Resolution) {
+	in.tools = tools
+	in.unknowable(partTools)
+	s.warnf("%s: task %q: its result is not cached, since one of its tools is not known: %v", t.Pos, t.Name, tools.Unknown())
 }
 
 // find sets the files of in, as they are now or will be then, and the hash

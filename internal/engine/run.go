@@ -16,6 +16,7 @@ import (
 	"cachekey/internal/files"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
+	"cachekey/internal/nixenv"
 )
 
 // A Summary is the result of a run.
@@ -244,7 +245,13 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
-		if tools, err = s.Resolver.Environment(ctx, t.Tools, in.tools); err != nil {
+		tools, err = s.Resolver.Environment(ctx, t.Tools, in.tools)
+		if errors.Is(err, nixenv.ErrOtherDerivation) {
+			s.unknownTools(t, in, in.tools.Unresolved(nixenv.ErrOtherDerivation))
+			in.sum()
+			tools, err = s.Resolver.Environment(ctx, t.Tools, in.tools)
+		}
+		if err != nil {
 			return made, c, err
 		}
 	}

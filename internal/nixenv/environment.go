@@ -163,6 +163,10 @@ func (r *Resolver) realise(ctx context.Context, tools map[string]string, res Res
 		hint = fmt.Sprintf("run nix print-dev-env --show-trace --file %s for details", file)
 	}
 	out, err := r.nix(ctx, hint, args...)
+	if err != nil && strings.Contains(err.Error(), otherDerivation) {
+		r.forget()
+		return nil, ErrOtherDerivation
+	}
 	if err != nil {
 		return nil, err
 	}

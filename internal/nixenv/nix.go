@@ -156,6 +156,9 @@ func findPackage(system string) string {
 `, nixString(system))
 }
 
+// otherDerivation is what Nix says if an own tool has not the derivation that counts.
+const otherDerivation = "the derivation of a tool is not the one that counts"
+
 // expression returns the Nix expression of a shell that has the tools of res as
 // packages. own is a locked reference to the workspace's own flake.
 func (res Resolution) expression(own string) string {
@@ -167,13 +170,13 @@ let
     if identity package == derivation then
       package
     else
-      throw "the flake has changed since its tools were resolved: run the task again";
+      throw "%s";
   pkgs = (builtins.getFlake %s).legacyPackages.${system};
 in
 (pkgs.mkShell or pkgs.mkShellNoCC) {
   name = "same-environment";
   packages = [
-`, findPackage(res.System), nixString(res.shell.Flake))
+`, findPackage(res.System), otherDerivation, nixString(res.shell.Flake))
 	for _, t := range res.Tools {
 		flake, expect := t.Flake, ""
 		if t.own {

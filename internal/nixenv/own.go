@@ -208,6 +208,31 @@ func (r *Resolver) record(a treeAnswer, local []treeAnswer) {
 	}
 }
 
+// ErrOtherDerivation is returned by Environment if a tool of the own flake has another
+// derivation than it was resolved to: the tree has changed in the meantime, or the
+// remembered answer is wrong. It may come from a cache.
+var ErrOtherDerivation = errors.New("the flake has changed since its tools were resolved, or the remembered derivation is wrong")
+
+// forget removes what is remembered, so that the next run asks Nix.
+func (r *Resolver) forget() {
+	for _, file := range []string{dotsame.LocalDerivations, dotsame.Derivations} {
+		if err := r.dir.Remove(file); err != nil {
+			r.warnf("%v", err)
+		}
+	}
+}
+
+// Unresolved returns r with the derivations of its own tools unknown because of err.
+func (r Resolution) Unresolved(err error) Resolution {
+	r.Tools = slices.Clone(r.Tools)
+	for i := range r.Tools {
+		if t := &r.Tools[i]; t.own {
+			t.derivation, t.Locked, t.unknown = "", "", err
+		}
+	}
+	return r
+}
+
 // evaluate asks Nix for the derivations of attrs, and adds them to found.
 func (r *Resolver) evaluate(ctx context.Context, source string, attrs []string, found map[string]string) error {
 	var b strings.Builder
