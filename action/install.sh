@@ -45,7 +45,7 @@ fetch() {
 	curl ${secure[@]+"${secure[@]}"} --fail --silent --show-error --location --retry 3 --max-time 120 --output "$1" "$INPUT_RELEASES/$version/$1"
 }
 
-# released: whether there is a release.
+# released: succeeds if there is a release.
 released() {
 	[ -n "$INPUT_VERSION$INPUT_DIGEST" ] ||
 		curl ${secure[@]+"${secure[@]}"} --fail --silent --location --retry 3 --max-time 20 --output /dev/null "$INPUT_RELEASES/$version/SHA256SUMS"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Verifies .same, and writes the outputs hit-kind and cache-hit. On a miss as well: what lies
-# in .same then came with the checkout, or was left by an earlier job.
+# Verifies .same, and writes the outputs hit-kind and cache-hit. Also on a miss: then the
+# files in .same came with the checkout, or from an earlier job.
 #
 # KEY          the key of this checkout, whose document lists the untracked files
 # MATCHED_KEY  the key of the entry that was restored; empty if there was none

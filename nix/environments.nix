@@ -21,7 +21,7 @@ let
   packages = lib.mapAttrsToList (
     alias: package: "--package=${alias}=${lib.getBin package}"
   ) cfg.environments;
-  # What a shell has besides its packages: a compiler if there is one, sh, coreutils.
+  # The other programs of a shell: a compiler if there is one, sh, coreutils.
   others = map (package: "--with=${lib.getBin package}") (
     lib.optional ((pkgs.stdenv.cc or null) != null) pkgs.stdenv.cc ++ pkgs.stdenv.initialPath
   );

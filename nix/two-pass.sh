@@ -93,8 +93,8 @@ first() {
 	done
 }
 
-# restore STATE: restores what a cache that holds only STATE would for key.json, and
-# sets restored.
+# restore STATE: restores STATE as a cache that contains nothing else would for
+# key.json, and sets restored.
 restore() {
 	local saved
 	saved=$(jq -r .key "$1/key.json")
@@ -110,7 +110,7 @@ restore() {
 	chmod -R u+w .same
 }
 
-# has PART: whether the case has that file.
+# has PART: succeeds if the case has that file.
 has() { [ -n "$case" ] && [ -s "$case/$1" ]; }
 
 # expected PART: prints that file of the case.

@@ -10,7 +10,7 @@ import (
 	"cachekey/bench/internal/measure"
 )
 
-// The first arguments with which this program starts itself to measure a bound.
+// The first argument with which this program starts itself to measure a bound.
 const (
 	boundSerial = "bound-serial" // every file, one after the other, into one SHA-256
 	boundHash   = "bound-hash"   // only the SHA-256, of as many bytes from memory
@@ -75,7 +75,7 @@ func readOnAllCores(names []string) error {
 	})
 }
 
-// read calls take with the bytes of a file or the target of a link.
+// read calls take with the contents of a file or the target of a link.
 func read(name string, buffer []byte, take func([]byte)) error {
 	target, err := os.Readlink(name)
 	if err == nil {

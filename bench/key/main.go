@@ -1,10 +1,10 @@
-// Command key measures cachekey beside the other ways to name a source tree:
-// Nix, go-nix and GitHub's hashFiles, and beside the time that it takes to read
-// and hash the same bytes at all.
+// Command key compares cachekey with other ways to name a source tree (Nix, go-nix and
+// GitHub's hashFiles), and with the time of reading and hashing the same bytes.
 //
 //	go run ./bench/key [--quick] [--rounds N] [--write]
 //
-// It first checks that the programs agree, and then measures them in turns. With --write the tables go into docs/benchmarks.md.
+// It first checks that the programs agree, and then measures them in turns. With
+// --write it writes the tables to docs/benchmarks.md.
 package main
 
 import (

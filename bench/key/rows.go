@@ -34,8 +34,8 @@ const (
 	readRow      = "read all, on all cores"
 )
 
-// What a workflow that uses hashFiles would write for the same files that the
-// key's locks and tasks are made of.
+// manifestGlobs are the patterns of hashFiles for the files of the ingredients locks
+// and tasks.
 var manifestGlobs = []string{
 	"**/flake.lock", "**/*.nix", "**/go.mod", "**/go.sum", "**/go.work", "**/go.work.sum",
 	"**/same.yaml", "**/same.work.yaml",
@@ -88,7 +88,7 @@ func install(shed *peer.Shed) (*peers, error) {
 	return p, nil
 }
 
-// rows returns what is measured on t. It first checks that all peers agree.
+// rows returns the rows for t. It first checks that all peers agree.
 func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 	list, err := t.Tracked()
 	if err != nil {
@@ -115,8 +115,8 @@ func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 		return measure.Command{Args: []string{self, kind, listFile}, Dir: dir, Env: p.shed.Env()}
 	}
 	bound := func(kind string) measure.Command { return pass(kind, t.Repo) }
-	// A machine takes back what was not read for some seconds, and the row
-	// before may have taken longer: each finds its files in the page cache.
+	// The machine may drop files from the page cache while a long row runs, so each
+	// row reads its files first.
 	warm := func(dir string) func() error {
 		return func() error {
 			_, err := measure.Run(pass(boundRead, dir))
@@ -129,14 +129,14 @@ func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 		{Name: ignoreRow, Command: p.keyIgnoringCase(t), Before: repo, After: sameText(key)},
 		{Name: narHashRow, Command: p.narHash(t), Before: repo, After: sameText(narHash)},
 		{Name: coldRow, Command: metadata, Before: func() error { return errors.Join(p.nix.FreshStore(storeName), repo()) }, After: sameHash(narHash), Most: most(t, 0, 2, 1)},
-		// It follows the cold one, whose store and cache it finds.
+		// It uses the store and cache of the cold row before.
 		{Name: warmRow, Command: metadata, After: sameHash(narHash)},
 		{Name: boundRow, Command: bound(boundSerial), Before: repo},
 		{Name: memoryRow, Command: bound(boundHash), Before: repo},
 		{Name: readRow, Command: bound(boundRead), Before: repo},
 	}
 	if t.Untracked > 0 {
-		// The programs that read only the tracked files take as long as without the others.
+		// Programs that read only tracked files take as long as without untracked ones.
 		return rows, nil
 	}
 	all, err := countFiles(t.Plain)
@@ -151,7 +151,7 @@ func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 	), nil
 }
 
-// most limits the rounds of what takes long, so that all of it takes some minutes.
+// most limits the rounds of slow rows, so that all of them take some minutes.
 func most(t *tree.Tree, usual, untracked, large int) int {
 	switch {
 	case t.Untracked > 0:
@@ -166,7 +166,7 @@ func most(t *tree.Tree, usual, untracked, large int) int {
 func foundFiles(n int) func([]byte) error {
 	return func(out []byte) error {
 		if want := fmt.Sprintf("Found %d files to hash", n); !strings.Contains(string(out), want) {
-			return fmt.Errorf("hashFiles did not say %q", want)
+			return fmt.Errorf("hashFiles did not print %q", want)
 		}
 		return nil
 	}
@@ -178,7 +178,7 @@ func (p *peers) key(t *tree.Tree) measure.Command {
 	return measure.Command{Args: []string{p.cachekey}, Dir: t.Repo, Env: p.shed.Env()}
 }
 
-// keyIgnoringCase is key as git configures a repository on macOS.
+// keyIgnoringCase is key with the configuration of git on macOS.
 func (p *peers) keyIgnoringCase(t *tree.Tree) measure.Command {
 	c := p.key(t)
 	c.Env = append(c.Env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.ignorecase", "GIT_CONFIG_VALUE_0=true")

@@ -5,7 +5,7 @@ import (
 	"cachekey/bench/internal/report"
 )
 
-// results are those of every tree, by its name.
+// results maps the name of each tree to its results.
 type results map[string][]measure.Result
 
 // wall returns a row's median wall time in seconds.
@@ -23,7 +23,8 @@ func (r results) row(tree, name string) measure.Result {
 	panic("no row " + name + " of tree " + tree)
 }
 
-// targets are those that cachekey was built to, at 15,000 files and 250 MB on two cores.
+// targets returns the design goals of cachekey, at 15,000 files and 250 MB on two
+// cores.
 func (r results) targets() []report.Target {
 	key := r.wall("15k", keyRow)
 	peak := max(r.row("15k", keyRow).Peak(), r.row("15k-untracked", keyRow).Peak())

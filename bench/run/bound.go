@@ -12,7 +12,7 @@ import (
 	"cachekey/bench/internal/measure"
 )
 
-// The first arguments with which this program starts itself to measure a bound.
+// The first argument with which this program starts itself to measure a bound.
 const (
 	boundWalk  = "bound-walk"  // walk the inputs and lstat each
 	boundHash  = "bound-hash"  // and read and hash each with BLAKE3, on all cores
@@ -77,7 +77,7 @@ func hashFile(name string, buffer []byte) error {
 	return nil
 }
 
-// rewrite writes the outputs of from into a fresh directory beside them, which it removes.
+// rewrite writes the outputs of from to a new directory beside them, and removes it.
 func rewrite(from string) error {
 	names, err := filepath.Glob(filepath.Join(from, "p*/t*/out/result"))
 	if err != nil {

@@ -1,13 +1,13 @@
-// Command run measures `same run` beside other task runners on the same tasks:
+// Command run compares `same run` with other task runners on the same tasks:
 // the first run, one with nothing to do, and one with nothing to do in a fresh
 // checkout that has only what CI carries from run to run.
 //
 //	go run ./bench/run [--quick] [--rounds N] [--write]
 //
-// Tasks count as executed when they left a line in a log, whatever the runner
-// says, and outputs as right when their bytes are. If same runs a task or leaves
-// out an output in the last two, that is an error. With --write the tables go
-// into docs/benchmarks.md.
+// A task counts as executed when it has written a line to a log, whatever the runner
+// prints, and an output as correct when its bytes are. In the last two scenarios it
+// is an error if same runs a task or leaves out an output. With --write the tables
+// are written to docs/benchmarks.md.
 package main
 
 import (

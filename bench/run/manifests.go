@@ -13,7 +13,7 @@ func manifests(list []task, log string) map[string]string {
 		"turbo.json":     `{"tasks": {"build": {"dependsOn": ["^build"], "outputs": ["out/**"]}}}` + "\n",
 		"package.json":   `{"name": "bench", "private": true, "packageManager": "npm@11.0.0", "workspaces": ["p*/t*"]}` + "\n",
 	}
-	lock := strings.Builder{} // without a lock file turbo complains and hashes less
+	lock := strings.Builder{} // without a lock file turbo warns and hashes less
 	lock.WriteString(`{"name": "bench", "lockfileVersion": 3, "requires": true, "packages": {"": {"name": "bench", "workspaces": ["p*/t*"]}`)
 	var makefile, taskfile strings.Builder
 	makefile.WriteString("all:\n.PHONY: all\n")

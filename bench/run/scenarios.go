@@ -13,7 +13,7 @@ import (
 	"cachekey/bench/internal/peer"
 )
 
-// The three things that are measured of each tool.
+// A scenario is one of the three measurements of each tool.
 type scenario int
 
 const (
@@ -31,7 +31,7 @@ const (
 	writeRow = "write every output"
 )
 
-// An outcome is what a tool did in a scenario, the last time.
+// An outcome is the result of the last run of a tool in a scenario.
 type outcome struct{ ran, right int }
 
 // A contest measures all tools in one workspace.
@@ -39,13 +39,13 @@ type contest struct {
 	shed     *peer.Shed
 	spec     spec
 	origin   string // the repository that all work in clones of
-	log      string // what every task leaves a line in
+	log      string // every task writes a line to it
 	outcomes map[string]outcome
 }
 
 func (c *contest) dir(name string) string { return filepath.Join(filepath.Dir(c.origin), name) }
 
-// rows returns what is measured. The first rows make a fresh checkout, which the
+// rows returns the rows of the tools. The first rows make a fresh checkout, which the
 // others clean and use in turn.
 func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 	self, err := os.Executable()
@@ -83,7 +83,7 @@ func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 	return rows, nil
 }
 
-// row measures t in one scenario; what it did is in c.outcomes afterwards.
+// row measures t in one scenario, and records the result in c.outcomes.
 func (c *contest) row(t tool, s scenario, dir string, before func() error) measure.Row {
 	name := rowName(t.name, s)
 	return measure.Row{
@@ -108,9 +108,9 @@ func (c *contest) row(t tool, s scenario, dir string, before func() error) measu
 			if s == first {
 				want.ran = c.spec.tasks
 			}
-			// What others do in a fresh checkout is for the table to say.
+			// In a fresh checkout, the table shows the results of the others.
 			if did != want && (s == first || t.name == sameName) {
-				return fmt.Errorf("%d tasks ran and %d outputs are right, want %d and %d", did.ran, did.right, want.ran, want.right)
+				return fmt.Errorf("%d tasks ran and %d outputs are correct, want %d and %d", did.ran, did.right, want.ran, want.right)
 			}
 			return nil
 		},
@@ -119,7 +119,7 @@ func (c *contest) row(t tool, s scenario, dir string, before func() error) measu
 
 func rowName(tool string, s scenario) string { return tool + ": " + scenarioNames[s] }
 
-// clone makes to a fresh checkout.
+// clone makes a fresh checkout at to.
 func (c *contest) clone(to string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
@@ -127,11 +127,11 @@ func (c *contest) clone(to string) error {
 	if out, err := exec.Command("git", "clone", "-q", c.origin, to).CombinedOutput(); err != nil {
 		return fmt.Errorf("git clone: %w: %s", err, out)
 	}
-	// What the clone wrote must not be on its way to the disk while others are measured.
+	// The writes of the clone must not disturb the next measurement.
 	return exec.Command("sync").Run()
 }
 
-// clean removes from a checkout all that git does not know.
+// clean removes all untracked files from a checkout.
 func clean(dir string) error {
 	if out, err := exec.Command("git", "-C", dir, "clean", "-fdxq").CombinedOutput(); err != nil {
 		return fmt.Errorf("git clean: %w: %s", err, out)
@@ -139,7 +139,7 @@ func clean(dir string) error {
 	return nil
 }
 
-// carry copies what CI would carry, where there is any.
+// carry copies the files that CI would carry, if any.
 func carry(names []string, from, to string) error {
 	for _, name := range names {
 		source := filepath.Join(from, name)

@@ -43,7 +43,7 @@ func (c *contest) table(results []measure.Result) string {
 	return b.String()
 }
 
-// targets are those that `same run` was built to.
+// targets returns the design goals of `same run`.
 func (c *contest) targets(results []measure.Result) []report.Target {
 	wall := func(name string) float64 {
 		median, _, _ := find(results, name).Wall()

@@ -11,15 +11,15 @@ import (
 	"cachekey/bench/internal/peer"
 )
 
-// A tool is one of the programs that are measured.
+// A tool is one of the measured programs.
 type tool struct {
 	name    string
 	args    []string // the command line that builds everything
-	carried []string // what a CI would carry from one run to the next, relative to the workspace
+	carried []string // the paths that CI would carry from one run to the next, relative to the workspace
 }
 
-// A stand-in for npm, which turbo starts for each task: npm itself would take
-// longer than all that is measured here.
+// npmStandIn replaces npm, which turbo starts for each task: npm itself would take
+// longer than everything else.
 const npmStandIn = `#!/bin/sh
 exec sh -c "$(sed -n 's/.*"build": "\([^"]*\)".*/\1/p' package.json)"
 `

@@ -33,7 +33,7 @@ const (
 	fanOut     = 8  // tasks that depend on the same one
 )
 
-// A task is one of the workspace's, in the directory p<project>/t<number>.
+// A task is a task of the workspace, in the directory p<project>/t<number>.
 type task struct {
 	number int
 	files  int
@@ -52,13 +52,13 @@ func (t task) name() string   { return fmt.Sprintf("t%d", t.number) }
 func (t task) dir() string    { return fmt.Sprintf("p%d/%s", t.project(), t.name()) }
 func (t task) output() string { return t.dir() + "/out/result" }
 
-// before is the task that t depends on, if any.
+// before returns the task that t depends on, if any.
 func (t task) before() (task, bool) {
 	return task{number: (t.number - 1) / fanOut, files: t.files}, t.number > 0
 }
 
-// script is what the task does, in its own directory: it leaves a line in log,
-// so that what really ran can be counted, and joins one input in ten.
+// script returns the command of the task, in its own directory: it writes a line to
+// log, so that executed tasks can be counted, and joins one input in ten.
 func (t task) script(log string) string {
 	return fmt.Sprintf("echo %s >> %s && mkdir -p out && cat src/*/*0.txt > out/result", t.name(), log)
 }
@@ -67,7 +67,7 @@ func (t task) input(i int) string {
 	return fmt.Sprintf("src/d%02d/f%02d.txt", i/perDir, i%perDir)
 }
 
-// content is what the input i of t holds.
+// content returns the content of input i of t.
 func (t task) content(i int) []byte {
 	rng := rand.New(rand.NewPCG(uint64(t.number), uint64(i)))
 	b := make([]byte, 0, fileSize)
@@ -123,7 +123,7 @@ func write(name string, text []byte) error {
 	return os.WriteFile(name, text, 0o644)
 }
 
-// outputs counts the tasks whose output in root is there and right.
+// outputs counts the tasks whose output exists in root and is correct.
 func (s spec) outputs(root string) (right int) {
 	for _, t := range s.list() {
 		got, err := os.ReadFile(filepath.Join(root, t.output()))

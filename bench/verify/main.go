@@ -1,11 +1,10 @@
-// Command verify measures the life of a restored cache on 100,000 files: seal,
-// verify and prune, beside the time that it takes to read and hash the same
-// bytes at all.
+// Command verify measures seal, verify and prune on a cache of 100,000 files, and the
+// time of reading and hashing the same bytes.
 //
 //	go run ./bench/verify [--quick] [--rounds N] [--write]
 //
-// It first makes sure that verify finds a file with one wrong byte. With --write
-// the tables go into docs/benchmarks.md.
+// It first checks that verify finds a file with one wrong byte. With --write it writes
+// the tables to docs/benchmarks.md.
 package main
 
 import (
@@ -67,7 +66,7 @@ func run(s *session.Session) error {
 	return err
 }
 
-// targets are what cachekey was built to, at 100,000 files.
+// targets returns the design goals of cachekey, at 100,000 files.
 func targets(results []measure.Result) []report.Target {
 	by := map[string]measure.Result{}
 	for _, r := range results {

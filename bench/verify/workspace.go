@@ -29,8 +29,8 @@ type workspace struct {
 	some  string // one of the files
 }
 
-// newWorkspace makes a workspace whose cache has files, from 8 bytes to 64 KiB and
-// most of them small; one that is there already is taken.
+// newWorkspace makes a workspace whose cache has files from 8 bytes to 64 KiB, most
+// of them small. It uses an existing one.
 func newWorkspace(dir string, files int) (*workspace, error) {
 	w := &workspace{root: filepath.Join(dir, "workspace"), list: filepath.Join(dir, "list"), files: files}
 	made := filepath.Join(dir, "made")
@@ -96,8 +96,8 @@ func write(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// findsOneByte makes sure that verify does what it is measured for, and leaves the
-// workspace sealed and whole.
+// findsOneByte checks that verify finds a file with one wrong byte, and leaves the
+// workspace sealed and complete.
 func (w *workspace) findsOneByte(command func(...string) measure.Command) error {
 	path := filepath.Join(w.root, w.some)
 	good, err := os.ReadFile(path)
@@ -129,7 +129,7 @@ func (w *workspace) findsOneByte(command func(...string) measure.Command) error 
 	return nil
 }
 
-// whole makes sure that a round found all files and removed none.
+// whole checks that a round found all files and removed none.
 func (w *workspace) whole(out []byte) error {
 	var result struct{ Kept, Removed int }
 	if err := json.Unmarshal(out, &result); err != nil {

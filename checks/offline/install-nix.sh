@@ -137,9 +137,9 @@ for deb in "$apt"/archives/*.deb; do
 		tar -x -C "$root" --keep-directory-symlink --no-same-owner --no-same-permissions "${skip[@]}"
 done
 
-# nix gets its own loader and libraries by absolute path: unlike LD_LIBRARY_PATH
-# that does not leak into what nix starts, and unlike a wrapper that calls the
-# loader it leaves /proc/self/exe alone, which nix starts its helpers by.
+# nix gets its own loader and libraries by absolute path. Unlike LD_LIBRARY_PATH, that
+# does not affect the programs that nix starts, and unlike a wrapper that calls the
+# loader, it does not change /proc/self/exe, by which nix starts its helpers.
 libraries=$(cd "$root"/usr/lib/*-linux-gnu && pwd)
 loader=$(echo "$libraries"/ld-linux*.so.*)
 final=$prefix${libraries#"$prefix.partial"}

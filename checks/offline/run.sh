@@ -23,7 +23,7 @@ says() {
 }
 
 # flake VERB… [-- ARG… | -c ARG…]: nix over this checkout, or over $dir, with the inputs
-# that are to be had here.
+# that are available here.
 overrides=(--override-input nixpkgs "path:$work/nixpkgs" --no-write-lock-file --quiet)
 flake() {
 	local words=()
@@ -33,8 +33,8 @@ flake() {
 	done
 	(cd "${dir-$repository}" && in_nix nix "${words[@]}" "${overrides[@]}" "$@")
 }
-# consumer DIR [FILE…]: a repository of its own at $work/DIR, of the files given, with
-# this flake for an input and everything locked.
+# consumer DIR [FILE…]: makes a repository of these files at $work/DIR, with this flake
+# as a locked input.
 consumer() {
 	copy_self
 	dir=$work/$1
@@ -154,7 +154,7 @@ direnv_enters() {
 		[ -z "$again" ] || { echo "direnv would enter once more: $again"; exit 1; }'
 }
 
-# wrong VALUE WORD…: evaluating VALUE fails, and every WORD is in the error.
+# wrong VALUE WORD…: fails unless evaluating VALUE fails with every WORD in the error.
 wrong() {
 	if flake eval ".#wrong.$1" >"$work/log" 2>&1; then fail "the wrong $1 was accepted: $(cat "$work/log")"; fi
 	says "$work/log" "${@:2}"

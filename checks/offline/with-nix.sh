@@ -40,9 +40,9 @@ go env -w "GOPROXY=$GOPROXY" # for tasks, which do not see our variables
 export TMPDIR=$store/tmp
 export NIX_CONF_DIR=$store/conf NIX_USER_CONF_FILES=/dev/null PATH=$prefix/bin:$PATH
 unset NIX_PATH NIX_CONFIG NIX_REMOTE XDG_STATE_HOME XDG_DATA_HOME
-# Processes are COMMAND's alone too: Nix's collector takes what any process that
-# it sees has in use for a root, and other stores hold the same store paths. The
-# inner shell stays, to wait for what COMMAND leaves behind.
+# COMMAND sees only its own processes: Nix's collector keeps the store paths that any
+# visible process uses, and other stores have the same paths. The inner shell stays, to
+# wait for processes that COMMAND leaves running.
 # shellcheck disable=SC2016 # the inner shell expands these
 exec unshare --mount --propagation private --pid --fork --mount-proc --kill-child \
 	bash -c 'mount --bind "$1/nix" /nix; shift; "$@"; exit $?' with-nix "$store" "$@"

@@ -28,8 +28,8 @@ func (h *hub) needNix(t *testing.T) {
 	}
 }
 
-// tasks returns how each task of the job ended. Its first line counts: a task that
-// ran is skipped when a later step asks for it again.
+// tasks returns how each task of the job ended, by its first line: a task that ran is
+// skipped when a later step asks for it again.
 func (r *run) tasks(job string) map[string]string {
 	said := map[string]string{}
 	for _, l := range r.log {
@@ -61,7 +61,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 		before := h.keys(t)
 		r := h.run(t, event{job: "workspace", matrix: []string{"system:x86_64-linux"}})
 		if got := r.jobs["workspace"]; got != "success" {
-			t.Fatalf("%s: the job ended as %q", name, got)
+			t.Fatalf("%s: job result %q", name, got)
 		}
 		if got := r.tasks("workspace"); !maps.Equal(got, tasks) {
 			t.Errorf("%s: tasks %v, want %v", name, got, tasks)
@@ -78,7 +78,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 	first := expect("a first run", allRan, "none", 1)
 	key := command(t, origin, filepath.Join(programs(t), "cachekey"))
 	if got := h.keys(t); !slices.Equal(got, []string{key}) {
-		t.Errorf("the entry is called %q, and the key is %q", got, key)
+		t.Errorf("got the entry %q, want the key %q", got, key)
 	}
 	h.carriesOnlyWhatItMay(t, h.entries(t)[0])
 	stepsInOrder(t, first)
@@ -96,7 +96,7 @@ func TestTheWorkflowRemembers(t *testing.T) {
 	commit(t, origin, "one source", edit(t, origin, "bench/key/main.go", "package main", "// Another word.\npackage main"))
 	expect("one source changed", map[string]string{"generate": "cached", "test": "ran", "build": "cached"}, "partial", 1)
 	if k := h.keys(t); k[1] == k[0] || !strings.HasPrefix(k[1], key[:strings.LastIndexByte(key, '-')+1]) {
-		t.Errorf("the new entry is called %q, not the same but for the tree: %q", k[1], k[0])
+		t.Errorf("got the new entry %q, want one that differs from %q only in the tree", k[1], k[0])
 	}
 	h.carriesOnlyWhatItMay(t, h.entries(t)[1])
 
@@ -163,8 +163,8 @@ func pull(repository string) map[string]any {
 	}
 }
 
-// TestTwoJobsRememberTheirOwn runs two jobs with different tasks over one tree, which have
-// an entry each.
+// TestTwoJobsRememberTheirOwn runs two jobs with different tasks over one tree. Each
+// has its own entry.
 func TestTwoJobsRememberTheirOwn(t *testing.T) {
 	origin := thisRepository(t)
 	// The linters are not tested here, and staticcheck takes minutes.
@@ -175,7 +175,7 @@ func TestTwoJobsRememberTheirOwn(t *testing.T) {
 		for _, job := range []string{"workspace", "lint"} {
 			r := h.run(t, event{job: job, matrix: []string{"system:x86_64-linux"}})
 			if r.jobs[job] != "success" {
-				t.Fatalf("round %d: %s ended as %q", n, job, r.jobs[job])
+				t.Fatalf("round %d: %s: result %q", n, job, r.jobs[job])
 			}
 			for task, got := range r.tasks(job) {
 				if got != want {
@@ -183,7 +183,7 @@ func TestTwoJobsRememberTheirOwn(t *testing.T) {
 				}
 			}
 			if kind := map[string]string{"ran": "none", "cached": "exact"}[want]; r.hit(job) != kind {
-				t.Errorf("round %d: %s has a hit that is %q, want %q", n, job, r.hit(job), kind)
+				t.Errorf("round %d: %s: hit %q, want %q", n, job, r.hit(job), kind)
 			}
 		}
 	}
@@ -202,13 +202,13 @@ func (r *run) hit(job string) string {
 	return ""
 }
 
-// carriesOnlyWhatItMay checks that an entry has none of the daemon's files, this
-// machine's own files, or logs.
+// carriesOnlyWhatItMay checks that an entry contains no files of the daemon or of
+// .same/local, and no logs.
 func (h *hub) carriesOnlyWhatItMay(t *testing.T, e artifactcache.Cache) {
 	t.Helper()
 	dir, files := h.unpacked(t, e)
 	if len(files) < 3 {
-		t.Errorf("%s holds only %q", e.Key, files)
+		t.Errorf("%s has only %q", e.Key, files)
 	}
 	for _, file := range files {
 		if !strings.HasPrefix(file, ".same/store/") && !strings.HasPrefix(file, ".same/cache/") && file != ".same/seal.json" {
@@ -223,11 +223,11 @@ func (h *hub) carriesOnlyWhatItMay(t *testing.T, e artifactcache.Cache) {
 	must(t, err)
 	must(t, json.Unmarshal(data, &seal))
 	if seal.Key.Key != e.Key {
-		t.Errorf("%s is sealed under %q", e.Key, seal.Key.Key)
+		t.Errorf("%s has a seal for %q", e.Key, seal.Key.Key)
 	}
 }
 
-// tamper changes what an entry holds.
+// tamper changes the contents of an entry.
 func (h *hub) tamper(t *testing.T, e artifactcache.Cache, change func(dir string)) {
 	t.Helper()
 	dir, _ := h.unpacked(t, e)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// The commit by which the consumer pins our actions.
+// pin is the commit by which the consumer pins our actions.
 const pin = "0123456789012345678901234567890123456789"
 
 // consumer creates a repository that uses the actions and the reusable workflow of
@@ -25,7 +25,7 @@ func consumer(t *testing.T) (origin string, h *hub) {
 	commit(t, origin, "a consumer", nil)
 
 	published := thisRepository(t)
-	// Contexts that GitHub has and act does not: the workflow's own repository and commit.
+	// Contexts of GitHub that act does not have: the repository and commit of the workflow.
 	called := filepath.Join(published, ".github/workflows/same.yml")
 	text, err := os.ReadFile(called)
 	must(t, err)
@@ -44,7 +44,8 @@ func consumer(t *testing.T) (origin string, h *hub) {
 	return origin, h
 }
 
-// releases serves what release.yml would publish as v0.0.1, and returns its address.
+// releases serves the files that release.yml would publish as v0.0.1, and returns its
+// address.
 func releases(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -111,7 +112,7 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 	h.carriesOnlyWhatItMay(t, h.entries(t)[0])
 
 	want("the same commit", push(secret, nil), "success", "false", "cache-hit=true", "hit-kind=exact")
-	// An empty secret counts as unset: the digests are checked all the same.
+	// An empty secret counts as unset: the digests are still checked.
 	want("a fork's run", push("", pull("MALLORY/workspace")), "success", "false", "hit-kind=exact")
 
 	commit(t, origin, "more words", map[string]string{"src/words.txt": "fig\ndate\n"})
@@ -132,7 +133,7 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 	}
 
 	// An entry that was sealed with another secret is dropped.
-	want("another secret", push("a secret of somebody else", nil), "failure", "false", "hit-kind=none")
+	want("another secret", push("another secret of the job", nil), "failure", "false", "hit-kind=none")
 
 	git(t, origin, "revert", "--no-edit", "HEAD")
 	entries := h.entries(t)
@@ -146,8 +147,8 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 	}
 }
 
-// TestAWorkspaceBelowTheRunners has a checkout below GITHUB_WORKSPACE, where the cache
-// client resolves paths, and a flake and workspace below the checkout.
+// TestAWorkspaceBelowTheRunners runs in a checkout below GITHUB_WORKSPACE, where the
+// cache client resolves paths, with a flake and workspace below the checkout.
 func TestAWorkspaceBelowTheRunners(t *testing.T) {
 	path := programs(t) + ":" + os.Getenv("PATH")
 	for _, c := range []struct{ checkout, below string }{{"repo", ""}, {".", "sub"}} {
@@ -246,8 +247,8 @@ func TestTheReusableWorkflow(t *testing.T) {
 	}
 }
 
-// TestARunnerThatNeverSkipsIsFound has a same that runs tasks that its plan called cached,
-// which fails the job.
+// TestARunnerThatNeverSkipsIsFound checks that a runner that runs tasks which its
+// plan called cached fails the job.
 func TestARunnerThatNeverSkipsIsFound(t *testing.T) {
 	origin, h := consumer(t)
 	h.needNix(t)

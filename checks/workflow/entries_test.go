@@ -65,7 +65,7 @@ func (h *hub) unpacked(t *testing.T, e artifactcache.Cache) (dir string, files [
 	return dir, files
 }
 
-// replace replaces the contents of an entry by those of dir, as somebody could who can
+// replace replaces the contents of an entry by those of dir, like an attacker who can
 // write to the cache.
 func (h *hub) replace(t *testing.T, e artifactcache.Cache, dir string) {
 	t.Helper()

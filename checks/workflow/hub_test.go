@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// A hub plays GitHub's part for a repository, with nektos/act in host mode: events,
-// runners and the cache service. Each run has a directory of its own. Only the cache
-// is carried from one run to the next.
+// A hub stands in for GitHub for one repository, with nektos/act in host mode:
+// events, runners and the cache service. Each run has its own directory. Only the
+// cache is carried from one run to the next.
 type hub struct {
 	origin string // the repository that is pushed to
 	cache  string // act's cache server's storage
@@ -57,7 +57,7 @@ func newHub(t *testing.T, origin string, uses ...string) *hub {
 }
 
 // double replaces an action, at the ref that the workflow pins, by the directory of
-// doubles/ that has its name.
+// its name in doubles/.
 func (h *hub) double(t *testing.T, use string) {
 	t.Helper()
 	action, _, _ := strings.Cut(use, "@")
@@ -66,7 +66,7 @@ func (h *hub) double(t *testing.T, use string) {
 	modules, err := filepath.Abs("node_modules")
 	must(t, err)
 	if _, err := os.Stat(filepath.Join(modules, "@actions/cache")); err != nil {
-		t.Fatalf("%v: `npm ci` in checks/workflow comes first", err)
+		t.Fatalf("%v: run npm ci in checks/workflow first", err)
 	}
 	must(t, os.Symlink(modules, filepath.Join(stand, "node_modules")))
 	h.doubles[use] = stand
@@ -91,7 +91,7 @@ type run struct {
 	dir  string
 }
 
-// A line of act's log, with where it comes from.
+// A line is a line of act's log, with its job and step.
 type line struct {
 	Job, JobID, Step, Stage string
 	Matrix                  map[string]any
@@ -119,7 +119,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 		e.name, "--json", "--rm", "--no-skip-checkout", "--action-offline-mode",
 		"--directory", h.origin, "--workflows", filepath.Join(h.origin, e.workflow),
 		"--eventpath", h.event(t, dir, e), "--defaultbranch", "main",
-		// Jobs share a directory of actions, which each job writes again.
+		// Jobs share a directory of actions, which each job rewrites.
 		"--concurrent-jobs", "1",
 		"--action-cache-path", filepath.Join(dir, "act"),
 		"--cache-server-path", h.cache, "--cache-server-addr", "127.0.0.1",
@@ -183,7 +183,7 @@ func (h *hub) run(t *testing.T, e event) *run {
 	return r
 }
 
-// environ returns the part of this machine's environment that runners have.
+// environ returns the variables of this machine that runners have.
 func (h *hub) environ() []string {
 	kept := []string{"PATH", "USER", "LANG", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_CONF_DIR"}
 	// act runs every step on a terminal, which GitHub does not: no progress bars.
@@ -220,7 +220,7 @@ func (h *hub) event(t *testing.T, dir string, e event) string {
 	return file
 }
 
-// text returns the whole log, for a person.
+// text returns the whole log.
 func (r *run) text() string {
 	var b strings.Builder
 	for _, l := range r.log {
@@ -236,7 +236,7 @@ func (r *run) text() string {
 	return b.String()
 }
 
-// output returns what the steps with this name printed in the job with this id.
+// output returns the output of the steps with this name in the job with this id.
 func (r *run) output(job, step string) string {
 	var b strings.Builder
 	for _, l := range r.log {

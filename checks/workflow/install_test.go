@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// release serves a release as release.yml publishes it, of scripts that print their
-// version. It returns its address, and the digest of its SHA256SUMS.
+// release serves scripts that print their version as a release of release.yml. It
+// returns its address, and the digest of its SHA256SUMS.
 func release(t *testing.T, edit func(files map[string]string)) (url, sums string) {
 	t.Helper()
 	files := map[string]string{}
@@ -32,7 +32,7 @@ func release(t *testing.T, edit func(files map[string]string)) (url, sums string
 	edit(files)
 	own := ownVersion(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The releases that there are: one, and the one that the action belongs to.
+		// There are two releases: this one, and the one that the action belongs to.
 		name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v9.8.7/"), "/"+own+"/")
 		content, ok := files[name]
 		if !ok {
@@ -81,7 +81,7 @@ func TestInstallFromARelease(t *testing.T) {
 			for _, program := range []string{"cachekey", "same"} {
 				said := command(t, ".", filepath.Join(path, program))
 				if want := program + " 9.8.7 for " + runnerSystem(); said != want {
-					t.Errorf("PATH's %s says %q, want %q", program, said, want)
+					t.Errorf("%s on PATH: got %q, want %q", program, said, want)
 				}
 			}
 		})
@@ -147,13 +147,14 @@ func TestInstallRefuses(t *testing.T) {
 				t.Errorf("ended with %v, want an error with %q:\n%s", err, c.want, out)
 			}
 			if path != "" {
-				t.Errorf("%s is on PATH nevertheless", path)
+				t.Errorf("%s is on PATH", path)
 			}
 		})
 	}
 }
 
-// TestInstallFollowsNoRedirectToHTTP has releases behind https that redirect to http.
+// TestInstallFollowsNoRedirectToHTTP checks that install.sh refuses a redirect from
+// https to http.
 func TestInstallFollowsNoRedirectToHTTP(t *testing.T) {
 	url, _ := release(t, func(map[string]string) {})
 	for _, c := range []struct {
@@ -180,7 +181,8 @@ func TestInstallFollowsNoRedirectToHTTP(t *testing.T) {
 	}
 }
 
-// TestInstallFromPathWithoutARelease: without a release, the programs on PATH are used.
+// TestInstallFromPathWithoutARelease checks that the programs on PATH are used if
+// there is no release.
 func TestInstallFromPathWithoutARelease(t *testing.T) {
 	url, _ := release(t, func(files map[string]string) { clear(files) })
 	bin := t.TempDir()

@@ -13,7 +13,8 @@ import (
 
 const root = "../.."
 
-// workflows and actions, ours and those that docs/ci.md tells people to copy.
+// yamlFiles returns the workflows and actions of this repository, and those that
+// docs/ci.md recommends to copy.
 func yamlFiles(t *testing.T) (files []string) {
 	t.Helper()
 	for _, pattern := range []string{"action.yml", "*/action.yml", ".github/workflows/*.yml", "docs/ci/*.yml"} {
@@ -27,8 +28,8 @@ func yamlFiles(t *testing.T) (files []string) {
 	return files
 }
 
-// actionlint reads workflows, and the local actions that they use. Forgejo's are
-// GitHub's but for the names of runners.
+// TestActionlint checks workflows, and the local actions that they use. Forgejo's
+// differ from GitHub's only in the names of runners.
 func TestActionlint(t *testing.T) {
 	actionlint := tool(t, "github.com/rhysd/actionlint/cmd/actionlint")
 	command(t, root, actionlint, "-no-color")
@@ -37,7 +38,8 @@ func TestActionlint(t *testing.T) {
 
 var pinned = regexp.MustCompile(`^uses: (\./\S*|[\w.-]+/[\w.-]+(/[\w./-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+)$`)
 
-// TestActionsArePinned: a tag can move, a commit cannot. The comment names its version.
+// TestActionsArePinned checks that actions are pinned by commit, since a tag can
+// move, with the version in a comment.
 func TestActionsArePinned(t *testing.T) {
 	versions := map[string]string{}
 	for _, file := range yamlFiles(t) {
@@ -62,7 +64,7 @@ func TestActionsArePinned(t *testing.T) {
 	}
 }
 
-// A document is what these tests look at in a workflow or an action.
+// A document is the part of a workflow or an action that these tests check.
 type document struct {
 	On          any
 	Permissions any
@@ -104,8 +106,8 @@ func (d document) steps() []step {
 	return steps
 }
 
-// TestNoValueReachesAShellThroughAnExpression: an expression in a script would be run as
-// code, so values are passed in env.
+// TestNoValueReachesAShellThroughAnExpression checks that values are passed in env:
+// an expression in a script would be executed as code.
 func TestNoValueReachesAShellThroughAnExpression(t *testing.T) {
 	runs := 0
 	for _, file := range yamlFiles(t) {
@@ -159,7 +161,7 @@ func TestWorkflowsAskForLittle(t *testing.T) {
 	}
 }
 
-// TestTheReleaseRestoresNoCache: nothing from a cache may get into a release.
+// TestTheReleaseRestoresNoCache checks that nothing from a cache gets into a release.
 func TestTheReleaseRestoresNoCache(t *testing.T) {
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/release.yml")).steps() {
 		if strings.Contains(s.Uses, "cache") || s.Uses == "./" || strings.Contains(s.Run, "same run") {
@@ -168,7 +170,8 @@ func TestTheReleaseRestoresNoCache(t *testing.T) {
 	}
 }
 
-// TestOrderOfTheWorkspaceJob: the cache is restored before the tasks, and saved after them.
+// TestOrderOfTheWorkspaceJob checks that the cache is restored before the tasks and
+// saved after them.
 func TestOrderOfTheWorkspaceJob(t *testing.T) {
 	var names []string
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/ci.yml")).Jobs["workspace"].Steps {
@@ -190,8 +193,8 @@ func TestOrderOfTheWorkspaceJob(t *testing.T) {
 
 var inputUsed = regexp.MustCompile(`inputs\.([\w-]+)`)
 
-// TestEveryInputIsDescribedAndUsed: actionlint does not check the expressions of composite
-// actions, where a misspelt input is empty.
+// TestEveryInputIsDescribedAndUsed checks the inputs of composite actions. actionlint
+// does not check their expressions, where a misspelt input is empty.
 func TestEveryInputIsDescribedAndUsed(t *testing.T) {
 	for _, file := range []string{"action.yml", "save/action.yml"} {
 		text, err := os.ReadFile(filepath.Join(root, file))

@@ -31,7 +31,7 @@ func TestWorkflowsOfThePage(t *testing.T) {
 			h.extra["PATH"] = programs(t) + ":" + os.Getenv("PATH")
 			for _, use := range ourUse.FindAllStringSubmatch(workflow, -1) {
 				if use[1] != ownVersion(t) {
-					t.Errorf("%s is not of this version, %s", use[0], ownVersion(t))
+					t.Errorf("%s does not have this version, %s", use[0], ownVersion(t))
 				}
 				h.doubles["OWNER/cachekey@"+use[1]] = h.extra["HARNESS_PUBLISHED"]
 			}
@@ -57,7 +57,7 @@ func TestWorkflowsOfThePage(t *testing.T) {
 	}
 }
 
-// ownVersion returns the tag of the release that this tree is, or will be.
+// ownVersion returns the tag of the release of this tree.
 func ownVersion(t *testing.T) string {
 	t.Helper()
 	nix, err := os.ReadFile(filepath.Join(root, "nix/package.nix"))

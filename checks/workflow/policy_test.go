@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestSavePolicy is the table of which jobs may save, and when they should.
+// TestSavePolicy checks which jobs may save, and when they should.
 func TestSavePolicy(t *testing.T) {
 	script, err := filepath.Abs(filepath.Join(root, "save/policy.sh"))
 	must(t, err)

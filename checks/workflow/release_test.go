@@ -21,12 +21,12 @@ func TestTheReleaseOfATag(t *testing.T) {
 		payload: map[string]any{"ref": "refs/tags/v1.2.3"},
 	}
 	if r := h.run(t, tag); r.jobs["build"] != "failure" || !strings.Contains(r.text(), "has another version than v1.2.3") {
-		t.Error("a tag of another version than Nix builds is released")
+		t.Error("a tag with another version than that of nix/package.nix was released")
 	}
 	nix := edit(t, origin, "nix/package.nix", `version = "0.1.0"`, `version = "1.2.3"`)
 	commit(t, origin, "the version", nix)
 	if r := h.run(t, tag); r.jobs["build"] != "failure" || !strings.Contains(r.text(), `CHANGELOG.md has no section "## 1.2.3"`) {
-		t.Error("a version that the changelog does not know is released")
+		t.Error("a version that is not in the changelog was released")
 	}
 	commit(t, origin, "the changes", map[string]string{
 		"CHANGELOG.md": "# Changes\n\n## 1.2.3 (2026-11-23)\n\n- This one.\n\n## 1.2.2\n\n- Another.\n",
@@ -66,7 +66,7 @@ func TestTheReleaseOfATag(t *testing.T) {
 	}
 	for _, program := range []string{"cachekey", "same"} {
 		if said := command(t, ".", filepath.Join(dist, program+"-"+runnerSystem()), "--version"); said != program+" 1.2.3" {
-			t.Errorf("%s --version says %q", program, said)
+			t.Errorf("%s --version: got %q", program, said)
 		}
 	}
 	if got := h.keys(t); len(got) != 0 {
@@ -74,8 +74,8 @@ func TestTheReleaseOfATag(t *testing.T) {
 	}
 }
 
-// built checks that a program is for that system, static, and has no path of the
-// machine that built it.
+// built checks that a program is for that system and static, and contains no path of
+// the machine that built it.
 func built(t *testing.T, file, system string) {
 	t.Helper()
 	info, err := buildinfo.ReadFile(file)

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// thisRepository creates a repository of this one's files as they are in the working
-// tree. A build tag excludes its Go tests, because many runs have `go test` as a task
-// and what it tests does not matter to them. The files stay in the tree, because the
-// module's vendorHash covers what they import.
+// thisRepository creates a repository of the files in the working tree of this one. A
+// build tag excludes its Go tests, because many runs have `go test` as a task and
+// their result does not matter. The files stay in the tree, because the vendorHash of
+// the module covers their imports.
 func thisRepository(t *testing.T) string {
 	t.Helper()
 	origin := filepath.Join(t.TempDir(), "origin")

@@ -31,7 +31,7 @@ if [ "$1" = key ]; then echo K; : >"$RUNNER_TEMP/cachekey/computed.json"; fi
 	return j
 }
 
-// document returns the file that holds the document of a key.
+// document returns the file of the document of a key.
 func (j *fakeJob) document(key string) string {
 	return filepath.Join(j.dir, "cachekey", fmt.Sprintf("%x.json", sha256.Sum256([]byte(key))))
 }
@@ -77,7 +77,7 @@ func TestInputsBecomeFlags(t *testing.T) {
 			slices.Concat([]string{"verify"}, common, []string{"--key-file", "DOCUMENT", "--matched-key", "K-old", "--github", secret}),
 			{"realise", "--directory", "a dir"},
 		}},
-		// What lies in .same then came with the checkout.
+		// Then the files in .same came with the checkout.
 		{"a miss", "action/verify.sh", []string{"KEY=K", "MATCHED_KEY="}, [][]string{
 			{"verify", "--directory", ".", "--key-file", "DOCUMENT", "--github"},
 			{"realise", "--directory", "."},
@@ -109,8 +109,8 @@ func TestInputsBecomeFlags(t *testing.T) {
 	}
 }
 
-// TestTheCacheFailsNoGreenBuild lets one command of cachekey fail. What is wrong with
-// the cache is a notice; a changed tree, which verify reports, is an error.
+// TestTheCacheFailsNoGreenBuild makes one command of cachekey fail. A problem of the
+// cache is a notice; a changed tree, which verify reports, is an error.
 func TestTheCacheFailsNoGreenBuild(t *testing.T) {
 	for _, c := range []struct {
 		script, failing string
@@ -139,7 +139,8 @@ func TestTheCacheFailsNoGreenBuild(t *testing.T) {
 	}
 }
 
-// TestAMatchedKeyIsOneLine: the cache server's answer prints no line of its own.
+// TestAMatchedKeyIsOneLine checks that the answer of the cache server cannot print a
+// line of its own.
 func TestAMatchedKeyIsOneLine(t *testing.T) {
 	printed, _, err := newFakeJob(t).run(t, "action/verify.sh", "KEY=K", "MATCHED_KEY=K\n::error::forged")
 	if err != nil || strings.Contains("\n"+printed, "\n::") {
@@ -197,7 +198,8 @@ func TestTheSummaryComparesWithTheKeyOfTheJob(t *testing.T) {
 	}
 }
 
-// TestRunNeedsATask: naming no task is an error, rather than a green job without a task.
+// TestRunNeedsATask checks that naming no task is an error, rather than a green job
+// without a task.
 func TestRunNeedsATask(t *testing.T) {
 	cmd := exec.Command("bash", filepath.Join(root, "action/run.sh"))
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "INPUT_TASKS= \n", "INPUT_DEVELOP=false", "INPUT_DIRECTORY=.", "RUNNER_TEMP=" + t.TempDir()}

@@ -34,7 +34,7 @@ func round(t *testing.T, origin string, n int) {
 	}
 }
 
-// said returns which task ran and which was skipped according to a plain log.
+// said returns which tasks ran and which were skipped according to a plain log.
 func said(log string) map[string]string {
 	r := &run{}
 	for text := range strings.Lines(log) {
@@ -71,8 +71,8 @@ func TestSnippetForAShell(t *testing.T) {
 	entriesAre(t, entries, 2)
 }
 
-// TestSnippetForAShellInTwoWorkspaces has two workspaces of one repository. Each keeps its own
-// entry.
+// TestSnippetForAShellInTwoWorkspaces runs in two workspaces of one repository. Each
+// keeps its own entry.
 func TestSnippetForAShellInTwoWorkspaces(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
@@ -97,9 +97,8 @@ func TestSnippetForAShellInTwoWorkspaces(t *testing.T) {
 	}
 }
 
-// TestAnArchiveWithAnotherFile has an entry that brings an untracked file of the workspace.
-// The
-// job fails before a task runs.
+// TestAnArchiveWithAnotherFile restores an entry with an untracked file of the workspace.
+// The job fails before a task runs.
 func TestAnArchiveWithAnotherFile(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
@@ -126,8 +125,8 @@ func TestAnArchiveWithAnotherFile(t *testing.T) {
 	}
 }
 
-// TestACacheOfAnotherUser has a .same that root restored in a job that runs as nobody, as
-// some runners do it, and entries that this job cannot write. Tasks are skipped as usual,
+// TestACacheOfAnotherUser runs a job as nobody with a .same that root restored, as on
+// some runners, and entries that the job cannot write. Tasks are skipped as usual,
 // nothing can be saved, and the job is green.
 func TestACacheOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -189,7 +188,8 @@ func TestACacheOfAnotherUser(t *testing.T) {
 	}
 }
 
-// entriesAre checks that same-ci.sh's directory holds that many entries and nothing else.
+// entriesAre checks that the directory of same-ci.sh has that many entries and
+// nothing else.
 func entriesAre(t *testing.T, dir string, want int) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -251,7 +251,7 @@ func findTar(t *testing.T) string {
 	return tar
 }
 
-// TestSnippetForAShellWithALongKey has a key that is longer than a file name.
+// TestSnippetForAShellWithALongKey uses a key that is longer than a file name.
 func TestSnippetForAShellWithALongKey(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
@@ -281,7 +281,7 @@ func TestSnippetForGitLab(t *testing.T) {
 	path := programs(t) + ":" + os.Getenv("PATH")
 	for n, c := range rounds {
 		round(t, origin, n)
-		// Only the cache outlives a job.
+		// Only the cache remains after a job.
 		must(t, os.RemoveAll(filepath.Join(origin, ".gitlab-ci-local/builds")))
 		log := shell(t, origin, path, runner, "--shell-isolation", "--variable", "CI_DEFAULT_BRANCH=main")
 		compare(t, c.name, log, c.tasks)

@@ -16,8 +16,8 @@ import (
 	"github.com/nektos/act/pkg/artifactcache"
 )
 
-// immutable starts a cache server that refuses a key that has an entry, as GitHub's does
-// and act's does not. It returns the address for the runners.
+// immutable starts a cache server that refuses to save a key that has an entry, as
+// GitHub's does and act's does not. It returns the address for the runners.
 func (h *hub) immutable(t *testing.T) string {
 	t.Helper()
 	var behind *httputil.ReverseProxy
@@ -54,8 +54,8 @@ func port(h *artifactcache.Handler) string {
 	return string(text)
 }
 
-// TestATakenKeyIsANotice has a tampered entry, which cannot be replaced on GitHub. The job
-// is green and prints a notice, and the next tree has an entry again.
+// TestATakenKeyIsANotice restores a tampered entry, which cannot be replaced on
+// GitHub. The job is green and prints a notice, and the next tree is saved again.
 func TestATakenKeyIsANotice(t *testing.T) {
 	origin, h := consumer(t)
 	h.extra["PATH"] = programs(t) + ":" + os.Getenv("PATH")
