@@ -266,11 +266,9 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	for _, pattern := range slices.Sorted(maps.Keys(in.match.Through)) {
 		s.warnf("%s: task %q: input %q goes through the symbolic link %s, which counts as a link: changes behind it do not make the task run again", t.Pos, t.Name, pattern, in.match.Through[pattern])
 	}
+	s.warnOfLinks(t, in)
 	warned := map[*manifest.Task]bool{nil: true, t: true}
 	for _, f := range in.match.Found {
-		if f.Kind == files.Link && slices.Contains(t.Inputs, f.Path) {
-			s.warnOfLink(t, in, f.Path)
-		}
 		// Package manifest warns of this too, but only of inputs that are spelled
 		// out: which files a pattern matches is known here.
 		maker := s.makerOf(f.Path)
@@ -284,20 +282,57 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	}
 }
 
-// warnOfLink warns of a link that t names as an input, unless the file that it
-// points to is an input too, or lies in the Nix store, where nothing changes.
-func (s *session) warnOfLink(t *manifest.Task, in *inputs, link string) {
-	to, err := os.Readlink(filepath.Join(s.Workspace.Root, filepath.FromSlash(link)))
-	if err != nil || strings.HasPrefix(to, "/nix/store/") {
-		return
+// warnOfLinks warns of links among the inputs of t, unless what they point to is an
+// input too, or lies in the Nix store, where nothing changes. There is one warning for
+// each link that t names, and one for all that its patterns match.
+func (s *session) warnOfLinks(t *manifest.Task, in *inputs) {
+	first, firstTo, more := "", "", 0
+	for _, f := range in.match.Found {
+		if f.Kind != files.Link {
+			continue
+		}
+		to, err := os.Readlink(filepath.Join(s.Workspace.Root, filepath.FromSlash(f.Path)))
+		if err != nil || strings.HasPrefix(to, "/nix/store/") {
+			continue
+		}
+		if rel, inside := s.relative(to); !path.IsAbs(to) {
+			to = path.Join(path.Dir(f.Path), to)
+		} else if inside {
+			to = rel
+		}
+		if in.hasBelow(to) {
+			continue
+		}
+		if slices.Contains(t.Inputs, f.Path) {
+			s.warnf("%s: task %q: input %q is a symbolic link and counts as a link: changes of %s, which it points to, do not make the task run again", t.Pos, t.Name, f.Path, to)
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(s.Workspace.Root, filepath.FromSlash(f.Path))); err != nil {
+			continue // it points to nothing that could change
+		}
+		if first == "" {
+			first, firstTo = f.Path, to
+		} else {
+			more++
+		}
 	}
-	if !path.IsAbs(to) {
-		to = path.Join(path.Dir(link), to)
+	others := ""
+	if more > 0 {
+		others = fmt.Sprintf(" (the same goes for %d more)", more)
 	}
-	if slices.ContainsFunc(in.match.Found, func(f files.Found) bool { return isBelow(f.Path, to) }) {
-		return
+	if first != "" {
+		s.warnf("%s: task %q: its input %s is a symbolic link and counts as a link: changes of %s, which it points to, do not make the task run again%s; list it under input", t.Pos, t.Name, first, firstTo, others)
 	}
-	s.warnf("%s: task %q: input %q is a symbolic link and counts as a link: changes of %s, which it points to, do not make the task run again", t.Pos, t.Name, link, to)
+}
+
+// hasBelow reports whether p or a file below it is one of the inputs.
+func (in *inputs) hasBelow(p string) bool {
+	if in.has(p) {
+		return true
+	}
+	below := p + "/"
+	i, _ := slices.BinarySearchFunc(in.match.Found, below, func(f files.Found, p string) int { return strings.Compare(f.Path, p) })
+	return i < len(in.match.Found) && strings.HasPrefix(in.match.Found[i].Path, below)
 }
 
 // makerOf returns the task that has p at one of its targets, or nil.
