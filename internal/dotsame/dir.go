@@ -129,20 +129,21 @@ func (d *Dir) Create(rel string, perm fs.FileMode, write func(*os.File) error) e
 	if err != nil {
 		return err
 	}
-	err = disk.Replace(f, d.Path(rel), func(f *os.File) error {
+	fill := func(f *os.File) error {
 		if err := f.Chmod(perm); err != nil {
 			return err
 		}
 		return write(f)
-	})
+	}
+	err = disk.Replace(f, d.Path(rel), fill)
 	if errors.Is(err, syscall.EXDEV) { // as when .same/store is a mount
-		err = d.createThere(rel, perm, write)
+		err = d.createBeside(rel, fill)
 	}
 	return err
 }
 
-// createThere is Create with the temporary file beside rel.
-func (d *Dir) createThere(rel string, perm fs.FileMode, write func(*os.File) error) error {
+// createBeside creates rel with the temporary file beside it.
+func (d *Dir) createBeside(rel string, fill func(*os.File) error) error {
 	root, err := disk.OpenRoot(d.root)
 	if err != nil {
 		return err
@@ -153,12 +154,7 @@ func (d *Dir) createThere(rel string, perm fs.FileMode, write func(*os.File) err
 		return err
 	}
 	defer to.Close()
-	return to.WriteAtomic(path.Base(rel), disk.NoSync, func(f *os.File) error {
-		if err := f.Chmod(perm); err != nil {
-			return err
-		}
-		return write(f)
-	})
+	return to.WriteAtomic(path.Base(rel), disk.NoSync, fill)
 }
 
 // Temp creates a temporary file in .same/local/tmp. The caller must rename or

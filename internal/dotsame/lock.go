@@ -167,7 +167,7 @@ func isAncestor(pid int) bool {
 	if pid <= 1 {
 		return false
 	}
-	for up := os.Getppid(); up > 1; up = parentOf(up) {
+	for up := os.Getppid(); up > 1; up = ParentOf(up) {
 		if up == pid {
 			return true
 		}
@@ -175,9 +175,9 @@ func isAncestor(pid int) bool {
 	return false
 }
 
-// parentOf returns the parent of a process, or 0. It reads /proc/PID/stat, whose
+// ParentOf returns the parent of a process, or 0 if it is not known. It reads /proc/PID/stat, whose
 // second field, in parentheses, may contain anything: proc(5).
-func parentOf(pid int) int {
+func ParentOf(pid int) int {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"cachekey/internal/dotsame"
 )
 
 const (
@@ -173,7 +175,7 @@ func isOrphaned() bool {
 	leader := syscall.Getpgrp()
 	parent := os.Getppid()
 	if leader != os.Getpid() {
-		parent = parentOf(leader)
+		parent = dotsame.ParentOf(leader)
 	}
 	ours, err := unix.Getsid(0)
 	if err != nil || parent <= 0 {

@@ -40,7 +40,7 @@ func onlyZombies(group int) bool {
 		if err != nil {
 			continue
 		}
-		state, _, of := stat(pid)
+		state, of := stat(pid)
 		if of != group {
 			continue
 		}
@@ -52,24 +52,19 @@ func onlyZombies(group int) bool {
 	return found
 }
 
-// parentOf returns the parent of a process, or 0 if it is not known.
-func parentOf(pid int) int {
-	_, parent, _ := stat(pid)
-	return parent
-}
-
-// stat returns the state of a process, its parent and its process group. They are 0
-// for one that has ended.
-func stat(pid int) (state string, parent, group int) {
+// stat returns the state of a process and its process group, or "" and 0 if it has
+// ended.
+func stat(pid int) (state string, group int) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return "", 0, 0
+		return "", 0
 	}
 	// "PID (NAME) STATE PPID PGRP …", where NAME may contain anything: proc(5)
+	var parent int
 	if _, err := fmt.Sscan(string(text[bytes.LastIndexByte(text, ')')+1:]), &state, &parent, &group); err != nil {
-		return "", 0, 0
+		return "", 0
 	}
-	return state, parent, group
+	return state, group
 }
 
 // isNoexec reports whether file is on a file system whose programs may not be

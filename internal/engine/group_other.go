@@ -11,6 +11,4 @@ func adoptOrphans() {} // launchd waits for orphans
 
 func onlyZombies(int) bool { return false }
 
-func parentOf(int) int { return 0 }
-
 func isNoexec(string) bool { return false } // then the system's own error is printed
