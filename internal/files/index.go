@@ -226,11 +226,12 @@ func (d *dir) String() string {
 // A dirFD is a directory of the workspace that is opened when it is first needed.
 // Its path is opened name by name, so that no link in it is followed.
 type dirFD struct {
-	root int
-	path string
-	fd   int
-	done bool
-	err  error
+	root  int
+	path  string
+	flags int // of OpenAt
+	fd    int
+	done  bool
+	err   error
 }
 
 func (x *Index) fd(d *dir) *dirFD { return &dirFD{root: x.root.FD(), path: d.path, fd: -1} }
@@ -246,7 +247,7 @@ func (f *dirFD) open() (int, error) {
 	}
 	at := f.root
 	for name := range strings.SplitSeq(f.path, "/") {
-		next, err := disk.OpenAt(at, name, unix.O_DIRECTORY)
+		next, err := disk.OpenAt(at, name, unix.O_DIRECTORY|f.flags)
 		if at != f.root {
 			unix.Close(at)
 		}

@@ -3,6 +3,7 @@ package files
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -61,5 +62,22 @@ func TestSwappedMeanwhile(t *testing.T) {
 	got := digests(t, tr)
 	if got["d/f"] != digest.Of([]byte("d/f")) || got["d/l"] != digest.Of([]byte("a")) {
 		t.Error("the digest of another file is used")
+	}
+}
+
+// A file is hashed although a directory on its path, such as /home, may only be searched.
+func TestFileInDirectoryThatCannotBeListed(t *testing.T) {
+	if os.Geteuid() == 0 || runtime.GOOS != "linux" {
+		t.Skip("root may list every directory, and only Linux can open one to search it")
+	}
+	root := world(t, "home/bin/f")
+	for _, dir := range []string{"home/bin", "home"} {
+		if err := os.Chmod(filepath.Join(root, dir), 0o311); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(filepath.Join(root, dir), 0o755) })
+	}
+	if f, ok, err := openTree(t, root).File(t.Context(), "home/bin/f"); !ok || f.Digest.IsZero() || err != nil {
+		t.Errorf("got %v, %v, %v", f, ok, err)
 	}
 }

@@ -289,6 +289,7 @@ func (x *Index) File(ctx context.Context, p string) (f Found, ok bool, err error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fd := x.fd(d)
+	fd.flags = disk.SearchOnly // it may be below a /home that users can't list
 	defer fd.close()
 	e, err := x.single(d, fd, path.Base(p), x.epoch.Load())
 	if err != nil || e == nil || e.stamp.Kind() != disk.File {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package disk
+
+// SearchOnly has no effect here.
+const SearchOnly = 0
