@@ -20,7 +20,7 @@ func TestInterrupt(t *testing.T) {
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		dir := t.TempDir()
 		// git, which never answers
-		if err := os.WriteFile(filepath.Join(dir, "git"), []byte("#!/bin/sh\necho ready >\"$READY\"\nexec sleep 1000\n"), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "git"), []byte("#!/bin/sh\necho ready >\"$READY\"\nexec sleep 60\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
@@ -31,7 +31,7 @@ func TestInterrupt(t *testing.T) {
 		}
 		ready := filepath.Join(dir, "ready")
 		cmd := exec.Command(own, "nar-hash")
-		cmd.Dir = dir
+		cmd.Dir, cmd.WaitDelay = dir, 5*time.Second // also if git goes on
 		cmd.Env = append(os.Environ(), "READY="+ready, "PATH="+dir+":"+os.Getenv("PATH"))
 		var stderr strings.Builder
 		cmd.Stderr = &stderr

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -114,23 +116,32 @@ func (n nix) run(env []string, args ...string) ([]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(cache)
-	cmd := exec.Command(n.program, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, n.program, append([]string{"--extra-experimental-features", "nix-command flakes"}, args...)...)
 	cmd.Dir = cache
 	cmd.Env = append(env[:len(env):len(env)],
 		"XDG_CACHE_HOME="+cache, "NIX_CONF_DIR="+cache, "NIX_USER_CONF_FILES=", "NIX_CONFIG=", "NO_COLOR=1")
+	cmd.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("nix %s: %w\n%s", n.version, err, &stderr)
+		return nil, fmt.Errorf("nix %s %q: %w\n%s", n.version, args, err, &stderr)
 	}
 	return out, nil
 }
 
+// patience is how long a test waits for a program that hangs, so that the failure
+// names it.
+const patience = 3 * time.Minute
+
 // ownHash returns the hash that cachekey prints, or an error with its message.
 func ownHash(dir string, env []string) (hash, stderr string, err error) {
-	cmd := exec.Command("cachekey", "nar-hash", dir)
-	cmd.Env = env
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "cachekey", "nar-hash", dir)
+	cmd.Env, cmd.WaitDelay = env, time.Second
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	out, err := cmd.Output()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"cachekey/internal/dotsame"
 )
@@ -64,8 +66,10 @@ func (c *checkout) path(rel string) string { return filepath.Join(c.dir, rel) }
 // run runs cachekey, which must exit with code, and returns what it printed.
 func (c *checkout) run(code int, args ...string) string {
 	c.t.Helper()
-	cmd := exec.Command(c.program, args...)
-	cmd.Dir = c.dir
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd.Dir, cmd.WaitDelay = c.dir, time.Second
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*", "HOME=/nonexistent")
 	if c.user != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.user, Gid: c.user}}
