@@ -48,8 +48,9 @@ func Tracked(ctx context.Context, root, name string) (string, error) {
 // lacks reports whether a file is an index of git's in which no path can contain name,
 // in upper or lower case. It exists because starting git takes longer than a small run.
 //
-// Versions 2 and 3 have each path in one piece, unless a part of the index is in
-// another file, which an extension called "link" names. See gitformat-index(5).
+// Versions 2 and 3 have each path in one piece. An extension called "link" has a part of
+// the index in another file, and one called "sdir" tells that some directories stand for
+// all files below them. See gitformat-index(5).
 func lacks(index, name string) bool {
 	data, err := disk.ReadFile(index, 64<<20)
 	if err != nil || len(data) < 12 || string(data[:4]) != "DIRC" {
@@ -58,7 +59,7 @@ func lacks(index, name string) bool {
 	if version := binary.BigEndian.Uint32(data[4:]); version != 2 && version != 3 {
 		return false
 	}
-	if bytes.Contains(data, []byte("link")) {
+	if bytes.Contains(data, []byte("link")) || bytes.Contains(data, []byte("sdir")) {
 		return false
 	}
 	for {

@@ -26,6 +26,8 @@ func TestIndexLacks(t *testing.T) {
 		{"version 3 with .same", nil, []string{"a", ".same/x"}, []string{"update-index", "--skip-worktree", "a"}, false},
 		{"version 4", []string{"index.version=4"}, []string{"a"}, nil, false},
 		{"version 4 with .same", []string{"index.version=4"}, []string{".samd", ".same/x"}, nil, false},
+		{"sparse", []string{"user.name=a", "user.email=a@example.invalid"}, []string{"other/x", "sub/.same/x"},
+			[]string{"commit", "-q", "-m", "x"}, false},
 		{"split", []string{"core.splitIndex=true", "splitIndex.maxPercentChange=100"}, []string{".same/x"}, []string{"update-index", "--split-index"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,6 +56,9 @@ func TestIndexLacks(t *testing.T) {
 			git("add", ".")
 			if c.after != nil {
 				git(c.after...)
+			}
+			if c.name == "sparse" {
+				git("sparse-checkout", "set", "--cone", "--sparse-index", "other")
 			}
 			if got := lacks(filepath.Join(dir, ".git/index"), ".same"); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)

@@ -27,6 +27,7 @@ func TestNix(t *testing.T) {
 		Condition:          condition,
 		Cmds:               both.verbs(),
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
 			return writeHome(e.Getenv("HOME"))
 		},

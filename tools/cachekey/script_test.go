@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DOCS", docs)
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
 			return writeHome(e.Getenv("HOME"))
 		},

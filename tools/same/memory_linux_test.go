@@ -71,7 +71,7 @@ func measure(t *testing.T, dir string, args ...string) (c cost, stderr string) {
 	var text strings.Builder
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir, cmd.Stderr = dir, &text
-	cmd.Env = append(os.Environ(), measureVariable+"="+program, "GORACE=atexit_sleep_ms=0", "GITHUB_ACTIONS=")
+	cmd.Env = append(os.Environ(), measureVariable+"="+program, "GITHUB_ACTIONS=")
 	out, err := cmd.Output()
 	if err == nil {
 		err = json.Unmarshal(out, &c)

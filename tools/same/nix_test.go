@@ -32,6 +32,7 @@ func TestNixScripts(t *testing.T) {
 				env.Setenv(name, os.Getenv(name))
 			}
 			env.Setenv("GITHUB_ACTIONS", "")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			// The machine's PATH without a nix: the first entry has same itself.
 			own, _, _ := strings.Cut(env.Getenv("PATH"), ":")
 			env.Setenv("WITHOUT_NIX", own+":/usr/bin:/bin")

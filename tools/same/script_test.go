@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("RUN_SAME") != "" { // set by TestFaults for its own processes
 		main()
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each same takes a second more
 	testscript.Main(m, map[string]func(){"same": main})
 }
 
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			// Tests must not depend on the variables of the machine.
 			env.Setenv("GITHUB_ACTIONS", "")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("USER", "somebody")
 			env.Setenv("DOCS", docs)
 			env.Setenv("SAME_NIXHUB", nixhub.URL)
