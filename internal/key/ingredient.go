@@ -90,7 +90,7 @@ func (s *selection) follow(t *source.Tree, lenient bool) error {
 		if n.Type() != 'l' {
 			continue
 		}
-		if n.Path() == s.lock && !lenient {
+		if n.Path() == s.lock {
 			return message.WithHint(fmt.Errorf("%q is a symbolic link, which Nix refuses", filepath.Join(t.Root, n.Path())), "put the lock itself there")
 		}
 		way, outside, err := t.Follow(n)
