@@ -276,6 +276,9 @@ func TestSnippetForGitLab(t *testing.T) {
 	must(t, err)
 	commit(t, origin, "a consumer", map[string]string{".gitlab-ci.yml": string(snippet)})
 	git(t, origin, "remote", "add", "origin", "git@gitlab.example:OWNER/workspace.git")
+	// gitlab-ci-local leaves its files and the jobs' in the repository, where the next
+	// commit of this test would take them in. GitLab does not.
+	must(t, os.WriteFile(filepath.Join(origin, ".git/info/exclude"), []byte(".gitlab-ci-*\nkey.*\n"), 0o644))
 	runner, err := filepath.Abs("node_modules/.bin/gitlab-ci-local")
 	must(t, err)
 	path := programs(t) + ":" + os.Getenv("PATH")
