@@ -95,3 +95,26 @@ func TestErrorText(t *testing.T) {
 		})
 	}
 }
+
+// A git that Nix starts in the checkout runs no program that the checkout's
+// configuration names, and keeps the settings of the environment.
+func TestRunProgramConfiguresGit(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	for _, args := range [][]string{{"init", "-q"}, {"config", "core.fsmonitor", "/evil"}, {"config", "core.hooksPath", "/evil"}} {
+		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	t.Setenv("GIT_CONFIG_COUNT", "1")
+	t.Setenv("GIT_CONFIG_KEY_0", "user.name")
+	t.Setenv("GIT_CONFIG_VALUE_0", "ada")
+	for setting, want := range map[string]string{"core.fsmonitor": "false\n", "core.hooksPath": "/dev/null\n", "user.name": "ada\n"} {
+		got, err := RunProgram(t.Context(), dir, "git", "config", setting)
+		if err != nil || string(got) != want {
+			t.Errorf("%s: got %q, %v, want %q", setting, got, err, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -197,6 +198,7 @@ func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...str
 	// Nothing in .git/config or .git/hooks may make git run a program.
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}, args...)...)
 	cmd.Env = gitEnviron(r.root)
+	cmd.WaitDelay = time.Second // an interrupt kills git; what git has started may go on
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin = bytes.NewReader(stdin)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
