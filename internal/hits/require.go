@@ -146,9 +146,10 @@ func (p *Plan) Check(l *Log) (wrong []string) {
 	for _, t := range l.Tasks {
 		by[t.Name] = t.Status
 	}
+	complete := l.Count(Failed, Interrupted, Unfinished) == 0 // otherwise some tasks did not run
 	for _, t := range p.Tasks {
 		switch status, ok := by[t.Task]; {
-		case !ok && (t.State == "cached" || l.Count(Failed, Interrupted, Unfinished) == 0): // after a failure or an interrupt the rest does not run
+		case !ok && (t.State == "cached" || complete):
 			how := map[string]string{"cached": " as cached", "run": " to run"}[t.State]
 			wrong = append(wrong, fmt.Sprintf("task %q was planned%s, but is not in the log", t.Task, how))
 		case t.State == "cached" && status != Skipped:
