@@ -103,7 +103,7 @@ var asideSize int64 = AsideSize // tests lower it
 // BoundAside removes from .same/local/aside what is beyond its bounds. The caller
 // must hold the run lock.
 func (d *Dir) BoundAside(now time.Time) error {
-	same, err := OpenSame(d.root)
+	same, err := openSame(d.root, (*disk.Dir).OpenDir) // as it is: a run makes no read-only .same writable
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (d *Dir) BoundAside(now time.Time) error {
 // ClearTemp removes the temporary files of killed runs. It does not follow a link
 // at .same/local. The caller must hold the run lock.
 func (d *Dir) ClearTemp() error {
-	same, err := OpenSame(d.root)
+	same, err := openSame(d.root, (*disk.Dir).OpenDir) // as it is: a run makes no read-only .same writable
 	if err != nil {
 		return err
 	}
