@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -44,19 +43,22 @@ far. Nothing is completed behind $, backquotes, redirections and other operators
 }
 
 // Cobra's scripts evaluate the typed line, which would run $(command) in a directory's
-// name and write to the file behind a >. A line with such characters is not completed.
-const unsafeInShell = `[\$\` + "`" + `\<\>\(\)\;\&\|]`
+// name and write to the file behind a >. These lines of the scripts for bash and zsh do
+// not complete a line with such characters.
+const (
+	beforeEval = "\n    # Use eval to handle any"
+	safeEval   = "\n    [[ ${requestComp} != *[\\$\\`\\<\\>\\(\\)\\;\\&\\|]* ]] || return" + beforeEval
+)
 
 // BashCompletion writes cobra's script for bash, which evaluates no unsafe line. It
 // needs a function of the package bash-completion, which macOS does not have: without
 // it, ours splits the line at blanks.
 func BashCompletion(root *cobra.Command, w io.Writer) error {
 	generate := func(w io.Writer) error { return root.GenBashCompletionV2(w, true) }
-	err := insert(w, generate, "    # Use eval to handle any", "    [[ ${requestComp} != *"+unsafeInShell+"* ]] || return\n")
-	if err != nil {
+	if err := writeEdited(w, generate, beforeEval, safeEval); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, `
+	_, err := fmt.Fprintf(w, `
 if ! declare -F _get_comp_words_by_ref >/dev/null; then
     __%[1]s_init_completion()
     {
@@ -73,43 +75,35 @@ fi
 
 // ZshCompletion writes cobra's script for zsh, which evaluates no unsafe line.
 func ZshCompletion(root *cobra.Command, w io.Writer) error {
-	return insert(w, root.GenZshCompletion, "    # Use eval to handle any", "    [[ ${requestComp} != *"+unsafeInShell+"* ]] || return\n")
+	return writeEdited(w, root.GenZshCompletion, beforeEval, safeEval)
 }
 
 // powerShellCompletion writes cobra's script for PowerShell, which evaluates no unsafe
 // line.
 func powerShellCompletion(root *cobra.Command, w io.Writer) error {
-	return insert(w, root.GenPowerShellCompletionWithDesc, "    __"+root.Name()+"_debug \"RequestComp:", "    if ($RequestComp -match '[$`<>();&|]') { return }\n")
-}
-
-// insert writes the script that generate writes, with text before its only line that
-// begins with at.
-func insert(w io.Writer, generate func(io.Writer) error, at, text string) error {
-	var script bytes.Buffer
-	if err := generate(&script); err != nil {
-		return err
-	}
-	before, after, found := strings.Cut(script.String(), "\n"+at)
-	if !found || strings.Contains(after, "\n"+at) {
-		return fmt.Errorf("cobra's completion script has changed: it does not have one line that begins with %q", at)
-	}
-	_, err := io.WriteString(w, before+"\n"+text+at+after)
-	return err
+	debug := "\n    __" + root.Name() + "_debug \"RequestComp:"
+	return writeEdited(w, root.GenPowerShellCompletionWithDesc, debug, "\n    if ($RequestComp -match '[$`<>();&|]') { return }"+debug)
 }
 
 // FishCompletion writes cobra's script for fish, with one correction: cobra
 // evaluates the words of the line after fish has removed their quotes, so that a
 // directory called $(command) on the line would run the command.
 func FishCompletion(root *cobra.Command, w io.Writer) error {
-	const words, quoted = "set -l args (commandline -opc)", "set -l args (string escape -- (commandline -opc))"
+	generate := func(w io.Writer) error { return root.GenFishCompletion(w, true) }
+	return writeEdited(w, generate, "set -l args (commandline -opc)", "set -l args (string escape -- (commandline -opc))")
+}
+
+// writeEdited writes the script that generate writes, with old replaced by new. It is
+// an error unless the script has old exactly once.
+func writeEdited(w io.Writer, generate func(io.Writer) error, old, new string) error {
 	var script bytes.Buffer
-	if err := root.GenFishCompletion(&script, true); err != nil {
+	if err := generate(&script); err != nil {
 		return err
 	}
-	if strings.Count(script.String(), words) != 1 {
-		return errors.New("cobra's script for fish has changed: see FishCompletion")
+	if n := strings.Count(script.String(), old); n != 1 {
+		return fmt.Errorf("cobra's completion script has changed: it has %q %d times", old, n)
 	}
-	_, err := io.WriteString(w, strings.Replace(script.String(), words, quoted, 1))
+	_, err := io.WriteString(w, strings.Replace(script.String(), old, new, 1))
 	return err
 }
 
