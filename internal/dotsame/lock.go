@@ -175,8 +175,8 @@ func isAncestor(pid int) bool {
 	return false
 }
 
-// ParentOf returns the parent of a process, or 0 if it is not known. It reads /proc/PID/stat, whose
-// second field, in parentheses, may contain anything: proc(5).
+// ParentOf returns the parent of a process, or 0 if it is not known. It reads
+// /proc/PID/stat, whose second field, in parentheses, may contain anything: proc(5).
 func ParentOf(pid int) int {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

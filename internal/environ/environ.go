@@ -3,8 +3,10 @@
 package environ
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -31,6 +33,21 @@ func For(more ...string) []string {
 		}
 	}
 	return env
+}
+
+// WithGit is For with the configuration of git in the environment. With the settings
+// that it adds, git asks nothing, and runs no program that .git/config or .git/hooks of
+// a checkout names. See git-config(1), GIT_CONFIG_COUNT.
+func WithGit(more ...string) []string {
+	n, err := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT"))
+	if err != nil || n < 0 {
+		n = 0
+	}
+	return append(For(append(more, "GIT_CONFIG*")...), "GIT_TERMINAL_PROMPT=0",
+		fmt.Sprint("GIT_CONFIG_COUNT=", n+2),
+		fmt.Sprintf("GIT_CONFIG_KEY_%d=core.fsmonitor", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=false", n),
+		fmt.Sprintf("GIT_CONFIG_KEY_%d=core.hooksPath", n+1), fmt.Sprintf("GIT_CONFIG_VALUE_%d=/dev/null", n+1),
+	)
 }
 
 func listed(list []string, name string) bool {

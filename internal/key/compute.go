@@ -143,8 +143,10 @@ func (d *Document) assemble() error {
 
 // selections returns the files of the two ingredients that are made of files.
 func (o *Options) selections(t *source.Tree) (locks, tasks *selection) {
-	flakeDir, _ := below(t.Root, t.Flake)                                                                                      // "" without a flake
-	locks = &selection{name: "locks", flag: "--lock", mustMatch: 1, submodules: true, lock: path.Join(flakeDir, "flake.lock")} // it is the first
+	flakeDir, _ := below(t.Root, t.Flake) // "" without a flake
+
+	// mustMatch is 1 because flake.lock is the first of the defaults.
+	locks = &selection{name: "locks", flag: "--lock", mustMatch: 1, submodules: true, lock: path.Join(flakeDir, "flake.lock")}
 	locks.use(o.Locks, DefaultLocks(flakeDir))
 	tasks = &selection{name: "tasks", flag: "--task-file"}
 	tasks.use(o.TaskFiles, DefaultTaskFiles)

@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,8 +35,7 @@ func RunProgram(ctx context.Context, dir, program string, args ...string) ([]byt
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
-	cmd.Env = append(environ.For("NIX_*", "SSH_AUTH_SOCK", "GIT_CONFIG*", "GIT_SSH*", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "IN_NIX_SHELL"), "NO_COLOR=1", "GIT_TERMINAL_PROMPT=0")
-	cmd.Env = append(cmd.Env, gitSettings(os.Getenv("GIT_CONFIG_COUNT"))...)
+	cmd.Env = append(environ.WithGit("NIX_*", "SSH_AUTH_SOCK", "GIT_SSH*", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "IN_NIX_SHELL"), "NO_COLOR=1")
 	// Nix's builders are its children: an interrupt must reach them too, and they
 	// would outlive a killed nix.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -56,21 +53,6 @@ func RunProgram(ctx context.Context, dir, program string, args ...string) ([]byt
 		return nil, errors.New(filepath.Base(program) + " printed more than 64 MiB")
 	}
 	return stdout.Data, nil
-}
-
-// gitSettings returns variables for a git that Nix starts: no program that the
-// checkout's .git/config or .git/hooks names is run. count is the number of settings
-// that the environment has already. See git-config(1), GIT_CONFIG_COUNT.
-func gitSettings(count string) []string {
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 {
-		n = 0
-	}
-	return []string{
-		fmt.Sprint("GIT_CONFIG_COUNT=", n+2),
-		fmt.Sprintf("GIT_CONFIG_KEY_%d=core.fsmonitor", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=false", n),
-		fmt.Sprintf("GIT_CONFIG_KEY_%d=core.hooksPath", n+1), fmt.Sprintf("GIT_CONFIG_VALUE_%d=/dev/null", n+1),
-	}
 }
 
 var dependencyFailed = regexp.MustCompile(`dependenc(y|ies)\b.*\bfailed\b`)

@@ -195,8 +195,7 @@ func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
 
 // gitWithInput is git for a command that reads its standard input.
 func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	// Nothing in .git/config or .git/hooks may make git run a program.
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}, args...)...)
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root}, args...)...)
 	cmd.Env = gitEnviron(r.root)
 	cmd.WaitDelay = time.Second // an interrupt kills git; what git has started may go on
 	var stdout, stderr bytes.Buffer
@@ -219,11 +218,10 @@ func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...str
 // Variables that configure git (safe.directory, for one) stay. Git must not fetch
 // the objects that a partial clone lacks: .git/config says by which program.
 func gitEnviron(root string) []string {
-	return append(environ.For("GIT_CONFIG*", "GIT_EXEC_PATH"),
+	return append(environ.WithGit("GIT_EXEC_PATH"),
 		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
 		"GIT_NO_LAZY_FETCH=1",     // since git 2.44
 		"GIT_ALLOW_PROTOCOL=none", // the same for older ones
-		"GIT_TERMINAL_PROMPT=0",
 		"GIT_LITERAL_PATHSPECS=1", // ":(top)x" is a path
 		// With a broken .git, git must not use a repository further up.
 		"GIT_CEILING_DIRECTORIES="+filepath.Dir(root),

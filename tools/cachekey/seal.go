@@ -41,7 +41,6 @@ authenticated with it, and verify accepts no other seal.`,
 		if err != nil {
 			return err
 		}
-		doc.Untracked, doc.UntrackedTruncated = nil, false // of this checkout, not of the sealed files
 		sealed := newProgress(o, "sealing")
 		defer sealed.stop()
 		made, err := seal.Make(c.Context(), seal.MakeOptions{Root: at.root, Doc: doc, Key: at.secret, Warnf: o.Warnf, Progress: sealed.read})
