@@ -8,18 +8,28 @@ let
   blocks = lib.concatLists (
     lib.imap0 (n: part: lib.optional (part == [ "nix" ]) (lib.elemAt parts (n + 1))) parts
   );
+  # This repository's files stand for those that the blocks name.
+  names = [
+    " ./cmd/lint"
+    " ./"
+  ];
+  files = [
+    " ${toString ../tools/same}"
+    " ${toString ../.}/"
+  ];
   # A block consists of attributes of a flake, with these names in scope.
   attributes =
     n:
     import (builtins.toFile "block-${toString n}.nix" ''
-      { self, cachekey, inputs, pkgs }: rec {
-      ${lib.elemAt blocks n}
+      { self, cachekey, inputs, lib, pkgs }: rec {
+      ${builtins.replaceStrings names files (lib.elemAt blocks n)}
       }
     '') scope;
   scope = {
     self.outPath = ./workflow/testdata/consumer;
     cachekey = self;
     inputs.cachekey = self;
+    inherit lib;
     # The offline stand-in for nixpkgs lacks these.
     pkgs = pkgs // {
       mkShell = pkgs.mkShellNoCC;
@@ -57,12 +67,14 @@ pkgs.runCommand "pages"
     ];
     key = plain.apps.default.program;
     environments = lib.attrNames environments;
+    inherit (attributes 3) src;
     nixpkgs = plain.inputs.cachekey.inputs.nixpkgs.follows;
   }
   ''
-    [ "$blocks" = 3 ]
+    [ "$blocks" = 4 ]
     [ "$(wc -w <<< "$checks")" = 2 ]
     [ "$environments" = "go lint" ]
     [ "$nixpkgs" = nixpkgs ]
+    [ "$(cd "$src"; echo * */*)" = "go.mod tools tools/same" ]
     touch "$out"
   ''

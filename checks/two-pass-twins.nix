@@ -14,6 +14,11 @@ let
       runtimeEnv.SOUND = lib.getExe (if name == "same" then same else cachekey);
     };
   runner = text: { ciCache.same.package = twin "same" text; };
+  # What a run prints that skips every task.
+  claims = ''
+    for task in check count everything odd query words; do echo "[$task] Skipped (Cached)"; done
+    echo "0 ran, 6 cached; took 0.0s, saved 0.1s"
+  '';
   key = text: { ciCache.package = twin "cachekey" text; };
 
   fails =
@@ -45,7 +50,7 @@ lib.mapAttrs' (name: twin: lib.nameValuePair "two-pass-catches-${name}" (fails n
   runner-that-claims-to-have-skipped = {
     module = runner ''
       if [ "$1" = run ] && [ -e .same/store ]; then
-        for task in check count everything odd query words; do echo "[$task] Skipped (Cached)"; done
+        ${claims}
       else
         exec "$SOUND" "$@"
       fi
@@ -55,7 +60,7 @@ lib.mapAttrs' (name: twin: lib.nameValuePair "two-pass-catches-${name}" (fails n
   runner-that-never-works = {
     module = runner ''
       if [ "$1" = run ]; then
-        for task in check count everything odd query words; do echo "[$task] Skipped (Cached)"; done
+        ${claims}
       else
         exec "$SOUND" "$@"
       fi
@@ -64,7 +69,7 @@ lib.mapAttrs' (name: twin: lib.nameValuePair "two-pass-catches-${name}" (fails n
   };
   runner-that-forgets-a-task = {
     module = runner ''
-      "$SOUND" "$@" | if [ -e "$HOME/second" ]; then sed '/^\[odd\]/d'; else cat; fi
+      "$SOUND" "$@" | if [ -e "$HOME/second" ]; then sed '/^\[odd\]/d; s/, 6 cached;/, 5 cached;/'; else cat; fi
       if [ "$1" = run ]; then touch "$HOME/second"; fi
     '';
     says = "not every task of the first pass";

@@ -31,8 +31,9 @@ in
       type = types.package;
       defaultText = literalExpression "cachekey.packages.\${system}.same";
       description = ''
-        The task runner. Any program works that takes `run --ci TASK…` and prints the line
-        `[task] Skipped (Cached)` for each task that it skips.
+        The task runner. Any program works that takes `run --ci TASK…` and prints what `same`
+        prints: the line `[task] Skipped (Cached)` for each task that it skips, and at the end the
+        counts, as in `2 ran, 1 cached; took 1.0s`.
       '';
     };
 
