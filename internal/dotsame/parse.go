@@ -65,7 +65,7 @@ func parse(data []byte, all bool) (*BuildInfo, error) {
 	}
 	var b BuildInfo
 	head := data
-	if i := bytes.LastIndex(data, inputsMark); !all && i >= 0 && bytes.HasSuffix(data, tail) {
+	if i := bytes.Index(data, inputsMark); !all && i >= 0 && bytes.HasSuffix(data, tail) {
 		head = append(bytes.Clone(data[:i]), '\n', '}', '\n')
 	}
 	if err := disk.DecodeJSON(head, &b); err != nil {

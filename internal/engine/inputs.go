@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -268,10 +269,14 @@ func (s *session) warnOfInputs(t *manifest.Task, in *inputs) {
 	}
 	s.warnOfLinks(t, in)
 	warned := map[*manifest.Task]bool{nil: true, t: true}
+	dir, dirMaker := ".", (*manifest.Task)(nil)
 	for _, f := range in.match.Found {
 		// Package manifest warns of this too, but only of inputs that are spelled
 		// out: which files a pattern matches is known here.
-		maker := s.makerOf(f.Path)
+		if d := path.Dir(f.Path); d != dir { // seldom: Found is sorted
+			dir, dirMaker = d, s.makerOf(d)
+		}
+		maker := cmp.Or(s.makers[f.Path], dirMaker)
 		if warned[maker] {
 			continue
 		}
