@@ -126,11 +126,31 @@ func (r *run) start(ctx context.Context, t *manifest.Task) {
 	turn := r.checks.enter(r.place[t.Name])
 	r.running.Go(func() {
 		<-turn
+		r.awaitToolchain(ctx, t)
 		res := r.do(ctx, t)
 		for _, next := range r.finish(t, res) {
 			r.start(ctx, next)
 		}
 	})
+}
+
+// awaitToolchain waits for the toolchain commands of t. Meanwhile it looks at t's
+// inputs, which the index remembers, and lets other tasks through the gate of checks.
+func (r *run) awaitToolchain(ctx context.Context, t *manifest.Task) {
+	if r.answered(t) {
+		return
+	}
+	if patterns, err := files.Compile(t.Inputs, t.Targets); err == nil {
+		_, _ = r.files.Match(ctx, patterns) // check reports its error
+	}
+	r.checks.leave()
+	for _, a := range r.answersFor(t) {
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+		}
+	}
+	<-r.checks.enter(r.place[t.Name])
 }
 
 // do skips or runs a task that has entered the gate of checks, and leaves it.

@@ -99,15 +99,35 @@ func toolchainID(t *manifest.Task, command, env []string) string {
 	return strings.Join(slices.Concat([]string{strconv.Itoa(len(command)), t.WorkingDir}, command, env), "\x00")
 }
 
-// addToolchain adds the answers of t's toolchain to in. It waits for them.
-func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
+// answersFor returns the answers for t, in the order of its toolchain.
+func (s *session) answersFor(t *manifest.Task) (answers []*toolchainAnswer) {
 	if len(t.Command) == 0 || len(t.Toolchain) == 0 {
 		return nil
 	}
-	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partToolchain) })
 	env := s.environment(t, nil)
 	for _, command := range t.Toolchain {
-		a := s.toolchains.answers[toolchainID(t, command, env)]
+		answers = append(answers, s.toolchains.answers[toolchainID(t, command, env)])
+	}
+	return answers
+}
+
+// answered reports whether all answers for t are there.
+func (s *session) answered(t *manifest.Task) bool {
+	for _, a := range s.answersFor(t) {
+		select {
+		case <-a.done:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// addToolchain adds the answers of t's toolchain to in. It waits for them.
+func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
+	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partToolchain) })
+	for i, a := range s.answersFor(t) {
+		command := t.Toolchain[i]
 		select {
 		case <-a.done:
 		case <-ctx.Done():

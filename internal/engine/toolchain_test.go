@@ -47,6 +47,27 @@ func TestToolchainLimits(t *testing.T) {
 	}
 }
 
+// TestOtherTasksMeanwhile runs a task whose toolchain command waits for what a later
+// task makes: a task that waits for its toolchain does not keep others from running.
+func TestOtherTasksMeanwhile(t *testing.T) {
+	root := t.TempDir()
+	text := "version: \"1\"\ntasks:\n" +
+		"  a: {input: [], cmd: ['true']}\n" +
+		"  b: {input: [], cmd: [touch, made], target: [made]}\n"
+	if err := os.WriteFile(filepath.Join(root, "same.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ws, err := manifest.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws.Tasks[0].Toolchain = [][]string{{"sh", "-c", "until [ -e made ]; do sleep 0.01; done"}}
+	c := Config{Workspace: ws, Jobs: 1, LookupEnv: os.LookupEnv, Report: &Lines{To: new(strings.Builder)}, Warnf: t.Errorf}
+	if summary, err := c.Run(t.Context(), ws.Tasks); err != nil || summary.Ran != 2 {
+		t.Errorf("got %+v, %v, want 2 that ran", summary, err)
+	}
+}
+
 func TestToolchainKnown(t *testing.T) {
 	const store = "/nix/store/52f5kjcmgmvgrz3rij676b3rjmgg5l5g-go-1.25.4/bin"
 	command := []string{"go"}
