@@ -144,7 +144,7 @@ func (r *run) awaitToolchain(ctx context.Context, t *manifest.Task) {
 		_, _ = r.files.Match(ctx, patterns) // check reports its error
 	}
 	r.checks.leave()
-	for _, a := range r.answersFor(t) {
+	for _, a := range r.toolchains.answers[t] {
 		select {
 		case <-a.done:
 		case <-ctx.Done():

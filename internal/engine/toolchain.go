@@ -34,8 +34,8 @@ const (
 
 // A toolchains runs the commands, concurrently with the first hashing of inputs.
 type toolchains struct {
-	answers map[string]*toolchainAnswer // by command, directory and environment
-	warned  sync.Map                    // the commands that a warning has named
+	answers map[*manifest.Task][]*toolchainAnswer // in the order of its toolchain
+	warned  sync.Map                              // the commands that a warning has named
 	running sync.WaitGroup
 	cancel  context.CancelFunc
 }
@@ -60,7 +60,8 @@ func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
 		s.stopTools = s.Resolver.Prepare(ctx, sets)
 	}
 	ctx, s.toolchains.cancel = context.WithCancel(ctx)
-	s.toolchains.answers = make(map[string]*toolchainAnswer)
+	s.toolchains.answers = make(map[*manifest.Task][]*toolchainAnswer)
+	known := make(map[string]*toolchainAnswer) // by command, directory and environment
 	free := make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
 	for _, t := range tasks {
 		if len(t.Command) == 0 || len(t.Toolchain) == 0 {
@@ -69,11 +70,15 @@ func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
 		env := s.environment(t, nil)
 		for _, command := range t.Toolchain {
 			id := toolchainID(t, command, env)
-			if s.toolchains.answers[id] != nil {
+			a, started := known[id]
+			if !started {
+				a = &toolchainAnswer{done: make(chan struct{})}
+				known[id] = a
+			}
+			s.toolchains.answers[t] = append(s.toolchains.answers[t], a)
+			if started {
 				continue
 			}
-			a := &toolchainAnswer{done: make(chan struct{})}
-			s.toolchains.answers[id] = a
 			s.toolchains.running.Go(func() {
 				defer close(a.done)
 				free <- struct{}{}
@@ -99,21 +104,9 @@ func toolchainID(t *manifest.Task, command, env []string) string {
 	return strings.Join(slices.Concat([]string{strconv.Itoa(len(command)), t.WorkingDir}, command, env), "\x00")
 }
 
-// answersFor returns the answers for t, in the order of its toolchain.
-func (s *session) answersFor(t *manifest.Task) (answers []*toolchainAnswer) {
-	if len(t.Command) == 0 || len(t.Toolchain) == 0 {
-		return nil
-	}
-	env := s.environment(t, nil)
-	for _, command := range t.Toolchain {
-		answers = append(answers, s.toolchains.answers[toolchainID(t, command, env)])
-	}
-	return answers
-}
-
 // answered reports whether all answers for t are there.
 func (s *session) answered(t *manifest.Task) bool {
-	for _, a := range s.answersFor(t) {
+	for _, a := range s.toolchains.answers[t] {
 		select {
 		case <-a.done:
 		default:
@@ -126,7 +119,7 @@ func (s *session) answered(t *manifest.Task) bool {
 // addToolchain adds the answers of t's toolchain to in. It waits for them.
 func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
 	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partToolchain) })
-	for i, a := range s.answersFor(t) {
+	for i, a := range s.toolchains.answers[t] {
 		command := t.Toolchain[i]
 		select {
 		case <-a.done:
