@@ -38,10 +38,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"cachekey/internal/message"
@@ -120,103 +117,6 @@ func (l *Log) Slowest() []Task {
 	return tasks
 }
 
-// maxName is the maximum length of a task's name in bytes.
-const maxName = 255
-
-// An event is what happened to a task according to a line.
-type event int
-
-const (
-	output      event = iota // nothing: the task printed the line
-	starting                 // the task started
-	completed                // it succeeded
-	failed                   // it failed
-	interrupted              // the run was interrupted while it ran
-	skipped                  // our runner skipped it
-	cached                   // upstream same skipped it, after starting
-)
-
-var (
-	// Control sequences: colours and other CSI, and OSC (links, titles).
-	// https://ecma-international.org/publications-and-standards/standards/ecma-48/
-	sequences = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))`)
-
-	stamp    = `(?:\x{FEFF})?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z `
-	stamped  = regexp.MustCompile(`^` + stamp)
-	exported = regexp.MustCompile(`^[^\t]+\t[^\t]*\t` + stamp) // gh run view --log
-
-	countsLine = regexp.MustCompile(`^([0-9]{1,9}) ran, ([0-9]{1,9}) cached(?:, ([0-9]{1,9}) failed \([^()]*\))?(?:, ([0-9]{1,9}) interrupted \([^()]*\))?(?:, [^;]*)?; took `)
-	cachedLine = regexp.MustCompile(`^(?:~|⚡) Cached(?: \(skipped in [0-9][0-9.a-zµ]*\))?$`)
-)
-
-// endings are the lines that end a task, with how long it took. Both runners print
-// durations that Go can parse: 1.2s, 3m05s, 40µs.
-var endings = []struct {
-	event event
-	line  *regexp.Regexp
-}{
-	{completed, regexp.MustCompile(`^(?:✓ )?Completed in ([0-9][0-9.a-zµ]*)$`)},
-	{failed, regexp.MustCompile(`^(?:✗ )?Failed after ([0-9][0-9.a-zµ]*)(?:: |$)`)},
-	{interrupted, regexp.MustCompile(`^Interrupted after ([0-9][0-9.a-zµ]*)$`)},
-}
-
-// outcomes are the statuses of tasks that ended.
-var outcomes = map[event]Status{completed: Ran, failed: Failed, interrupted: Interrupted}
-
-// plain returns line without control sequences and without the prefix that GitHub
-// adds.
-//
-// It removes only one prefix, and none from a line that begins with a bracket, which
-// is followed by the output of a task.
-func plain(line []byte) []byte {
-	line = bytes.TrimRight(line, "\r\n")
-	if bytes.IndexByte(line, 0x1b) >= 0 {
-		line = sequences.ReplaceAll(line, nil)
-	}
-	line = bytes.TrimPrefix(line, []byte("\ufeff"))
-	if len(line) > 0 && line[0] != '[' {
-		if m := stamped.Find(line); m != nil {
-			line = line[len(m):]
-		} else if m := exported.Find(line); m != nil {
-			line = line[len(m):]
-		}
-	}
-	return line
-}
-
-// parseLine returns the task of a plain line, or "", and the event.
-func parseLine(line []byte) (task string, e event, took time.Duration) {
-	if len(line) == 0 || line[0] != '[' {
-		return "", output, 0
-	}
-	name, text, ok := bytes.Cut(line[1:], []byte("] "))
-	if !ok || len(name) == 0 || bytes.ContainsAny(name, "[]") {
-		return "", output, 0
-	}
-	e, took = parseText(string(text))
-	return string(name), e, took
-}
-
-func parseText(text string) (event, time.Duration) {
-	switch text {
-	case "Starting...":
-		return starting, 0
-	case "Skipped (Cached)":
-		return skipped, 0
-	}
-	for _, end := range endings {
-		if m := end.line.FindStringSubmatch(text); m != nil {
-			if took, err := time.ParseDuration(m[1]); err == nil {
-				return end.event, took
-			}
-		}
-	}
-	if strings.Contains(text, "Cached") && cachedLine.MatchString(text) {
-		return cached, 0
-	}
-	return output, 0
-}
-
 // MaxTasks is the maximum number of tasks in logs.
 const MaxTasks = 100_000
 
@@ -224,7 +124,7 @@ const MaxTasks = 100_000
 // tasks, not with the length of logs or lines.
 type Reader struct {
 	tasks map[string]*state
-	order []string
+	order []*state
 	lines int
 
 	// Of the log that is being read:
@@ -236,6 +136,7 @@ type Reader struct {
 
 // state is the state of a task after the lines so far.
 type state struct {
+	name   string
 	status Status // "" if it has only started
 	took   time.Duration
 	// open means that the task has started and not ended. The task itself may have
@@ -292,66 +193,71 @@ func (r *Reader) read(log io.Reader) error {
 func (r *Reader) Lines() int { return r.lines }
 
 func (r *Reader) line(line []byte) error {
-	line = plain(line)
-	if m := countsLine.FindSubmatch(line); m != nil {
-		return r.counts(m)
-	}
-	name, e, took := parseLine(line)
-	if name == "" {
+	if len(line) < len("[a] ") {
 		return nil
 	}
-	if len(name) > maxName {
-		if e == output {
-			return nil
-		}
-		return fmt.Errorf("the name of a task has more than %d bytes: %.40q", maxName, name)
+	line = plain(line)
+	if want, ok := parseCounts(line); ok {
+		return r.counts(want)
 	}
-	t := r.tasks[name]
-	if t == nil {
-		if e == output {
-			return nil // something else that prints brackets
-		}
-		if len(r.order) == MaxTasks {
-			return fmt.Errorf("the log mentions more than %d tasks", MaxTasks)
-		}
-		t = &state{}
-		r.tasks[name] = t
-		r.order = append(r.order, name)
+	name, e, took := parseLine(line)
+	if name == nil {
+		return nil
+	}
+	t := r.tasks[string(name)]
+	switch {
+	case t != nil:
+	case e == output:
+		return nil // something else that prints brackets
+	case len(name) > maxName:
+		return fmt.Errorf("the name of a task has more than %d bytes: %.40q", maxName, name)
+	case len(r.order) == MaxTasks:
+		return fmt.Errorf("the log mentions more than %d tasks", MaxTasks)
+	default:
+		t = &state{name: string(name)}
+		r.tasks[t.name] = t
+		r.order = append(r.order, t)
 	}
 	r.lines++
 	wasOpen := t.open
 	t.update(e, took)
+	if e == output {
+		return nil
+	}
+	since := r.since[t.name]
 	switch {
-	case e == output:
 	case bytes.Contains(line, []byte("] ✓ ")), bytes.Contains(line, []byte("] ✗ ")), e == cached:
 		r.upstream = true
-		if r.since[name] == Unfinished {
-			delete(r.since, name)
+		if since == Unfinished {
+			delete(r.since, t.name)
 		}
 	case e == starting && !wasOpen:
-		r.since[name] = Unfinished
+		r.since[t.name] = Unfinished
 	case outcomes[e] != "":
-		r.ours, r.since[name] = true, outcomes[e]
-	case e == skipped && !t.open && r.since[name] == "":
-		r.ours, r.since[name] = true, Skipped
+		r.ours, r.since[t.name] = true, outcomes[e]
+	case e == skipped && !t.open && since == "":
+		r.ours, r.since[t.name] = true, Skipped
 	}
 	return nil
 }
 
 // counts compares the counts in the last line of a run with the lines before it.
-func (r *Reader) counts(m [][]byte) error {
-	got := map[Status]int{}
-	for _, s := range r.since {
-		got[s]++
+func (r *Reader) counts(want [len(counts)]int) error {
+	var got map[Status]int
+	if len(r.since) > 0 {
+		got = map[Status]int{}
+		for _, s := range r.since {
+			got[s]++
+		}
+		r.since = map[string]Status{} // to clear a map takes as long as it was ever large
 	}
 	r.counted = true
-	clear(r.since)
 	if n := got[Unfinished]; n > 0 {
 		return fmt.Errorf("the log has %d tasks that start and do not end before its line of counts: lines are missing", n)
 	}
-	for i, s := range []Status{Ran, Skipped, Failed, Interrupted} {
-		if want, _ := strconv.Atoi(string(m[i+1])); got[s] != want {
-			return fmt.Errorf("the log has %d tasks with the status %q, but its last line counts %d: lines are missing", got[s], s, want)
+	for i, c := range counts {
+		if got[c.status] != want[i] {
+			return fmt.Errorf("the log has %d tasks with the status %q, but its last line counts %d: lines are missing", got[c.status], c.status, want[i])
 		}
 	}
 	return nil
@@ -360,7 +266,7 @@ func (r *Reader) counts(m [][]byte) error {
 func (t *state) update(e event, took time.Duration) {
 	switch e {
 	case completed, failed, interrupted:
-		*t = state{status: outcomes[e], took: took}
+		*t = state{name: t.name, status: outcomes[e], took: took}
 		return
 	case starting:
 		if t.cached { // and then the next run started
@@ -397,15 +303,15 @@ func (t *state) skip() {
 // Log returns the tasks of all logs.
 func (r *Reader) Log() *Log {
 	l := &Log{}
-	for _, name := range r.order {
-		t := *r.tasks[name]
+	for _, task := range r.order {
+		t := *task
 		switch {
 		case t.open && t.cached:
 			t.skip()
 		case t.open:
 			t.status, t.took = Unfinished, 0
 		}
-		l.Tasks = append(l.Tasks, Task{Name: name, Status: t.status, Took: t.took})
+		l.Tasks = append(l.Tasks, Task{Name: t.name, Status: t.status, Took: t.took})
 	}
 	return l
 }

@@ -110,9 +110,13 @@ The exit code is 1 if something was not as required.`,
 		} else {
 			err = log.WriteTable(o.Out)
 		}
+		const most = 500 // what nobody reads need not be printed
 		failures := []error{err}
-		for _, w := range r.Wrong {
+		for _, w := range r.Wrong[:min(most, len(r.Wrong))] {
 			failures = append(failures, errors.New(w))
+		}
+		if more := len(r.Wrong) - most; more > 0 {
+			failures = append(failures, fmt.Errorf("and %d more", more))
 		}
 		return message.Join(failures...)
 	}
