@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,4 +147,53 @@ func shorten(err error) error {
 		return err
 	}
 	return errors.New(strings.ToValidUTF8(err.Error()[:300], "") + "…")
+}
+
+// A Path is the raw bytes of a path. In JSON a backslash is written \\, and a byte that
+// is not UTF-8 \xNN, so that every path has one spelling and every spelling one path.
+type Path string
+
+// MarshalText returns the spelling of p.
+func (p Path) MarshalText() ([]byte, error) { return []byte(p.Spelling()), nil }
+
+// Spelling returns the spelling of p.
+func (p Path) Spelling() string {
+	if !strings.Contains(string(p), `\`) && utf8.ValidString(string(p)) {
+		return string(p)
+	}
+	b := make([]byte, 0, len(p))
+	for i, r := range string(p) {
+		_, size := utf8.DecodeRuneInString(string(p[i:]))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = fmt.Appendf(b, `\x%02x`, p[i])
+		case r == '\\':
+			b = append(b, `\\`...)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return string(b)
+}
+
+// UnmarshalText sets p to the path that text spells.
+func (p *Path) UnmarshalText(text []byte) error {
+	var b []byte
+	for rest := string(text); rest != ""; {
+		literal, after, escaped := strings.Cut(rest, `\`)
+		b, rest = append(b, literal...), after
+		if !escaped {
+			break
+		}
+		if after, ok := strings.CutPrefix(rest, `\`); ok {
+			b, rest = append(b, '\\'), after
+		} else if c, err := hex.DecodeString(rest[min(1, len(rest)):min(3, len(rest))]); err == nil {
+			b, rest = append(b, c...), rest[min(3, len(rest)):]
+		}
+	}
+	if Path(b).Spelling() != string(text) {
+		return fmt.Errorf(`the path %q is not spelled with \\ and \xNN`, text)
+	}
+	*p = Path(b)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 )
 
 // BuildInfoSchema is the version of the fields that this same adds to a build
@@ -38,11 +39,11 @@ const BuildInfoSchema = 1
 //	  ]
 //	}
 //
-// Paths are slash-separated and relative to the workspace root. The digest of an
-// output is the BLAKE3 hash of its contents, and the name of their blob: see
-// BlobPath. The digest of an input also covers its exec bit, or its link target.
-// recipe, depends and inputs only explain why a task runs again; no decision
-// depends on them.
+// Paths are slash-separated and relative to the workspace root. That of an input may
+// have any bytes: see disk.Path. The digest of an output is the BLAKE3 hash of its
+// contents, and the name of their blob: see BlobPath. The digest of an input also
+// covers its exec bit, or its link target. recipe, depends and inputs only explain why
+// a task runs again; no decision depends on them.
 type BuildInfo struct {
 	TaskName   string    `json:"task_name"`
 	InputHash  string    `json:"input_hash"`
@@ -66,7 +67,7 @@ type (
 
 // An Input is a file or link that the task's patterns matched.
 type Input struct {
-	Path   string        `json:"path"`
+	Path   disk.Path     `json:"path"`
 	Digest digest.Digest `json:"digest"`
 }
 

@@ -29,7 +29,7 @@ func sample() *BuildInfo {
 		},
 		Recipe:  map[string]digest.Digest{"command": hello},
 		Depends: map[string]digest.Digest{"core:fetch": hello},
-		Inputs:  []Input{{"src/a\n.go", hello}, {"src/b,\n\"inputs\": [", hello}},
+		Inputs:  []Input{{"src/a\n.go", hello}, {"src/b,\n\"inputs\": [", hello}, {"src/b\\\xff", hello}},
 	}
 	b.OutputHash = OutputHash(b.Outputs).String()
 	return b

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
@@ -30,7 +31,7 @@ const (
 // A Reason is a reason why a task runs, or may run.
 type Reason struct {
 	Kind string `json:"kind"`
-	Path string `json:"path,omitempty"` // of an input or output; the name of a dependency, program or command
+	Path string `json:"path,omitempty"` // the spelling of that of an input or output; the name of a dependency, program or command
 
 	Message string `json:"message,omitempty"` // of an error
 	Hint    string `json:"hint,omitempty"`
@@ -215,16 +216,16 @@ func inputChanges(now, before []dotsame.Input, then forecast) (reasons []Reason)
 	for len(now) > 0 || len(before) > 0 {
 		switch {
 		case len(before) == 0 || len(now) > 0 && now[0].Path < before[0].Path:
-			reasons = append(reasons, Reason{Kind: InputAdded, Path: now[0].Path})
+			reasons = append(reasons, Reason{Kind: InputAdded, Path: now[0].Path.Spelling()})
 			now = now[1:]
 		case len(now) == 0 || now[0].Path > before[0].Path:
-			if !then.open(before[0].Path) {
-				reasons = append(reasons, Reason{Kind: InputRemoved, Path: before[0].Path})
+			if !then.open(string(before[0].Path)) {
+				reasons = append(reasons, Reason{Kind: InputRemoved, Path: before[0].Path.Spelling()})
 			}
 			before = before[1:]
 		default:
 			if now[0] != before[0] {
-				reasons = append(reasons, Reason{Kind: InputChanged, Path: now[0].Path})
+				reasons = append(reasons, Reason{Kind: InputChanged, Path: now[0].Path.Spelling()})
 			}
 			now, before = now[1:], before[1:]
 		}
@@ -237,7 +238,7 @@ func (s *session) missingOutputs(ctx context.Context, t *manifest.Task, info *do
 	there, _ := s.scan(ctx, t)
 	for _, o := range compare(there.outputs, info.Outputs).wrong {
 		if o.Type == dotsame.TypeFile && !s.dir.CheckBlob(o.Digest, o.Size) {
-			reasons = append(reasons, Reason{Kind: OutputMissing, Path: o.Path})
+			reasons = append(reasons, Reason{Kind: OutputMissing, Path: disk.Path(o.Path).Spelling()})
 		}
 	}
 	return reasons

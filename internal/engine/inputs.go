@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"cachekey/internal/digest"
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/files"
 	"cachekey/internal/manifest"
@@ -222,7 +223,7 @@ func (in *inputs) has(p string) bool {
 func (in *inputs) list() []dotsame.Input {
 	list := make([]dotsame.Input, len(in.match.Found))
 	for i, f := range in.match.Found {
-		list[i] = dotsame.Input{Path: f.Path, Digest: f.Digest}
+		list[i] = dotsame.Input{Path: disk.Path(f.Path), Digest: f.Digest}
 		if f.Kind != files.File {
 			list[i].Digest = parts('i', string(f.Kind), string(f.Digest[:]))
 		}

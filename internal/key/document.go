@@ -5,13 +5,11 @@ package key
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 
@@ -107,49 +105,8 @@ func (f *UntrackedFiles) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// A Path is the raw bytes of a path. In a document a backslash is written \\, and
-// a byte that is not UTF-8 \xNN, so that every path has one spelling and every
-// spelling one path.
-type Path string
-
-// MarshalText returns the spelling of p in a document.
-func (p Path) MarshalText() ([]byte, error) {
-	b := make([]byte, 0, len(p))
-	for i, r := range string(p) {
-		_, size := utf8.DecodeRuneInString(string(p[i:]))
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = fmt.Appendf(b, `\x%02x`, p[i])
-		case r == '\\':
-			b = append(b, `\\`...)
-		default:
-			b = utf8.AppendRune(b, r)
-		}
-	}
-	return b, nil
-}
-
-// UnmarshalText sets p to the path that text spells.
-func (p *Path) UnmarshalText(text []byte) error {
-	var b []byte
-	for rest := string(text); rest != ""; {
-		literal, after, escaped := strings.Cut(rest, `\`)
-		b, rest = append(b, literal...), after
-		if !escaped {
-			break
-		}
-		if after, ok := strings.CutPrefix(rest, `\`); ok {
-			b, rest = append(b, '\\'), after
-		} else if c, err := hex.DecodeString(rest[min(1, len(rest)):min(3, len(rest))]); err == nil {
-			b, rest = append(b, c...), rest[min(3, len(rest)):]
-		}
-	}
-	if spelled, _ := Path(b).MarshalText(); string(spelled) != string(text) {
-		return fmt.Errorf(`the path %q is not spelled with \\ and \xNN`, text)
-	}
-	*p = Path(b)
-	return nil
-}
+// A Path is a path of any bytes, with the spelling of a disk.Path in a document.
+type Path = disk.Path
 
 // Ingredient returns the ingredient called name, or nil.
 func (d *Document) Ingredient(name string) *Ingredient {
