@@ -35,19 +35,25 @@ func For(more ...string) []string {
 	return env
 }
 
+// A Setting is a variable of git's configuration.
+type Setting struct{ Name, Value string }
+
 // WithGit is For with the configuration of git in the environment. With the settings
-// that it adds, git asks nothing, and runs no program that .git/config or .git/hooks of
-// a checkout names. See git-config(1), GIT_CONFIG_COUNT.
-func WithGit(more ...string) []string {
+// that it adds to yours, git asks nothing, fetches no object that a partial clone
+// lacks, and runs no program that .git/config or .git/hooks of a checkout names. See
+// git-config(1), GIT_CONFIG_COUNT.
+func WithGit(settings []Setting, more ...string) []string {
 	n, err := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT"))
 	if err != nil || n < 0 {
 		n = 0
 	}
-	return append(For(append(more, "GIT_CONFIG*")...), "GIT_TERMINAL_PROMPT=0",
-		fmt.Sprint("GIT_CONFIG_COUNT=", n+2),
-		fmt.Sprintf("GIT_CONFIG_KEY_%d=core.fsmonitor", n), fmt.Sprintf("GIT_CONFIG_VALUE_%d=false", n),
-		fmt.Sprintf("GIT_CONFIG_KEY_%d=core.hooksPath", n+1), fmt.Sprintf("GIT_CONFIG_VALUE_%d=/dev/null", n+1),
-	)
+	env := append(For(append(more, "GIT_CONFIG*")...), "GIT_TERMINAL_PROMPT=0",
+		"GIT_NO_LAZY_FETCH=1") // since git 2.44
+	for _, s := range append([]Setting{{"core.fsmonitor", "false"}, {"core.hooksPath", "/dev/null"}}, settings...) {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, s.Name), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, s.Value))
+		n++
+	}
+	return append(env, fmt.Sprint("GIT_CONFIG_COUNT=", n))
 }
 
 func listed(list []string, name string) bool {

@@ -35,7 +35,7 @@ func RunProgram(ctx context.Context, dir, program string, args ...string) ([]byt
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
-	cmd.Env = append(environ.WithGit("NIX_*", "SSH_AUTH_SOCK", "GIT_SSH*", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "IN_NIX_SHELL"), "NO_COLOR=1")
+	cmd.Env = append(environ.WithGit(nil, "NIX_*", "SSH_AUTH_SOCK", "GIT_SSH*", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "IN_NIX_SHELL"), "NO_COLOR=1")
 	// Nix's builders are its children: an interrupt must reach them too, and they
 	// would outlive a killed nix.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

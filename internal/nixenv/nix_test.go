@@ -97,7 +97,7 @@ func TestErrorText(t *testing.T) {
 }
 
 // A git that Nix starts in the checkout runs no program that the checkout's
-// configuration names, and keeps the settings of the environment.
+// configuration names, fetches no objects, and keeps the settings of the environment.
 func TestRunProgramConfiguresGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip(err)
@@ -111,6 +111,9 @@ func TestRunProgramConfiguresGit(t *testing.T) {
 	t.Setenv("GIT_CONFIG_COUNT", "1")
 	t.Setenv("GIT_CONFIG_KEY_0", "user.name")
 	t.Setenv("GIT_CONFIG_VALUE_0", "ada")
+	if got, err := RunProgram(t.Context(), dir, program(t, "echo $GIT_NO_LAZY_FETCH")); string(got) != "1\n" {
+		t.Errorf("GIT_NO_LAZY_FETCH is %q, %v, want 1", got, err)
+	}
 	for setting, want := range map[string]string{"core.fsmonitor": "false\n", "core.hooksPath": "/dev/null\n", "user.name": "ada\n"} {
 		got, err := RunProgram(t.Context(), dir, "git", "config", setting)
 		if err != nil || string(got) != want {

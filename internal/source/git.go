@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +34,7 @@ type repository struct {
 	index      string     // the index file
 	indexStamp disk.Stamp // of that file, taken before it was read; zero if unknown
 	ignoreCase bool       // core.ignorecase
+	settings   []environ.Setting
 	entries    []indexEntry
 }
 
@@ -174,16 +174,15 @@ func (t *Tree) warnOfSubmodules(ctx context.Context) {
 // dirty reports whether a file that git tracks in r differs from the index, or the
 // index from HEAD. Filters, which are programs, are not run.
 func (r *repository) dirty(ctx context.Context) bool {
-	var args []string
-	settings, _ := r.git(ctx, "config", "-z", "--name-only", "--get-regexp", `^filter\.`)
-	for _, name := range splitNUL(settings) {
-		args = append(args, "-c", name+"=")
+	filters, _ := r.git(ctx, "config", "-z", "--name-only", "--get-regexp", `^filter\.`)
+	for _, name := range splitNUL(filters) {
+		r.settings = append(r.settings, environ.Setting{Name: name})
 	}
-	changes, err := r.git(ctx, append(slices.Clone(args), "ls-files", "-z", "--modified", "--deleted")...)
+	changes, err := r.git(ctx, "ls-files", "-z", "--modified", "--deleted")
 	if err != nil || len(changes) > 0 {
 		return err == nil
 	}
-	changes, err = r.git(ctx, append(args, "diff-index", "-z", "--cached", "--name-only", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD", "--")...)
+	changes, err = r.git(ctx, "diff-index", "-z", "--cached", "--name-only", "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD", "--")
 	return err == nil && len(changes) > 0
 }
 
@@ -196,7 +195,7 @@ func (r *repository) git(ctx context.Context, args ...string) ([]byte, error) {
 // gitWithInput is git for a command that reads its standard input.
 func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.root}, args...)...)
-	cmd.Env = gitEnviron(r.root)
+	cmd.Env = r.environ()
 	cmd.WaitDelay = time.Second // an interrupt kills git; what git has started may go on
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin = bytes.NewReader(stdin)
@@ -213,17 +212,16 @@ func (r *repository) gitWithInput(ctx context.Context, stdin []byte, args ...str
 	return stdout.Bytes(), nil
 }
 
-// gitEnviron returns the environment of git. It has no secrets, and no variables
+// environ returns the environment of git. It has no secrets, and no variables
 // that select another repository or index, because Nix's libgit2 ignores them.
 // Variables that configure git (safe.directory, for one) stay. Git must not fetch
 // the objects that a partial clone lacks: .git/config says by which program.
-func gitEnviron(root string) []string {
-	return append(environ.WithGit("GIT_EXEC_PATH"),
+func (r *repository) environ() []string {
+	return append(environ.WithGit(r.settings, "GIT_EXEC_PATH"),
 		"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1",
-		"GIT_NO_LAZY_FETCH=1",     // since git 2.44
-		"GIT_ALLOW_PROTOCOL=none", // the same for older ones
+		"GIT_ALLOW_PROTOCOL=none", // older gits know no GIT_NO_LAZY_FETCH
 		"GIT_LITERAL_PATHSPECS=1", // ":(top)x" is a path
 		// With a broken .git, git must not use a repository further up.
-		"GIT_CEILING_DIRECTORIES="+filepath.Dir(root),
+		"GIT_CEILING_DIRECTORIES="+filepath.Dir(r.root),
 	)
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -66,6 +67,22 @@ func TestNarHashEqualsGoNix(t *testing.T) {
 	}
 	checkAgainstGoNix(t, dir, "sizes")
 	checkAgainstGoNix(t, t.TempDir(), "empty")
+}
+
+// TestOpenEndsWithContext interrupts the listing of a tree without git.
+func TestOpenEndsWithContext(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "c"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := 0
+	tree, err := Open(ctx, dir, Options{Skip: func(string, bool) bool { seen++; cancel(); return false }})
+	if !errors.Is(err, context.Canceled) || seen != 1 {
+		t.Errorf("got %v, %v after %d names", tree, err, seen)
+	}
 }
 
 func checkAgainstGoNix(t *testing.T, dir, what string) {
