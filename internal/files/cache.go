@@ -65,10 +65,11 @@ func parseCache(data []byte) (cache, error) {
 		}
 		entries := after
 		after = after[4:]
-		if entries[:4] == "\x00\x00\x00\x00" { // Save writes none, and many would fill the memory
+		n := binary.LittleEndian.Uint32([]byte(entries[:4]))
+		if n == 0 || n > disk.MaxNames { // Save writes none such, and they would fill the memory
 			return nil, errBadCache
 		}
-		for range binary.LittleEndian.Uint32([]byte(entries[:4])) {
+		for range n {
 			if _, after, ok = cutString(after); !ok || len(after) < entryFixed {
 				return nil, errBadCache
 			}
@@ -149,7 +150,7 @@ func (x *Index) Save(to io.Writer) error {
 }
 
 // encode returns the settled entries as the stat cache has them, or "" if there
-// are none.
+// are none, or too many.
 func encode(entries []entry) string {
 	n := 0
 	buf := []byte{0, 0, 0, 0}
@@ -165,7 +166,7 @@ func encode(entries []entry) string {
 		}
 		buf = append(buf, e.digest[:]...)
 	}
-	if n == 0 {
+	if n == 0 || n > disk.MaxNames {
 		return ""
 	}
 	binary.LittleEndian.PutUint32(buf, uint32(n))

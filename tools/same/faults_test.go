@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,10 +13,13 @@ import (
 	"time"
 )
 
-// same returns a command that runs this test binary as same, in dir.
+// same returns a command that runs this test binary as same, in dir. It is killed after
+// some minutes, so that the test names what hangs.
 func same(dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.Command(ownPath(), args...)
-	cmd.Dir = dir
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	context.AfterFunc(ctx, cancel)
+	cmd := exec.CommandContext(ctx, ownPath(), args...)
+	cmd.Dir, cmd.WaitDelay = dir, time.Minute
 	cmd.Env = append(os.Environ(), "RUN_SAME=1", "GITHUB_ACTIONS=")
 	out := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = out, out

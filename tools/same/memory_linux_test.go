@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"cachekey/internal/digest"
 	"cachekey/internal/dotsame"
 )
 
@@ -46,32 +48,37 @@ func measureMain(program string) {
 	os.Exit(0)
 }
 
-// plainSame returns the path of a same without the race detector and without coverage,
-// which take many times the time and memory.
-var plainSame = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "plain-same-")
+// plainPrograms returns a directory with same and cachekey, without the race detector
+// and without coverage, which take many times the time and memory.
+var plainPrograms = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "plain-programs-")
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "same")
-	build := exec.Command("go", "build", "-o", program, ".")
+	build := exec.Command("go", "build", "-o", dir, ".", "../cachekey")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return program, nil
+	return dir, nil
 })
 
+// measure runs same in dir.
 func measure(t *testing.T, dir string, args ...string) (c cost, stderr string) {
 	t.Helper()
-	program, err := plainSame()
+	return measureProgram(t, dir, "same", args...)
+}
+
+func measureProgram(t *testing.T, dir, program string, args ...string) (c cost, stderr string) {
+	t.Helper()
+	programs, err := plainPrograms()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir, cmd.Stderr = dir, &text
-	cmd.Env = append(os.Environ(), measureVariable+"="+program, "GITHUB_ACTIONS=")
+	cmd.Env = append(os.Environ(), measureVariable+"="+filepath.Join(programs, program), "GITHUB_ACTIONS=", "GITHUB_STEP_SUMMARY=/dev/null")
 	out, err := cmd.Output()
 	if err == nil {
 		err = json.Unmarshal(out, &c)
@@ -80,6 +87,18 @@ func measure(t *testing.T, dir string, args ...string) (c cost, stderr string) {
 		t.Fatal(err)
 	}
 	return c, text.String()
+}
+
+// check fails t unless a hostile file cost at most 64 MiB and 2 s more than an
+// ordinary one, and led to few messages.
+func (c cost) check(t *testing.T, ordinary cost, stderr string) {
+	t.Helper()
+	if c.Peak > ordinary.Peak+64 || c.CPU > ordinary.CPU+2*time.Second {
+		t.Errorf("got %d MiB in %v, want at most 64 MiB and 2s more than %d MiB in %v", c.Peak, c.CPU, ordinary.Peak, ordinary.CPU)
+	}
+	if len(stderr) > 100_000 {
+		t.Errorf("printed %d bytes: %.500s", len(stderr), stderr)
+	}
 }
 
 // A file is a text made of a start, a part that is repeated up to a size, and an end.
@@ -213,13 +232,213 @@ func TestHostileFilesTakeNoMemory(t *testing.T) {
 				honest[kind] = base
 			}
 			got, stderr := run(r.file)
-			if got.Peak > base.Peak+64 || got.CPU > base.CPU+2*time.Second {
-				t.Errorf("got %d MiB in %v, want at most 64 MiB and 2s more than %d MiB in %v", got.Peak, got.CPU, base.Peak, base.CPU)
-			}
-			if len(stderr) > 4000 {
-				t.Errorf("printed %d bytes: %.500s", len(stderr), stderr)
+			got.check(t, base, stderr)
+		})
+	}
+}
+
+// numbered returns a text of n lines, or other parts, that format makes of a number.
+func numbered(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// TestHostileLogsTakeNoMemory reads logs, which come from outside too. None may take
+// more than 64 MiB and 2 s more than an ordinary one of its size.
+func TestHostileLogsTakeNoMemory(t *testing.T) {
+	const (
+		size = 60 << 20
+		end  = "\n[a] Completed in 1.0s\n1 ran, 0 cached; took 1.0s\n"
+	)
+	cost := func(t *testing.T, f file) (cost, string) {
+		dir := t.TempDir()
+		f.write(t, filepath.Join(dir, "log"), size)
+		return measureProgram(t, dir, "cachekey", "hits", "log")
+	}
+	ordinary, stderr := cost(t, file{"[a] Starting...\n", "[a] compiling a/quite/ordinary/file.go with the usual flags\n", end})
+	if stderr != "" {
+		t.Fatal(stderr)
+	}
+	many := numbered(99_000, "[%06d] Skipped (Cached)\n") + "0 ran, 99000 cached; took 1.0s\n"
+	for name, f := range map[string]file{
+		"colours":            {"", "\x1b[31m", ""},
+		"coloured lines":     {"", "\x1b[31m\n", ""},
+		"half a colour":      {"", "\x1b[31;1", ""},
+		"half a link":        {"", "\x1b]8;;", ""},
+		"links":              {"", "\x1b]8;;x\x07", ""},
+		"escapes":            {"", "\x1b", ""},
+		"escapes, in lines":  {"", "\x1b\n", ""},
+		"no bytes":           {"", "\n", ""},
+		"brackets":           {"", "[", ""},
+		"brackets, in lines": {"", "[\n", ""},
+		"lines of a task":    {"", "[a] \n", ""},
+		"lines of no task":   {"", "[b] x\n", ""},
+		"starts":             {"", "[a] Starting...\n", ""},
+		"ends":               {"", "[a] Completed in 1s\n", ""},
+		"long times":         {"[a] Completed in ", "1", "\n"},
+		"durations":          {"[a] Completed in ", "1s", "\n"},
+		"skips":              {"", "[a] ~ Cached\n", ""},
+		"tabs":               {"", "\t", ""},
+		"steps":              {"", "a\tb\t", ""},
+		"times":              {"", "2026-11-25T19:00:00.1Z ", ""},
+		"times, in lines":    {"", "2026-11-25T19:00:00.1Z \n", ""},
+		"digits":             {"", "1", ""},
+		"counts":             {end, "0 ran, 0 cached; took 0.0s\n", "[a] Starting...\n"},
+		"counts after many":  {end + many, "0 ran, 0 cached; took 0.0s\n", "[a] Starting...\n"},
+		"long counts":        {end, "0 ran, 0 cached, " + strings.Repeat("x", 60_000) + "; took 0.0s\n", "[a] Starting...\n"},
+		"long half counts":   {end, "0 ran, 0 cached, 1 failed (" + strings.Repeat("x", 60_000) + "\n", "[a] Starting...\n"},
+		"long names":         {"", numbered(99_000, "["+strings.Repeat("n", 240)+"%06d] Starting...\n"), ""},
+		"too many names":     {"", numbered(1_000_000, "[%06d] Starting...\n"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f.start, f.end = "[a] Starting...\n"+f.start, f.end+end
+			got, stderr := cost(t, f)
+			got.check(t, ordinary, stderr)
+			if refused := strings.Contains(name, "names"); refused != (stderr != "") {
+				t.Errorf("printed %q", stderr)
 			}
 		})
+	}
+}
+
+// TestHostileDocumentsTakeNoMemory is the same for the plan that hits reads, for key
+// documents, which diff reads as verify does, and for the verdict of verify.
+func TestHostileDocumentsTakeNoMemory(t *testing.T) {
+	const size = 12 << 20
+	const (
+		start = `{"schema":"v1","key":"same-v1-x86_64-linux","prefix":"same","system":"x86_64-linux","narHash":"",`
+		end   = `"ingredients":[{"name":"locks","digest":"0","files":[]},{"name":"tasks","digest":"","files":[]},{"name":"tree","digest":"","files":[]}],` +
+			`"restoreKeys":[],"paths":[],"extra":{},"warnings":[]}`
+	)
+	before, after, _ := strings.Cut(start+end, "]")
+	one := `{"path":"a/quite/ordinary/path","type":"f","digest":"` + strings.Repeat("0", 64) + `"}`
+	ordinaryFiles := file{before, one + ",", one + "]" + after}
+	type row struct {
+		name string
+		file file
+	}
+	for command, c := range map[string]struct {
+		path     string
+		args     []string
+		ordinary file
+		fields   map[string][2]string // what is before and after a hostile value
+	}{
+		"diff": {"old.json", []string{"diff", "old.json", "new.json"}, ordinaryFiles, map[string][2]string{
+			"all":         {"", ""},
+			"files":       {strings.TrimSuffix(before, "["), after},
+			"ingredients": {start + `"ingredients":`, `}`},
+			"extra":       {start + `"extra":`, "," + strings.Replace(end, `"extra":{},`, "", 1)},
+			"untracked":   {start + `"untracked":`, "," + end},
+			"restoreKeys": {start + `"restoreKeys":`, "," + end},
+			"warnings":    {start + `"warnings":`, "," + end},
+			"unknown":     {start + `"unknown":`, "," + end},
+		}},
+		"hits --plan": {"plan.json", []string{"hits", "--plan", "plan.json", "log"},
+			file{`{"schema":1,"tasks":[`, `{"task":"a:b","state":"run","reasons":[{"kind":"never-built"}],"toolchain_known":true},`, `{"task":"a","state":"run"}]}`},
+			map[string][2]string{
+				"all":     {"", ""},
+				"tasks":   {`{"schema":1,"tasks":`, `}`},
+				"reasons": {`{"schema":1,"tasks":[{"task":"a","state":"run","reasons":`, `}]}`},
+				"unknown": {`{"schema":1,"unknown":`, `,"tasks":[]}`},
+			}},
+		"hits --github": {".same/local/restored.json", []string{"hits", "--github", "log"},
+			file{`{"state":"whole","kept":1,"key":` + ordinaryFiles.start, ordinaryFiles.part, ordinaryFiles.end + "}"},
+			map[string][2]string{
+				"all":     {"", ""},
+				"key":     {`{"state":"whole","key":`, `}`},
+				"reason":  {`{"state":"none","reason":`, `}`},
+				"unknown": {`{"state":"whole","unknown":`, `}`},
+			}},
+	} {
+		cost := func(t *testing.T, f file) (cost, string) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "same.yaml"), "version: \"1\"\ntasks:\n  a: {cmd: [\"true\"]}\n")
+			write(t, filepath.Join(dir, "flake.nix"), "{ outputs = _: { }; }\n")
+			write(t, filepath.Join(dir, "flake.lock"), "{}\n")
+			write(t, filepath.Join(dir, "log"), "[a] Starting...\n[a] Completed in 1.0s\n1 ran, 0 cached; took 1.0s\n")
+			write(t, filepath.Join(dir, "new.json"), start+end)
+			f.write(t, filepath.Join(dir, c.path), size)
+			return measureProgram(t, dir, "cachekey", c.args...)
+		}
+		ordinary, _ := cost(t, c.ordinary)
+		var rows []row
+		for field, around := range c.fields {
+			for name, f := range hostileLists() {
+				rows = append(rows, row{field + " of " + name, file{around[0] + f.start, f.part, f.end + around[1]}})
+			}
+		}
+		if command == "hits --plan" {
+			rows = append(rows, row{"many tasks", file{`{"tasks":[`, `{"task":"a","state":"run"},`, `{"task":"a","state":"run"}]}`}},
+				row{"many names", file{`{"tasks":[`, numbered(300_000, `{"task":"%06d","state":"run"},`), `{"task":"a","state":"run"}]}`}})
+		}
+		for _, r := range rows {
+			t.Run(command+": "+r.name, func(t *testing.T) {
+				t.Parallel()
+				got, stderr := cost(t, r.file)
+				got.check(t, ordinary, stderr)
+			})
+		}
+	}
+}
+
+// TestHostileStatCachesTakeNoMemory plans with stat caches whose sum is right.
+func TestHostileStatCachesTakeNoMemory(t *testing.T) {
+	const size = 24 << 20
+	text := func(s string) string {
+		return string(binary.LittleEndian.AppendUint32(nil, uint32(len(s)))) + s
+	}
+	count := func(n uint32) string { return string(binary.LittleEndian.AppendUint32(nil, n)) }
+	entry := func(name string) string { return text(name) + strings.Repeat("\x01", 6*8+32) }
+	ordinaryDir := func(i int) string {
+		dir := text(fmt.Sprintf("src/package%06d", i)) + count(10)
+		for j := range 10 {
+			dir += entry(fmt.Sprintf("an-ordinary-file-%d.go", j))
+		}
+		return dir
+	}
+	repeat := func(part func(i int) string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < size; i++ {
+			b.WriteString(part(i))
+		}
+		return b.String()
+	}
+	entries := func(dir string, entry func(i int) string) string {
+		n := uint32(0)
+		list := repeat(func(i int) string { n++; return entry(i) })
+		return text(dir) + count(n) + list
+	}
+	for _, at := range []struct{ cache, used string }{{dotsame.StatCache, ""}, {dotsame.ProgramCache, "usr/bin"}} {
+		cost := func(t *testing.T, body string) (cost, string) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "same.yaml"), "version: \"1\"\ntasks:\n  a: {input: [same.yaml, src], cmd: [/usr/bin/env]}\n")
+			write(t, filepath.Join(dir, "src/a"), "")
+			body = "same stat cache 1\n" + body
+			sum := digest.Of([]byte(body))
+			write(t, filepath.Join(dir, at.cache), body+string(sum[:]))
+			return measure(t, dir, "run", "a")
+		}
+		ordinary, _ := cost(t, repeat(ordinaryDir))
+		for name, body := range map[string]string{
+			"directories of one file":   repeat(func(i int) string { return text(fmt.Sprintf("%07x", i)) + count(1) + entry("") }),
+			"one directory":             entries(at.used, func(i int) string { return entry(fmt.Sprintf("%07x", i)) }),
+			"one directory, not sorted": entries(at.used, func(i int) string { return entry(fmt.Sprintf("%07x", -i&0xfffffff)) }),
+			"one directory, no names":   entries(at.used, func(i int) string { return entry("") }),
+			"one directory, many times": repeat(func(i int) string { return text(at.used) + count(1) + entry("") }),
+			"long paths":                repeat(func(i int) string { return text(strings.Repeat("d/", 2000)+fmt.Sprint(i)) + count(1) + entry("a") }),
+			"too many entries":          text(at.used) + count(1<<31) + repeat(func(i int) string { return entry("") }),
+			"no entries":                repeat(func(i int) string { return text(fmt.Sprint(i)) + count(0) }),
+		} {
+			t.Run(at.cache+": "+name, func(t *testing.T) {
+				t.Parallel()
+				got, stderr := cost(t, body)
+				got.check(t, ordinary, stderr)
+			})
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -67,16 +68,7 @@ tasks:
 					t.Helper()
 					return runAs(t, user, dir, args...)
 				}
-				if os.Geteuid() == 0 {
-					for _, p := range []string{dir, filepath.Dir(dir)} {
-						if err := os.Chmod(p, 0o755); err != nil {
-							t.Fatal(err)
-						}
-					}
-					if out, err := exec.Command("chown", "-R", "65534:65534", dir).CombinedOutput(); err != nil {
-						t.Fatalf("%v: %s", err, out)
-					}
-				}
+				give(t, dir)
 				out := filepath.Join(dir, "out")
 				t.Cleanup(func() { _ = exec.Command("chmod", "-R", "u+rwx", dir).Run() })
 				stored := c.stored || user == 0
@@ -116,8 +108,168 @@ tasks:
 	}
 }
 
+// TestAnythingAboveTarget checks that a task runs whatever the directories above its
+// target are, and that its result is right or not stored. No run blocks.
+func TestAnythingAboveTarget(t *testing.T) {
+	const manifest = `version: "1"
+tasks:
+  t: {input: [src], target: [out/a/b], cmd: [sh, -c, 'echo ran >>ran; chmod u+rwx out out/a 2>/dev/null; mkdir -p out/a && cat src >out/a/b']}
+`
+	root := func(names ...string) func(dir string) error {
+		return func(dir string) (err error) {
+			for _, name := range names {
+				err = errors.Join(err, os.Chown(filepath.Join(dir, name), 0, 0))
+			}
+			return err
+		}
+	}
+	closed := func(names ...string) func(dir string) error {
+		return func(dir string) error { return errors.Join(root(names...)(dir), chmods(dir, 0o700, names...)) }
+	}
+	elsewhere := func(name string) func(dir string) error {
+		return func(dir string) error {
+			to := filepath.Join(dir, "elsewhere")
+			return errors.Join(os.RemoveAll(to), os.Rename(filepath.Join(dir, name), to), os.Symlink(to, filepath.Join(dir, name)))
+		}
+	}
+	instead := func(name string, put func(at string) error) func(dir string) error {
+		return func(dir string) error {
+			at := filepath.Join(dir, name)
+			return replace(at, func() error { return put(at) })
+		}
+	}
+	file := func(at string) error { return os.WriteFile(at, nil, 0o644) }
+	pipe := func(at string) error { return syscall.Mkfifo(at, 0o600) }
+	var running *testing.T
+	mounted := func(name string) func(dir string) error {
+		return func(dir string) error {
+			if !mount(running, filepath.Join(dir, name), "size=1m") {
+				return errors.ErrUnsupported
+			}
+			return os.Chown(filepath.Join(dir, name), 65534, 65534)
+		}
+	}
+	for name, c := range map[string]struct {
+		put    func(dir string) error
+		failed string // a part of the error, if the command itself cannot succeed
+	}{
+		"no permissions":            {func(dir string) error { return chmods(dir, 0, "out") }, ""},
+		"no permissions, below":     {func(dir string) error { return chmods(dir, 0, "out/a") }, ""},
+		"no permissions, both":      {func(dir string) error { return chmods(dir, 0, "out/a", "out") }, ""},
+		"only list":                 {func(dir string) error { return chmods(dir, 0o444, "out") }, ""},
+		"only list, below":          {func(dir string) error { return chmods(dir, 0o444, "out/a") }, ""},
+		"only search":               {func(dir string) error { return chmods(dir, 0o111, "out/a", "out") }, ""},
+		"read-only":                 {func(dir string) error { return chmods(dir, 0o555, "out/a", "out") }, ""},
+		"foreign":                   {root("out"), ""},
+		"foreign, below":            {root("out/a"), ""},
+		"foreign, both":             {root("out", "out/a", "out/a/b"), "exit status 2"},
+		"foreign and closed":        {closed("out"), "exit status"},
+		"foreign and closed, below": {closed("out/a"), "exit status 2"},
+		"foreign, nothing below": {func(dir string) error {
+			return errors.Join(os.RemoveAll(filepath.Join(dir, "out/a")), root("out")(dir))
+		}, "exit status 1"},
+		"a link":         {elsewhere("out"), "the symbolic link out on its path is not followed"},
+		"a link, below":  {elsewhere("out/a"), "the symbolic link out/a on its path is not followed"},
+		"a file":         {instead("out", file), "exit status 1"},
+		"a file, below":  {instead("out/a", file), "exit status 1"},
+		"a pipe":         {instead("out", pipe), "exit status 1"},
+		"a pipe, below":  {instead("out/a", pipe), "exit status 1"},
+		"a mount":        {mounted("out"), ""},
+		"a mount, below": {mounted("out/a"), ""},
+	} {
+		for _, user := range []int{0, 65534} {
+			if os.Geteuid() != 0 && (user == 0 || strings.HasPrefix(name, "foreign")) {
+				continue
+			}
+			t.Run(name+map[int]string{0: " as root", 65534: " as nobody"}[user], func(t *testing.T) {
+				running = t
+				dir := t.TempDir()
+				write(t, filepath.Join(dir, "same.yaml"), manifest)
+				write(t, filepath.Join(dir, "src"), "1\n")
+				give(t, dir)
+				t.Cleanup(func() { _ = exec.Command("chmod", "-R", "u+rwx", dir).Run() })
+				runAs(t, user, dir, "run", "t")
+				for _, args := range [][]string{{"run", "t"}, {"run", "-n", "t"}, {"clean"}, {"clean", "--all"}} {
+					before := strings.Count(read(t, filepath.Join(dir, "ran")), "ran")
+					if err := c.put(dir); errors.Is(err, errors.ErrUnsupported) {
+						t.Skip("nothing can be mounted here")
+					} else if err != nil {
+						t.Fatal(err)
+					}
+					runAs(t, user, dir, "plan", "t")
+					cmd, said := sameAs(t, user, dir, args...)
+					err := cmd.Run()
+					if args[0] == "clean" {
+						if err != nil {
+							t.Errorf("%v: %v\n%s", args, err, said)
+						}
+						cmd, said = sameAs(t, user, dir, "run", "t")
+						err = cmd.Run()
+					}
+					failed := c.failed
+					if user == 0 && !strings.HasPrefix(failed, "the symbolic") && !strings.Contains(name, "file") && !strings.Contains(name, "pipe") {
+						failed = "" // root may do anything
+					}
+					ran := strings.Count(read(t, filepath.Join(dir, "ran")), "ran") - before
+					switch {
+					case err != nil && (failed == "" || !strings.Contains(said.String(), failed)):
+						t.Errorf("%v: %v, want %q\n%s", args, err, failed, said)
+					case len(args) == 2 && args[0] == "run" && ran == 0 && err == nil: // it was skipped: it is as it was
+					case ran != 1:
+						t.Errorf("%v: the task ran %d times\n%s", args, ran, said)
+					case err == nil && failed != "":
+						t.Errorf("%v: it succeeded\n%s", args, said)
+					}
+					if failed == "" && read(t, filepath.Join(dir, "out/a/b")) != "1\n" {
+						t.Errorf("%v: the output is wrong\n%s", args, said)
+					}
+					if failed != "" { // the user mends it
+						for _, p := range []string{"out", "out/a"} {
+							if st, err := os.Lstat(filepath.Join(dir, p)); err == nil && !st.IsDir() {
+								_ = os.Remove(filepath.Join(dir, p))
+							}
+						}
+					}
+					_ = chmods(dir, 0o755, "out", "out/a")
+					give(t, dir)
+					runAs(t, user, dir, "run", "t")
+					if said := runAs(t, user, dir, "run", "t"); !strings.Contains(said, "0 ran, 1 cached") || read(t, filepath.Join(dir, "out/a/b")) != "1\n" {
+						t.Errorf("%v: it is not skipped\n%s", args, said)
+					}
+				}
+			})
+		}
+	}
+}
+
+// give makes dir, and everything in it, that of the user nobody, if this process may.
+func give(t *testing.T, dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	for _, p := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(p, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("chown", "-hR", "65534:65534", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // runAs runs same as a user, if this process may.
 func runAs(t *testing.T, user int, dir string, args ...string) string {
+	t.Helper()
+	cmd, out := sameAs(t, user, dir, args...)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("same %v as user %d: %v\n%s", args, user, err, out)
+	}
+	return out.String()
+}
+
+// sameAs returns a command that runs same as a user, if this process may.
+func sameAs(t *testing.T, user int, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	cmd, out := same(dir, args...)
 	if user != os.Geteuid() && os.Geteuid() == 0 {
@@ -126,14 +278,11 @@ func runAs(t *testing.T, user int, dir string, args ...string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		t.Cleanup(func() { f.Close() })
 		cmd.Path, cmd.ExtraFiles = own, []*os.File{f}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
 	}
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("same %v as user %d: %v\n%s", args, user, err, out)
-	}
-	return out.String()
+	return cmd, out
 }
 
 func chmods(dir string, mode os.FileMode, names ...string) error {
