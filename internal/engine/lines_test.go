@@ -3,6 +3,9 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -10,6 +13,8 @@ import (
 	"time"
 	"unicode"
 
+	"cachekey/internal/dotsame"
+	"cachekey/internal/manifest"
 	"cachekey/internal/message"
 )
 
@@ -197,5 +202,39 @@ func TestColours(t *testing.T) {
 	want := "[a] \x1b[32mCompleted in 0.0s\x1b[0m\n[b] \x1b[31mFailed after 0.0s: exit status 1\x1b[0m\n::error title=task b::exit status 1\n[c] \x1b[33mInterrupted after 0.0s\x1b[0m\n"
 	if b.String() != want {
 		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+// A completion is a Reporter that keeps how long a task took.
+type completion struct {
+	*Lines
+	took time.Duration
+}
+
+func (c *completion) Completed(_ string, took time.Duration) { c.took = took }
+
+// TestCompletedIncludesStoring checks that the time of a completed task includes that of
+// storing its outputs. The duration in the build info does not.
+func TestCompletedIncludesStoring(t *testing.T) {
+	root := t.TempDir()
+	text := `{"version": "1", "tasks": {"t": {"input": [], "target": ["out"], "cmd": ["sh", "-c", "head -c 50000000 /dev/urandom >out"]}}}`
+	if err := os.WriteFile(filepath.Join(root, "same.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ws, err := manifest.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := &completion{Lines: &Lines{To: io.Discard}}
+	c := Config{Workspace: ws, LookupEnv: os.LookupEnv, Report: report, Warnf: t.Errorf}
+	if _, err := c.Run(t.Context(), ws.Tasks); err != nil {
+		t.Fatal(err)
+	}
+	info, err := dotsame.Open(root).ReadBuildInfo("t")
+	if err != nil || info == nil {
+		t.Fatal(info, err)
+	}
+	if storing := report.took - info.Duration(); storing < 3*time.Millisecond {
+		t.Errorf("completed in %v, of which storing took %v", report.took, storing)
 	}
 }
