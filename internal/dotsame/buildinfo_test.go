@@ -250,3 +250,22 @@ func encode(b *BuildInfo) ([]byte, error) {
 	err := b.Encode(&to)
 	return to.Bytes(), err
 }
+
+// TestCheckPath checks that the error of an invalid path says why it is one.
+func TestCheckPath(t *testing.T) {
+	for p, want := range map[string]string{
+		"a/b":                           "",
+		strings.Repeat("a/", 2048):      "has 4096 bytes, more than 4095",
+		"a\xff":                         "is not valid UTF-8",
+		"a/../b":                        "does not stay in the workspace",
+		"/a":                            "does not stay in the workspace",
+		"a/" + strings.Repeat("b", 256): "does not stay in the workspace",
+		"a/.GIT/b":                      "is in .GIT",
+		"a\x00":                         "invalid path",
+	} {
+		err := CheckPath(p)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.20q: got %v, want %q", p, err, want)
+		}
+	}
+}
