@@ -305,8 +305,8 @@ func TestHostileLogsTakeNoMemory(t *testing.T) {
 	}
 }
 
-// TestHostileDocumentsTakeNoMemory is the same for the plan that hits reads, for key
-// documents, which diff reads as verify does, and for the verdict of verify.
+// TestHostileDocumentsTakeNoMemory is the same for the JSON that cachekey reads: plans,
+// key documents, the verdict of verify, and the files of a restored cache.
 func TestHostileDocumentsTakeNoMemory(t *testing.T) {
 	const size = 12 << 20
 	const (
@@ -315,7 +315,8 @@ func TestHostileDocumentsTakeNoMemory(t *testing.T) {
 			`"restoreKeys":[],"paths":[],"extra":{},"warnings":[]}`
 	)
 	before, after, _ := strings.Cut(start+end, "]")
-	one := `{"path":"a/quite/ordinary/path","type":"f","digest":"` + strings.Repeat("0", 64) + `"}`
+	hash := strings.Repeat("0", 64)
+	one := `{"path":"a/quite/ordinary/path","type":"f","digest":"` + hash + `"}`
 	ordinaryFiles := file{before, one + ",", one + "]" + after}
 	type row struct {
 		name string
@@ -352,6 +353,21 @@ func TestHostileDocumentsTakeNoMemory(t *testing.T) {
 				"key":     {`{"state":"whole","key":`, `}`},
 				"reason":  {`{"state":"none","reason":`, `}`},
 				"unknown": {`{"state":"whole","unknown":`, `}`},
+			}},
+		"prune": {dotsame.InfoPath("a"), []string{"prune"},
+			file{`{"task_name":"a","input_hash":"` + hash + `","schema":1,"outputs":[`, `{"path":"a/quite/ordinary/path","type":"file","size":12345,"mode":"0644","digest":"` + hash + `"},`, `{}]}`},
+			map[string][2]string{
+				"all":     {"", ""},
+				"outputs": {`{"task_name":"a","input_hash":"` + hash + `","schema":1,"outputs":`, `}`},
+				"depends": {`{"task_name":"a","input_hash":"` + hash + `","schema":1,"depends":`, `}`},
+			}},
+		"realise": {dotsame.EnvironmentPath(map[string]string{"go": "go@1.25.4"}), []string{"realise"}, file{"[", `"A=b",`, `"PATH=/nix/store"]`},
+			map[string][2]string{"all": {"", ""}}},
+		"verify": {dotsame.Seal, []string{"verify"}, file{`{"seal":"v1","key":` + start + end + `,"entries":[` + "\n", `{"path":"store/a","type":"f","size":1,"digest":"` + hash + `"},` + "\n", "],\n"},
+			map[string][2]string{
+				"all":     {"", ""},
+				"key":     {`{"seal":"v1","key":`, `,"entries":[` + "\n],\n"},
+				"entries": {`{"seal":"v1","key":` + start + end + `,"entries":`, ",\n"},
 			}},
 	} {
 		cost := func(t *testing.T, f file) (cost, string) {
