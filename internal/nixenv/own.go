@@ -32,8 +32,16 @@ const (
 
 // A treeAnswer is the answer of Nix for one source tree.
 type treeAnswer struct {
-	State       digest.Digest     `json:"state"`       // of the tree and the system
-	Derivations map[string]string `json:"derivations"` // attribute → path of its derivation
+	State       digest.Digest `json:"state"`       // of the tree and the system
+	Derivations derivations   `json:"derivations"` // attribute → path of its derivation
+}
+
+type derivations map[string]string
+
+// UnmarshalJSON decodes derivations, with a bound on their number.
+func (d *derivations) UnmarshalJSON(data []byte) (err error) {
+	*d, err = disk.DecodeJSONMap[string](data, 48) // "a":"/nix/store/<32 characters>-a"
+	return err
 }
 
 // derivationPath matches the path of a derivation, or of a package that is a plain
@@ -42,7 +50,7 @@ var derivationPath = regexp.MustCompile(`^/nix/store/[0-9a-z]{32}-[A-Za-z0-9+._?
 
 // parseAnswers parses a file of answers, which may come from a restored cache.
 func parseAnswers(data []byte) ([]treeAnswer, error) {
-	all, err := disk.DecodeJSONList[treeAnswer](data, 20)
+	all, err := disk.DecodeJSONList[treeAnswer](data, 80) // {"state":"<64 hex>","derivations":{}}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -154,6 +155,35 @@ func TestOwnToolAnswers(t *testing.T) {
 	} {
 		if _, err := parseAnswers([]byte(bad)); err == nil {
 			t.Errorf("%.80s was accepted", bad)
+		}
+	}
+}
+
+// TestHostileAnswersTakeNoMemory parses answers that would take many times as much
+// memory as their text.
+func TestHostileAnswersTakeNoMemory(t *testing.T) {
+	for name, c := range map[string]struct{ start, part, end string }{
+		"derivations":  {`[{"derivations":{`, `"":"",`, `"":""}}]`},
+		"numbered":     {`[{"derivations":{`, "", `"":""}}]`},
+		"empty":        {`[`, `{"derivations":{}}  ,`, `{}]`},
+		"one of each":  {`[`, `{"derivations":{"":""}},`, `{}]`},
+		"long answers": {`[`, `{"a":"bbbbbbbbbbbbbbbbb"},`, `{}]`},
+	} {
+		var text strings.Builder
+		text.WriteString(c.start)
+		for i := 0; text.Len() < maxAnswerFile-100; i++ {
+			if text.WriteString(c.part); c.part == "" {
+				fmt.Fprintf(&text, `"%x":"",`, i)
+			}
+		}
+		text.WriteString(c.end)
+		data := []byte(text.String())
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := parseAnswers(data)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 2*uint64(len(data)) {
+			t.Errorf("%s: got %v, allocated %d bytes for %d", name, err, took, len(data))
 		}
 	}
 }
