@@ -387,7 +387,13 @@ func TestHostileDocumentsTakeNoMemory(t *testing.T) {
 		ordinary, _ := cost(t, c.ordinary)
 		var rows []row
 		for field, around := range c.fields {
-			for name, f := range hostileLists() {
+			lists := hostileLists()
+			if field != "all" { // there, these are refused in the same way
+				for _, name := range []string{"nulls", "lists", "padded", "a number", "depth", "null members"} {
+					delete(lists, name)
+				}
+			}
+			for name, f := range lists {
 				rows = append(rows, row{field + " of " + name, file{around[0] + f.start, f.part, f.end + around[1]}})
 			}
 		}
