@@ -48,3 +48,42 @@ func insideMounts(t *testing.T, dir string) {
 		}
 	}
 }
+
+// TestRootIsTheCheckout reads a checkout at /, as in some containers: it is the files
+// that git tracks there. Nix would take the whole file system.
+func TestRootIsTheCheckout(t *testing.T) {
+	ctx := t.Context()
+	hash := func(dir string) (Hash, error) {
+		tree, err := Open(ctx, dir, Options{})
+		if err != nil {
+			return Hash{}, err
+		}
+		defer tree.Close()
+		return tree.NarHash(ctx)
+	}
+	const make = `echo "{ outputs = _: { }; }" >flake.nix; git init -q .; git add flake.nix`
+	if want := os.Getenv("CACHEKEY_TEST_ROOT"); want != "" {
+		if got, err := hash("/"); err != nil || got.String() != want {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+		return
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("sh", "-euc", "cd \"$0\"; "+make, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	want, err := hash(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const enter = `mount -t tmpfs none "$0"; cd "$0"; mkdir up work root; mount -t overlay none -o lowerdir=/,upperdir=up,workdir=work root; mount --rbind /dev root/dev`
+	if out, err := exec.Command("unshare", "-m", "sh", "-euc", enter, t.TempDir()).CombinedOutput(); err != nil {
+		t.Skipf("no file system over / here: %v: %s", err, out)
+	}
+	cmd := exec.Command("unshare", "-m", "sh", "-euc",
+		enter+`; cp "$1" root/source.test; cd root; `+make+`; exec chroot . /source.test -test.run "^TestRootIsTheCheckout$"`, t.TempDir(), os.Args[0])
+	cmd.Env = append(os.Environ(), "CACHEKEY_TEST_ROOT="+want.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
