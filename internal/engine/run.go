@@ -144,12 +144,7 @@ func (r *run) awaitToolchain(ctx context.Context, t *manifest.Task) {
 		_, _ = r.files.Match(ctx, patterns) // check reports its error
 	}
 	r.checks.leave()
-	for _, a := range r.toolchains.answers[t] {
-		select {
-		case <-a.done:
-		case <-ctx.Done():
-		}
-	}
+	_ = r.awaitAnswers(ctx, t) // check sees that ctx is done
 	<-r.checks.enter(r.place[t.Name])
 }
 

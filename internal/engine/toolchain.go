@@ -70,24 +70,21 @@ func (s *session) startToolchains(ctx context.Context, tasks []*manifest.Task) {
 		env := s.environment(t, nil)
 		for _, command := range t.Toolchain {
 			id := toolchainID(t, command, env)
-			a, started := known[id]
-			if !started {
+			a := known[id]
+			if a == nil {
 				a = &toolchainAnswer{done: make(chan struct{})}
 				known[id] = a
+				s.toolchains.running.Go(func() {
+					defer close(a.done)
+					free <- struct{}{}
+					defer func() { <-free }()
+					dir := s.dir.Path(t.WorkingDir)
+					if a.err = checkDir(dir, t.WorkingDir); a.err == nil {
+						a.output, a.err = outputOf(ctx, command, dir, env, toolchainTime)
+					}
+				})
 			}
 			s.toolchains.answers[t] = append(s.toolchains.answers[t], a)
-			if started {
-				continue
-			}
-			s.toolchains.running.Go(func() {
-				defer close(a.done)
-				free <- struct{}{}
-				defer func() { <-free }()
-				dir := s.dir.Path(t.WorkingDir)
-				if a.err = checkDir(dir, t.WorkingDir); a.err == nil {
-					a.output, a.err = outputOf(ctx, command, dir, env, toolchainTime)
-				}
-			})
 		}
 	}
 }
@@ -116,16 +113,26 @@ func (s *session) answered(t *manifest.Task) bool {
 	return true
 }
 
-// addToolchain adds the answers of t's toolchain to in. It waits for them.
-func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
-	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partToolchain) })
-	for i, a := range s.toolchains.answers[t] {
-		command := t.Toolchain[i]
+// awaitAnswers waits for all answers for t. Its error is that of ctx.
+func (s *session) awaitAnswers(ctx context.Context, t *manifest.Task) error {
+	for _, a := range s.toolchains.answers[t] {
 		select {
 		case <-a.done:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	return nil
+}
+
+// addToolchain adds the answers of t's toolchain to in. It waits for them.
+func (s *session) addToolchain(ctx context.Context, t *manifest.Task, in *inputs) error {
+	maps.DeleteFunc(in.recipe, func(part string, _ digest.Digest) bool { return strings.HasPrefix(part, partToolchain) })
+	if err := s.awaitAnswers(ctx, t); err != nil {
+		return err
+	}
+	for i, a := range s.toolchains.answers[t] {
+		command := t.Toolchain[i]
 		name := strings.Join(command, " ")
 		part := partToolchain + name
 		if a.err == nil {
