@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -60,4 +61,28 @@ func TestDecodeJSONAccepts(t *testing.T) {
 	if err != nil || len(list) != 3 || cap(list) != 3 || list[2] != 3 {
 		t.Errorf("got %v of capacity %d, %v", list, cap(list), err)
 	}
+}
+
+// A path of any bytes has one spelling, and a spelling one path: what key --json
+// writes is what diff and seal read.
+func FuzzPath(f *testing.F) {
+	for _, p := range []string{"", "a", "é/x", "\xff", `\`, `\xff`, "a\xffb\\", "\xe9\xa9", "\uFFFD", "new\nline", `\\x41`, `\x41`, `\xFF`, `\x`} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, p string) {
+		text, err := json.Marshal(Path(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Path
+		if err := json.Unmarshal(text, &again); err != nil || again != Path(p) {
+			t.Errorf("%q is written %s, and read %q, %v", p, text, again, err)
+		}
+		var read Path // p as the spelling of another path
+		if read.UnmarshalText([]byte(p)) == nil {
+			if spelled, _ := read.MarshalText(); string(spelled) != p {
+				t.Errorf("%q is read as %q, which is written %q", p, read, spelled)
+			}
+		}
+	})
 }

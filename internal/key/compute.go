@@ -12,6 +12,7 @@ import (
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 	"golang.org/x/sync/errgroup"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/dotsame"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
@@ -62,7 +63,7 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Workspace = Path(workspace)
+	d.Workspace = disk.Path(workspace)
 	if d.Paths, err = o.paths(t, workspace); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func untrackedFiles(ctx context.Context, t *source.Tree) ([]UntrackedFile, bool,
 	files, truncated, err := t.Untracked(ctx, dotsame.Name)
 	list := make([]UntrackedFile, 0, len(files))
 	for _, f := range files {
-		list = append(list, UntrackedFile{Path(f.Path), string(f.Type), f.Size, f.Digest})
+		list = append(list, UntrackedFile{disk.Path(f.Path), string(f.Type), f.Size, f.Digest})
 	}
 	return list, truncated, err
 }
@@ -198,7 +199,7 @@ func (o *Options) workspace(t *source.Tree) (string, error) {
 
 // paths returns what CI carries, relative to o.PathsFrom. The list does not
 // depend on what exists.
-func (o *Options) paths(t *source.Tree, workspace string) ([]Path, error) {
+func (o *Options) paths(t *source.Tree, workspace string) ([]disk.Path, error) {
 	way := workspace
 	if o.PathsFrom != "" {
 		from, err := realPath(o.PathsFrom)
@@ -211,9 +212,9 @@ func (o *Options) paths(t *source.Tree, workspace string) ([]Path, error) {
 				"check the repository out below that directory: actions/checkout with path")
 		}
 	}
-	var all []Path
+	var all []disk.Path
 	for _, p := range dotsame.Carried {
-		all = append(all, Path(path.Join(way, p)))
+		all = append(all, disk.Path(path.Join(way, p)))
 	}
 	return all, nil
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"cachekey/internal/disk"
 )
 
 // A Diff is the difference between two keys.
@@ -36,8 +38,8 @@ type IngredientDiff struct {
 
 // A FileDiff is a file of an ingredient that was added, removed or changed.
 type FileDiff struct {
-	Path   Path   `json:"path"`
-	Change string `json:"change"` // "added", "removed" or "changed"
+	Path   disk.Path `json:"path"`
+	Change string    `json:"change"` // "added", "removed" or "changed"
 }
 
 // Compare returns the differences between the keys of two documents.

@@ -27,11 +27,11 @@ type Document struct {
 	Schema      string      `json:"schema"`
 	Key         string      `json:"key"`
 	RestoreKeys []string    `json:"restoreKeys"` // most specific first, each a prefix of Key
-	Paths       []Path      `json:"paths"`       // what CI carries, relative to Options.PathsFrom
+	Paths       []disk.Path `json:"paths"`       // what CI carries, relative to Options.PathsFrom
 	Prefix      string      `json:"prefix"`
 	System      string      `json:"system"` // Nix's: x86_64-linux
 	Extra       Extras      `json:"extra"`
-	Workspace   Path        `json:"workspace"` // the way from the tree's root to the workspace root; "" if they are one
+	Workspace   disk.Path   `json:"workspace"` // the way from the tree's root to the workspace root; "" if they are one
 	NarHash     string      `json:"narHash"`   // SRI: sha256-…
 	Ingredients Ingredients `json:"ingredients"`
 	Warnings    []string    `json:"warnings"`
@@ -51,17 +51,17 @@ type Ingredient struct {
 
 // A File is one entry of an ingredient.
 type File struct {
-	Path   Path   `json:"path"` // slash-separated, relative to the git root
-	Type   string `json:"type"` // "f" a file, "l" a symbolic link, "g" a submodule's commit
-	Digest string `json:"digest"`
+	Path   disk.Path `json:"path"` // slash-separated, relative to the git root
+	Type   string    `json:"type"` // "f" a file, "l" a symbolic link, "g" a submodule's commit
+	Digest string    `json:"digest"`
 }
 
 // An UntrackedFile is a file that git neither tracks nor ignores.
 type UntrackedFile struct {
-	Path   Path   `json:"path"`             // slash-separated, relative to the git root
-	Type   string `json:"type"`             // "f" a file, "l" a symbolic link
-	Size   int64  `json:"size"`             // of the contents; of a link, of its target
-	Digest string `json:"digest,omitempty"` // "" if the files before it used up the limit
+	Path   disk.Path `json:"path"`             // slash-separated, relative to the git root
+	Type   string    `json:"type"`             // "f" a file, "l" a symbolic link
+	Size   int64     `json:"size"`             // of the contents; of a link, of its target
+	Digest string    `json:"digest,omitempty"` // "" if the files before it used up the limit
 }
 
 // The lists of a document. Documents come from caches too, so their decoding is
@@ -104,9 +104,6 @@ func (f *UntrackedFiles) UnmarshalJSON(data []byte) (err error) {
 	*f, err = disk.DecodeJSONList[UntrackedFile](data, minUntracked)
 	return err
 }
-
-// A Path is a path of any bytes, with the spelling of a disk.Path in a document.
-type Path = disk.Path
 
 // Ingredient returns the ingredient called name, or nil.
 func (d *Document) Ingredient(name string) *Ingredient {

@@ -17,6 +17,7 @@ import (
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 	"github.com/zeebo/blake3"
 
+	"cachekey/internal/disk"
 	"cachekey/internal/message"
 	"cachekey/internal/source"
 )
@@ -134,7 +135,7 @@ func (s *selection) ingredient(t *source.Tree) (Ingredient, error) {
 		if err != nil {
 			return in, err
 		}
-		in.Files = append(in.Files, File{Path(n.Path()), string(n.Type()), own})
+		in.Files = append(in.Files, File{disk.Path(n.Path()), string(n.Type()), own})
 	}
 	in.Digest = d.segment()
 	return in, nil

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"cachekey/internal/disk"
 )
 
 func TestParseKey(t *testing.T) {
@@ -61,7 +63,7 @@ func TestPaths(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []Path{Path(c.want + "store"), Path(c.want + "cache"), Path(c.want + "seal.json")}
+			want := []disk.Path{disk.Path(c.want + "store"), disk.Path(c.want + "cache"), disk.Path(c.want + "seal.json")}
 			if !slices.Equal(d.Paths, want) {
 				t.Errorf("got %q, want %q", d.Paths, want)
 			}

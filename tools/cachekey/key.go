@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/disk"
 	"cachekey/internal/key"
 	"cachekey/internal/message"
 	"cachekey/internal/source"
@@ -90,7 +91,7 @@ docs/key-format.md is the specification.`,
 // cachePaths returns paths as actions/cache reads them: one pattern a line, trimmed,
 // in which ! # and ~ at the beginning have a meaning. It escapes them like
 // @actions/glob itself.
-func cachePaths(paths []key.Path) (string, error) {
+func cachePaths(paths []disk.Path) (string, error) {
 	var lines []string
 	for _, p := range paths {
 		if strings.ContainsAny(string(p), "\r\n") {
