@@ -20,8 +20,18 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each same takes a second more
-	testscript.Main(m, map[string]func(){"same": main})
+	testscript.Main(tests{m}, map[string]func(){"same": main})
 }
+
+// tests are all tests, after which cleanup is called.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer func() { cleanup() }()
+	return t.M.Run()
+}
+
+var cleanup = func() {}
 
 // TestScripts runs the scripts in testdata/script, which use same as its users do.
 func TestScripts(t *testing.T) {
