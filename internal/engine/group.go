@@ -102,8 +102,9 @@ func (g *group) running() bool {
 
 // groups are the process groups of all running tasks.
 type groups struct {
-	mu  sync.Mutex
-	all map[*group]bool
+	mu      sync.Mutex
+	all     map[*group]bool
+	stopped bool
 }
 
 func (gs *groups) add(g *group) {
@@ -113,6 +114,9 @@ func (gs *groups) add(g *group) {
 		gs.all = make(map[*group]bool)
 	}
 	gs.all[g] = true
+	if gs.stopped { // after the command was started
+		g.signal(syscall.SIGSTOP)
+	}
 }
 
 func (gs *groups) remove(g *group) {
@@ -121,9 +125,12 @@ func (gs *groups) remove(g *group) {
 	delete(gs.all, g)
 }
 
+// signal sends SIGSTOP or SIGCONT to all groups. Those that are added between the two
+// are stopped as well.
 func (gs *groups) signal(s syscall.Signal) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
+	gs.stopped = s == syscall.SIGSTOP
 	for g := range gs.all {
 		g.signal(s)
 	}
@@ -155,7 +162,7 @@ func (gs *groups) stopWithUs() (done func()) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // Go cannot restore the default of SIGTSTP
 			select {
 			case <-cont:
-			case <-time.After(200 * time.Millisecond): // process 1 of a container is not stopped
+			case <-end: // every task has ended
 			}
 			signal.Stop(cont)
 			gs.signal(syscall.SIGCONT)
