@@ -89,14 +89,13 @@ func (l *Lines) Started(task string) Output {
 	if l.buffered == nil {
 		l.buffered = make(map[string]*outputBuffer)
 	}
-	b := &outputBuffer{}
-	l.buffered[task] = b
 	every := l.Every
 	if every <= 0 {
 		every = time.Minute
 	}
 	start := time.Now()
-	b.timer = time.AfterFunc(every, func() {
+	b := &outputBuffer{}
+	b.print = func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.buffered[task] != b {
@@ -107,7 +106,9 @@ func (l *Lines) Started(task string) Output {
 			l.flush(task, " (still running after "+message.Seconds(time.Since(start))+")", b)
 			fmt.Fprintln(l.To, "::endgroup::")
 		}
-	})
+	}
+	b.timer = time.AfterFunc(every, b.print)
+	l.buffered[task] = b
 	return &lineWriter{task: task, to: b, clean: onGitHub}
 }
 
@@ -367,60 +368,65 @@ func escapeSequence(s []byte) (n int, style bool) {
 // larger output is moved to an unnamed file.
 const maxBuffered = 256 << 10
 
-// An outputBuffer holds the output of a task until it is printed.
+// An outputBuffer holds the output of a task until it is printed: at the end of the
+// task, from time to time while it runs, and when no file can hold more of it.
 type outputBuffer struct {
-	timer *time.Timer // prints it while the task runs
+	print func()
+	timer *time.Timer // calls print
 
 	mu     sync.Mutex // guards the fields below
+	file   *os.File   // the beginning of the output; nil if it is in memory as well
 	memory []byte
-	file   *os.File
-	err    error
 }
 
 func (b *outputBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.file == nil && b.err == nil && len(b.memory)+len(p) > maxBuffered {
-		if b.file, b.err = os.CreateTemp("", "same-output-*"); b.err == nil {
-			os.Remove(b.file.Name())
-			_, b.err = b.file.Write(b.memory)
-			b.memory = nil
+	b.memory = append(b.memory, p...)
+	full := len(b.memory) > maxBuffered && !b.toFile()
+	b.mu.Unlock()
+	if full {
+		b.print()
+	}
+	return len(p), nil
+}
+
+// toFile moves the memory to the file. If it fails, the file system is full, or there
+// is no directory for temporary files. The caller holds b.mu.
+func (b *outputBuffer) toFile() bool {
+	if b.file == nil {
+		f, err := os.CreateTemp("", "same-output-*")
+		if err != nil {
+			return false
 		}
+		os.Remove(f.Name())
+		b.file = f
 	}
-	switch {
-	case b.err != nil:
-	case b.file != nil:
-		_, b.err = b.file.Write(p)
-	default:
-		b.memory = append(b.memory, p...)
-	}
-	return len(p), nil // copyTo returns the error; the task goes on
+	n, err := b.file.Write(b.memory)
+	b.memory = b.memory[n:]
+	return err == nil
 }
 
 func (b *outputBuffer) empty() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.memory) == 0 && b.file == nil && b.err == nil
+	return len(b.memory) == 0 && b.file == nil
 }
 
 // copyTo writes what b holds to w, and empties b.
-func (b *outputBuffer) copyTo(w io.Writer) (err error) {
+func (b *outputBuffer) copyTo(w io.Writer) error {
 	b.mu.Lock()
-	memory, file, lost := b.memory, b.file, b.err
-	b.memory, b.file, b.err = nil, nil, nil
+	memory, file := b.memory, b.file
+	b.memory, b.file = nil, nil
 	b.mu.Unlock()
-	if _, err := w.Write(memory); err != nil {
-		return err
+	if file != nil {
+		defer file.Close()
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := io.Copy(w, file); err != nil {
+			return err
+		}
 	}
-	if file == nil {
-		return lost
-	}
-	defer file.Close()
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, file); err != nil {
-		return err
-	}
-	return lost
+	_, err := w.Write(memory)
+	return err
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -171,6 +172,45 @@ func TestPartialOutputOnGitHub(t *testing.T) {
 	l.Completed("t", time.Second)
 	if got := out.String(); strings.Count(got, "[t] one\n") != 1 || strings.Count(got, "[t] two\n") != 1 || !strings.HasSuffix(got, "[t] Completed in 1.0s\n::endgroup::\n") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestLargeOutputOnGitHub checks that no output of a task is lost, whether or not it can
+// be kept in a file until the task ends.
+func TestLargeOutputOnGitHub(t *testing.T) {
+	for name, dir := range map[string]string{"kept": t.TempDir(), "no TMPDIR": filepath.Join(t.TempDir(), "none")} {
+		t.Setenv("TMPDIR", dir)
+		var out lockedBuffer
+		l := &Lines{To: &out, GitHub: true}
+		w := l.Started("t")
+		var want strings.Builder
+		for i := range 3 * maxBuffered / len("[t] 0000000\n") {
+			line := fmt.Sprintf("%07d\n", i)
+			fmt.Fprintf(&want, "[t] %s", line)
+			if _, err := w.Write([]byte(line)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Close()
+		l.Completed("t", time.Second)
+		var got strings.Builder
+		groups := 0
+		for line := range strings.Lines(out.String()) {
+			switch {
+			case strings.HasPrefix(line, "::group::t"):
+				groups++
+			case line == "::endgroup::\n":
+				groups--
+			case line != "[t] Starting...\n" && line != "[t] Completed in 1.0s\n":
+				got.WriteString(line)
+			}
+			if groups < 0 || groups > 1 {
+				t.Fatalf("%s: %d groups are open at %q", name, groups, line)
+			}
+		}
+		if got.String() != want.String() {
+			t.Errorf("%s: got %d bytes, want %d; the end is %q", name, got.Len(), want.Len(), got.String()[max(0, got.Len()-200):])
+		}
 	}
 }
 
