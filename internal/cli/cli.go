@@ -65,7 +65,7 @@ func Main(program func(o *IO) *cobra.Command) {
 		if s != syscall.SIGPIPE {
 			o.say("interrupted")
 		}
-		endBy(s)
+		in.end()
 	}
 	if lost := out.Err(); lost != nil && !errors.Is(err, lost) {
 		err = message.Join(err, lost)

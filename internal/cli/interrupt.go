@@ -29,9 +29,10 @@ const (
 // In both cases the program ends by the signal itself: only then does a shell end
 // the loop that the program runs in. https://www.cons.org/cracauer/sigint.html
 type interrupts struct {
-	cancel context.CancelFunc
-	kill   chan struct{}
-	leave  func() // cleans up the terminal
+	cancel  context.CancelFunc
+	kill    chan struct{}
+	leave   func() // cleans up the terminal
+	ignored bool   // SIGINT was, when the program started: by "same run all &" in a script
 
 	mu     sync.Mutex
 	signal syscall.Signal // the last one; 0 without any
@@ -42,7 +43,7 @@ type interrupts struct {
 // leave if the program does not end after the second.
 func catchInterrupts(leave func()) (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancel(context.Background())
-	in := &interrupts{cancel: cancel, kill: make(chan struct{}), leave: leave}
+	in := &interrupts{cancel: cancel, kill: make(chan struct{}), leave: leave, ignored: signal.Ignored(syscall.SIGINT)}
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) { // as under nohup
@@ -94,7 +95,7 @@ func (in *interrupts) abort() {
 	case <-left:
 	case <-time.After(hurry / 5): // the terminal is stopped, by ^S
 	}
-	endBy(in.last())
+	in.end()
 }
 
 // last returns the last signal, or 0.
@@ -104,18 +105,19 @@ func (in *interrupts) last() syscall.Signal {
 	return in.signal
 }
 
-// endBy ends this process by a signal, as if it had not been caught.
-func endBy(s syscall.Signal) {
+// end ends this process by the last signal, as if it had not been caught.
+func (in *interrupts) end() {
+	s := in.last()
 	if s == syscall.SIGQUIT {
 		os.Exit(128 + int(s)) // by default Go prints every goroutine and exits with 2
 	}
-	if os.Getpid() != 1 { // process 1 of a container does not receive what it does not catch
+	if os.Getpid() != 1 && !(s == syscall.SIGINT && in.ignored) { // process 1 of a container does not receive what it does not catch
 		signal.Reset(s)
 		if s == syscall.SIGPIPE {
 			_, _ = os.Stdout.Write([]byte("\n")) // Go ignores that signal, but ends by it when a write to stdout fails
 		}
 		_ = syscall.Kill(os.Getpid(), s)
-		time.Sleep(hurry) // the program was started with it ignored, as by "same run all &" in a script
+		time.Sleep(hurry)
 	}
 	os.Exit(128 + int(s))
 }

@@ -226,6 +226,51 @@ tasks:
 	}
 }
 
+// TestInterruptTwiceInBackground does the same for a program that a script has started
+// with &, so that its SIGINT is ignored and cannot end it. On a loaded machine not every
+// attempt is fast.
+func TestInterruptTwiceInBackground(t *testing.T) {
+	for attempt := 1; ; attempt++ {
+		reader, blocked, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  big: {input: [], cmd: [sh, -c, 'trap "" TERM; echo $$ >pid; seq 1 200000; sleep 1000']}
+`)
+		cmd, _ := same(dir)
+		cmd.Args = []string{"sh", "-c", `trap "" INT; exec "$0" run big`, cmd.Path}
+		cmd.Path = "/bin/sh"
+		cmd.Stdout, cmd.Stderr = blocked, nil
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		blocked.Close()
+		signalAt(t, cmd, filepath.Join(dir, "pid"), os.Interrupt)
+		time.Sleep(300 * time.Millisecond)
+		start := time.Now()
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+		_ = cmd.Wait()
+		late.Stop()
+		if code := cmd.ProcessState.ExitCode(); code != 130 {
+			t.Fatalf("got %v, want exit code 130", cmd.ProcessState)
+		}
+		took := time.Since(start)
+		if took < time.Second {
+			return
+		}
+		if attempt == 5 {
+			t.Fatalf("it took %v, longer than a second", took)
+		}
+	}
+}
+
 // TestClosedPipe checks that same ends by SIGPIPE, with all processes of its tasks, when
 // the reader of its output has closed the pipe (head -1).
 func TestClosedPipe(t *testing.T) {
