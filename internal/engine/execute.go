@@ -154,7 +154,7 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		ExtraFiles:  []*os.File{lockFD - 3: s.lockFile},
 		SysProcAttr: ownSession(),
 	}
-	err = cmd.Start()
+	g, err := s.groups.start(cmd)
 	write.Close()
 	if err != nil {
 		return explainStart(program, dir, err)
@@ -164,8 +164,6 @@ func (s *session) runCommand(ctx context.Context, t *manifest.Task, env []string
 		defer close(copied)
 		_, _ = io.Copy(out, read) // ends when every writer has closed, or on Close
 	}()
-	g := &group{id: cmd.Process.Pid, ended: make(chan struct{})}
-	s.groups.add(g)
 	defer s.groups.remove(g)
 	stopped := make(chan struct{})
 	go func() {

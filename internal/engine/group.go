@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"os/signal"
 	"sync"
 	"syscall"
@@ -102,21 +103,27 @@ func (g *group) running() bool {
 
 // groups are the process groups of all running tasks.
 type groups struct {
-	mu      sync.Mutex
-	all     map[*group]bool
-	stopped bool
+	starting sync.RWMutex // held while a command is started, and by stopWithUs while same is stopped
+	mu       sync.Mutex
+	all      map[*group]bool
 }
 
-func (gs *groups) add(g *group) {
+// start starts a command. While ^Z stops same it waits: a command that is started, but
+// not yet listed, would go on.
+func (gs *groups) start(cmd *exec.Cmd) (*group, error) {
+	gs.starting.RLock()
+	defer gs.starting.RUnlock()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	g := &group{id: cmd.Process.Pid, ended: make(chan struct{})}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	if gs.all == nil {
 		gs.all = make(map[*group]bool)
 	}
 	gs.all[g] = true
-	if gs.stopped { // after the command was started
-		g.signal(syscall.SIGSTOP)
-	}
+	return g, nil
 }
 
 func (gs *groups) remove(g *group) {
@@ -125,12 +132,9 @@ func (gs *groups) remove(g *group) {
 	delete(gs.all, g)
 }
 
-// signal sends SIGSTOP or SIGCONT to all groups. Those that are added between the two
-// are stopped as well.
 func (gs *groups) signal(s syscall.Signal) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
-	gs.stopped = s == syscall.SIGSTOP
 	for g := range gs.all {
 		g.signal(s)
 	}
@@ -157,6 +161,7 @@ func (gs *groups) stopWithUs() (done func()) {
 			if isOrphaned() {
 				continue
 			}
+			gs.starting.Lock()
 			gs.signal(syscall.SIGSTOP)
 			signal.Notify(cont, syscall.SIGCONT)
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // Go cannot restore the default of SIGTSTP
@@ -166,6 +171,7 @@ func (gs *groups) stopWithUs() (done func()) {
 			}
 			signal.Stop(cont)
 			gs.signal(syscall.SIGCONT)
+			gs.starting.Unlock()
 		}
 	}()
 	return func() {
