@@ -31,7 +31,7 @@ in
       type = types.package;
       defaultText = literalExpression "cachekey.packages.\${system}.same";
       description = ''
-        The task runner. Any program works that takes `run --ci TASK…` and prints what `same`
+        The task runner. It may be any program that accepts `run --ci TASK…` and prints what `same`
         prints: the line `[task] Skipped (Cached)` for each task that it skips, and at the end the
         counts, as in `2 ran, 1 cached; took 1.0s`.
       '';
@@ -94,8 +94,8 @@ in
       default = [ ];
       example = [ "all" ];
       description = ''
-        The tasks that the two-pass check runs: first from nothing, then from what the first pass
-        left for the cache. The second pass must skip every task. If the list is empty, there is no
+        The tasks that the two-pass check runs: first without a cache, then with the cache that the
+        first pass left. The second pass must skip every task. If the list is empty, there is no
         such check.
       '';
     };
@@ -106,9 +106,9 @@ in
       example = literalExpression "{ go = pkgs.go; }";
       description = ''
         The package for each tool alias of the manifests, so that the runner need not look the tool
-        up over the network. Entering the devShell writes the environment of every set of tools that
-        these make up into `.same/cache/environments`. An alias that no manifest declares is an
-        error.
+        up over the network. For each set of tools of which all have a package, entering the
+        devShell writes an environment to `.same/cache/environments`. An alias that no manifest
+        declares is an error.
       '';
     };
 
@@ -149,7 +149,7 @@ in
     twoPass = readOnly types.raw "The two-pass check as an app, outside the sandbox, for tasks that need the network.";
     shellHook = readOnly types.str "Bash for the `shellHook` of your own devShell.";
     devShell = readOnly types.package "A devShell to include in yours: `inputsFrom = [ config.ciCache.devShell ]`.";
-    checks = readOnly (types.lazyAttrsOf types.package) "Checks for your flake's `checks`. Under flake-parts they are added to them.";
+    checks = readOnly (types.lazyAttrsOf types.package) "Checks for your flake's `checks`. Under flake-parts they are added automatically.";
   };
 
   config.ciCache = {

@@ -20,7 +20,7 @@ func main() {
 }
 
 func run(s *session.Session) error {
-	peers, err := install(s.Shed)
+	peers, err := install(s.Workdir)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func run(s *session.Session) error {
 			continue
 		}
 		s.Say("making the tree %s", spec.Name)
-		t, err := tree.Make(s.Shed.Path("trees"), spec)
+		t, err := tree.Make(s.Workdir.Path("trees"), spec)
 		if err != nil {
 			return err
 		}

@@ -43,25 +43,25 @@ var manifestGlobs = []string{
 
 // peers are the programs that are measured.
 type peers struct {
-	shed                        *peer.Shed
+	workdir                     *peer.Workdir
 	cachekey, goNix, globScript string
 	nix                         *peer.Nix
 	versions                    string
 }
 
-func install(shed *peer.Shed) (*peers, error) {
-	p := &peers{shed: shed}
+func install(workdir *peer.Workdir) (*peers, error) {
+	p := &peers{workdir: workdir}
 	var err error
-	if p.cachekey, _, err = shed.Build(); err != nil {
+	if p.cachekey, _, err = workdir.Build(); err != nil {
 		return nil, err
 	}
-	if p.goNix, err = shed.GoNix(); err != nil {
+	if p.goNix, err = workdir.GoNix(); err != nil {
 		return nil, err
 	}
-	if p.nix, err = shed.Nix(); err != nil {
+	if p.nix, err = workdir.Nix(); err != nil {
 		return nil, err
 	}
-	glob, err := shed.NPM("@actions/glob", peer.ActionsGlob)
+	glob, err := workdir.NPM("@actions/glob", peer.ActionsGlob)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func install(shed *peer.Shed) (*peers, error) {
 		into *string
 		ask  func() (string, error)
 	}{
-		{&goNix, shed.GoNixVersion},
+		{&goNix, workdir.GoNixVersion},
 		{&goVersion, func() (string, error) { return peer.Version("go", "env", "GOVERSION") }},
 		{&nix, func() (string, error) { return peer.Version(p.nix.Program, "--version") }},
 		{&node, func() (string, error) { return peer.Version("node", "--version") }},
@@ -112,7 +112,7 @@ func (p *peers) rows(t *tree.Tree) ([]measure.Row, error) {
 	}
 	metadata := p.metadata(t)
 	pass := func(kind, dir string) measure.Command {
-		return measure.Command{Args: []string{self, kind, listFile}, Dir: dir, Env: p.shed.Env()}
+		return measure.Command{Args: []string{self, kind, listFile}, Dir: dir, Env: p.workdir.Env()}
 	}
 	bound := func(kind string) measure.Command { return pass(kind, t.Repo) }
 	// The machine may drop files from the page cache while a long row runs, so each
@@ -175,7 +175,7 @@ func foundFiles(n int) func([]byte) error {
 const storeName = "bench-key"
 
 func (p *peers) key(t *tree.Tree) measure.Command {
-	return measure.Command{Args: []string{p.cachekey}, Dir: t.Repo, Env: p.shed.Env()}
+	return measure.Command{Args: []string{p.cachekey}, Dir: t.Repo, Env: p.workdir.Env()}
 }
 
 // keyIgnoringCase is key with the configuration of git on macOS.
@@ -186,7 +186,7 @@ func (p *peers) keyIgnoringCase(t *tree.Tree) measure.Command {
 }
 
 func (p *peers) narHash(t *tree.Tree) measure.Command {
-	return measure.Command{Args: []string{p.cachekey, "nar-hash"}, Dir: t.Repo, Env: p.shed.Env()}
+	return measure.Command{Args: []string{p.cachekey, "nar-hash"}, Dir: t.Repo, Env: p.workdir.Env()}
 }
 
 func (p *peers) hashPath(t *tree.Tree) measure.Command {
@@ -198,13 +198,13 @@ func (p *peers) metadata(t *tree.Tree) measure.Command {
 }
 
 func (p *peers) goNixHash(t *tree.Tree) measure.Command {
-	return measure.Command{Args: []string{p.goNix, t.Plain}, Env: p.shed.Env()}
+	return measure.Command{Args: []string{p.goNix, t.Plain}, Env: p.workdir.Env()}
 }
 
 // hashFiles reads a copy of the tracked files, because it would also read .git and
 // untracked files.
 func (p *peers) hashFiles(t *tree.Tree, patterns ...string) measure.Command {
-	return measure.Command{Args: append([]string{"node", p.globScript, t.Plain}, patterns...), Env: p.shed.Env()}
+	return measure.Command{Args: append([]string{"node", p.globScript, t.Plain}, patterns...), Env: p.workdir.Env()}
 }
 
 // agreed returns the narHash of t, and an error if the four programs disagree.

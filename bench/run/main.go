@@ -21,7 +21,7 @@ func main() {
 }
 
 func run(s *session.Session) error {
-	tools, versions, err := install(s.Shed)
+	tools, versions, err := install(s.Workdir)
 	if err != nil {
 		return err
 	}
@@ -35,8 +35,8 @@ func run(s *session.Session) error {
 			continue
 		}
 		s.Say("making the workspace of %d tasks", spec.tasks)
-		c := &contest{shed: s.Shed, spec: spec, log: s.Shed.Path("executions"), outcomes: map[string]outcome{}}
-		if c.origin, err = spec.make(s.Shed.Path("workspaces"), c.log); err != nil {
+		c := &contest{workdir: s.Workdir, spec: spec, log: s.Workdir.Path("executions"), outcomes: map[string]outcome{}}
+		if c.origin, err = spec.make(s.Workdir.Path("workspaces"), c.log); err != nil {
 			return err
 		}
 		rows, err := c.rows(tools)

@@ -36,7 +36,7 @@ type outcome struct{ ran, right int }
 
 // A contest measures all tools in one workspace.
 type contest struct {
-	shed     *peer.Shed
+	workdir  *peer.Workdir
 	spec     spec
 	origin   string // the repository that all work in clones of
 	log      string // every task writes a line to it
@@ -55,7 +55,7 @@ func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 	checkout := c.dir("fresh")
 	bound := func(name, kind string, before func() error) measure.Row {
 		return measure.Row{Name: name, Before: before, Command: measure.Command{
-			Args: []string{self, kind, c.dir("work-make")}, Dir: checkout, Env: env(c.shed)}}
+			Args: []string{self, kind, c.dir("work-make")}, Dir: checkout, Env: env(c.workdir)}}
 	}
 	var rows []measure.Row
 	for _, t := range tools {
@@ -88,7 +88,7 @@ func (c *contest) row(t tool, s scenario, dir string, before func() error) measu
 	name := rowName(t.name, s)
 	return measure.Row{
 		Name:    name,
-		Command: measure.Command{Args: t.args, Dir: dir, Env: env(c.shed)},
+		Command: measure.Command{Args: t.args, Dir: dir, Env: env(c.workdir)},
 		Before: func() error {
 			if before != nil {
 				if err := before(); err != nil {

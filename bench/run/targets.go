@@ -16,7 +16,7 @@ func (c *contest) table(results []measure.Result) string {
 		}
 		return ""
 	}}
-	right := report.Column{Head: "outputs right", Cell: func(row string) string {
+	right := report.Column{Head: "correct outputs", Cell: func(row string) string {
 		if did, ok := c.outcomes[row]; ok {
 			return fmt.Sprint(did.right)
 		}

@@ -31,16 +31,16 @@ const (
 	makeName  = "make"
 )
 
-func install(shed *peer.Shed) (tools []tool, versions string, err error) {
-	_, same, err := shed.Build()
+func install(workdir *peer.Workdir) (tools []tool, versions string, err error) {
+	_, same, err := workdir.Build()
 	if err != nil {
 		return nil, "", err
 	}
-	goTask, err := shed.Task()
+	goTask, err := workdir.Task()
 	if err != nil {
 		return nil, "", err
 	}
-	turboDir, err := shed.NPM("turbo", peer.Turbo)
+	turboDir, err := workdir.NPM("turbo", peer.Turbo)
 	if err != nil {
 		return nil, "", err
 	}
@@ -49,10 +49,10 @@ func install(shed *peer.Shed) (tools []tool, versions string, err error) {
 	if err != nil || len(turbo) != 1 {
 		return nil, "", fmt.Errorf("the package turbo has no program for this system: %v", err)
 	}
-	if err := os.MkdirAll(shed.Path("npm-stand-in"), 0o755); err != nil {
+	if err := os.MkdirAll(workdir.Path("npm-stand-in"), 0o755); err != nil {
 		return nil, "", err
 	}
-	if err := os.WriteFile(shed.Path("npm-stand-in", "npm"), []byte(npmStandIn), 0o755); err != nil {
+	if err := os.WriteFile(workdir.Path("npm-stand-in", "npm"), []byte(npmStandIn), 0o755); err != nil {
 		return nil, "", err
 	}
 	goVersion, err := peer.Version("go", "env", "GOVERSION")
@@ -73,11 +73,11 @@ func install(shed *peer.Shed) (tools []tool, versions string, err error) {
 		strings.Join([]string{goVersion, "turbo " + peer.Turbo, "go-task " + peer.GoTask, makeVersion}, ", "), nil
 }
 
-func env(shed *peer.Shed) []string {
-	list := shed.Env("TURBO_TELEMETRY_DISABLED=1", "DO_NOT_TRACK=1", "TURBO_UI=false", "TURBO_NO_UPDATE_NOTIFIER=1")
+func env(workdir *peer.Workdir) []string {
+	list := workdir.Env("TURBO_TELEMETRY_DISABLED=1", "DO_NOT_TRACK=1", "TURBO_UI=false", "TURBO_NO_UPDATE_NOTIFIER=1")
 	for i, entry := range list {
 		if path, ok := strings.CutPrefix(entry, "PATH="); ok {
-			list[i] = "PATH=" + shed.Path("npm-stand-in") + ":" + path
+			list[i] = "PATH=" + workdir.Path("npm-stand-in") + ":" + path
 		}
 	}
 	return list

@@ -30,7 +30,7 @@ func main() {
 }
 
 func run(s *session.Session) error {
-	cachekey, _, err := s.Shed.Build()
+	cachekey, _, err := s.Workdir.Build()
 	if err != nil {
 		return err
 	}
@@ -39,12 +39,12 @@ func run(s *session.Session) error {
 		files = 500
 	}
 	s.Say("making %d files", files)
-	w, err := newWorkspace(s.Shed.Path("verify", fmt.Sprint(files)), files)
+	w, err := newWorkspace(s.Workdir.Path("verify", fmt.Sprint(files)), files)
 	if err != nil {
 		return err
 	}
 	command := func(args ...string) measure.Command {
-		return measure.Command{Args: append([]string{cachekey}, args...), Dir: w.root, Env: s.Shed.Env()}
+		return measure.Command{Args: append([]string{cachekey}, args...), Dir: w.root, Env: s.Workdir.Env()}
 	}
 	if err := w.findsOneByte(command); err != nil {
 		return err
@@ -56,7 +56,7 @@ func run(s *session.Session) error {
 	s.Write("\n%d files, %d MB, in `.same/store/blobs`.\n", files, w.bytes/1_000_000)
 	results, err := s.Measure([]measure.Row{
 		{Name: verifyRow, Command: command("verify", "--strict", "--json"), After: w.whole},
-		{Name: boundRow, Command: measure.Command{Args: []string{self, boundHash, w.list}, Dir: w.root, Env: s.Shed.Env()}},
+		{Name: boundRow, Command: measure.Command{Args: []string{self, boundHash, w.list}, Dir: w.root, Env: s.Workdir.Env()}},
 		{Name: sealRow, Command: command("seal")},
 		{Name: pruneRow, Command: command("prune", "--dry-run", "--json"), After: w.whole},
 	}, func(results []measure.Result) string { return report.Table(results, boundRow) })

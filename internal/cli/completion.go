@@ -24,8 +24,8 @@ func completionCommand(o *IO, root *cobra.Command) *cobra.Command {
 		Use:   "completion [flags] bash|zsh|fish|powershell",
 		Short: "print a completion script for a shell",
 		Long: `Print a script that makes a shell complete commands, flags and names of tasks
-when you press TAB. To do so the shell runs this program with the words typed so
-far. Nothing is completed behind $, backquotes, redirections and other operators.`,
+when you press TAB. To do so, the shell runs this program with the words typed so
+far. Nothing is completed after $, backquotes, redirections and other operators.`,
 		Example: fmt.Sprintf(`  $ %[1]s completion bash          in ~/.bashrc: source <(%[1]s completion bash)
   $ %[1]s completion zsh           in ~/.zshrc, below compinit: source <(%[1]s completion zsh)
   $ %[1]s completion fish          in ~/.config/fish/config.fish: %[1]s completion fish | source
@@ -43,8 +43,8 @@ far. Nothing is completed behind $, backquotes, redirections and other operators
 }
 
 // Cobra's scripts evaluate the typed line, which would run $(command) in a directory's
-// name and write to the file behind a >. These lines of the scripts for bash and zsh do
-// not complete a line with such characters.
+// name and write to the file after a >. With this edit, the scripts for bash and zsh do
+// not complete a line that has such characters.
 const (
 	beforeEval = "\n    # Use eval to handle any"
 	safeEval   = "\n    [[ ${requestComp} != *[\\$\\`\\<\\>\\(\\)\\;\\&\\|]* ]] || return" + beforeEval

@@ -88,7 +88,7 @@ func (m *merge) produce(p *pipeline) error {
 	return m.addMissing(p, "")
 }
 
-// consume counts a finished job whose file is as sealed, and removes the others.
+// consume counts a finished job whose file matches the seal, and removes the others.
 func (m *merge) consume(j *job) error {
 	if j.dir == nil {
 		m.verdict.Missing++
@@ -127,7 +127,7 @@ func (m *merge) remove(dir *disk.Dir, path string) (disk.Removed, error) {
 	m.verdict.Removed += removed.Entries
 	m.verdict.RemovedBytes += removed.Bytes
 	if err != nil {
-		return removed, fmt.Errorf("%s is not as sealed and can't be removed: %w", message.Quote(dotsame.Name+"/"+path), err)
+		return removed, fmt.Errorf("%s does not match the seal and can't be removed: %w", message.Quote(dotsame.Name+"/"+path), err)
 	}
 	return removed, nil
 }

@@ -50,7 +50,7 @@ func (f Finding) String() string {
 
 // The states of .same after Verify.
 const (
-	Whole   = "whole"   // it was exactly as sealed
+	Whole   = "whole"   // it matched the seal exactly
 	Partial = "partial" // a part of what was sealed is left
 	None    = "none"    // nothing is left: a cache miss
 )

@@ -1,5 +1,5 @@
-// Command cachekey prints the key under which CI keeps the cache of `same`, and
-// makes a restored cache safe to use and small to save.
+// Command cachekey computes the key under which CI keeps the cache of same, verifies
+// a restored cache before use, and prunes it before it is saved.
 package main
 
 import (
@@ -22,16 +22,16 @@ import (
 func program(o *cli.IO) *cobra.Command {
 	root := keyCommand(o)
 	root.Use = "cachekey"
-	root.Short = "print the key of a checkout for a CI cache, and keep that cache safe"
+	root.Short = "compute the cache key of a checkout, and make the cache safe to restore"
 	root.Long = `cachekey lets CI keep the cache of same between jobs: it prints the cache key of
 a checkout, verifies a restored cache before use, and shows which tasks were
 skipped. Without a command it is "cachekey key".
 
-Exit codes: 0 done; 1 failed, or the answer is no; 2 called wrongly, or something
-that is needed cannot be read. docs/exit-codes.md lists them by command.`
+Exit codes: 0 done; 1 failed, or the answer is no; 2 usage error, or a required
+file cannot be read. docs/exit-codes.md lists them by command.`
 	root.Example = `  $ cachekey                              print the key of this checkout
   $ cachekey explain                      list what the key is made of
-  $ cachekey key --json > before.json     keep it, to ask later what changed:
+  $ cachekey key --json > before.json     save it, to compare with a later key:
   $ cachekey diff before.json`
 	root.AddCommand(
 		keyCommand(o),
@@ -51,12 +51,12 @@ that is needed cannot be read. docs/exit-codes.md lists them by command.`
 // them.
 func keyFlags(fs *pflag.FlagSet, o *cli.IO) func() (key.Options, error) {
 	var opts key.Options
-	fs.StringVar(&opts.Prefix, "prefix", key.DefaultPrefix, "first segment of the key: another `TEXT` begins a new cache")
-	fs.StringVar(&opts.System, "system", "", "the `SYSTEM` as Nix names it (default: this machine's)")
+	fs.StringVar(&opts.Prefix, "prefix", key.DefaultPrefix, "first segment of the key; another `TEXT` starts with an empty cache")
+	fs.StringVar(&opts.System, "system", "", "`SYSTEM` in Nix's notation, such as x86_64-linux (default: this machine's)")
 	fs.StringArrayVar(&opts.Locks, "lock", nil, "`GLOB` of files that pin the toolchain, instead of the defaults (repeatable)")
 	fs.StringArrayVar(&opts.TaskFiles, "task-file", nil, "`GLOB` of files that declare tasks, instead of the defaults (repeatable)")
-	extra := fs.StringArray("extra", nil, "`NAME=VALUE` that separates the caches of jobs of one tree (repeatable)")
-	fs.StringVar(&opts.NarHash, "nar-hash", "", "the tree's narHash (`SRI`), instead of computing it")
+	extra := fs.StringArray("extra", nil, "add `NAME=VALUE` to the key, to separate jobs that share a tree (repeatable)")
+	fs.StringVar(&opts.NarHash, "nar-hash", "", "use this narHash (`SRI`) of the tree instead of computing it")
 	fs.BoolVar(&opts.AllowMissing, "allow-missing", false, "accept a checkout without flake.lock or manifest")
 	return func() (key.Options, error) {
 		opts.Dir = o.Dir
@@ -70,9 +70,9 @@ func keyFlags(fs *pflag.FlagSet, o *cli.IO) func() (key.Options, error) {
 	}
 }
 
-// defaultsVariable names the variable by which a flake's module (nix/key-app.nix)
-// sets the defaults of the flags that select a key: a JSON object from names of
-// flags to lists of values. A flag on the command line replaces its default.
+// defaultsVariable names the variable in which the flake module (nix/key-app.nix) sets
+// the defaults of the flags that select a key: a JSON object that maps names of flags
+// to lists of values. A flag on the command line replaces its default.
 const defaultsVariable = "CACHEKEY_DEFAULTS"
 
 func setDefaults(fs *pflag.FlagSet, text string) error {
@@ -126,8 +126,8 @@ func keyFileFlag(fs *pflag.FlagSet) *string {
 	return fs.String("key-file", "", "`FILE` that key --json wrote before the build (default: compute the key now)")
 }
 
-// documentOf reads the key document in the file of --key-file, or computes it if the
-// flag is not set.
+// documentOf reads the key document from the file of --key-file, or computes it if
+// the flag is not set.
 func documentOf(ctx context.Context, o *cli.IO, keyFile string, options key.Options) (*key.Document, error) {
 	if keyFile == "" {
 		return documentNow(ctx, o, options)

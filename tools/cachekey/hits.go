@@ -26,22 +26,22 @@ func hitsCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hits [flags] LOG…",
 		Args:  cobra.ArbitraryArgs,
-		Short: "after a build: print which tasks were skipped, and check it",
+		Short: "after a build: report and check which tasks were skipped",
 		Long: `Read logs of same run --ci ("-" is standard input) and print which tasks were
 skipped, which ran and which failed. Logs of upstream same and logs downloaded from
 GitHub work too. A task that ran in one log and was skipped in another counts as
-run. A log without a line about any task is an error, and so is one that was cut off:
-each run in it must end with its line of counts, and the counts must be right.
+run. A log without a line about any task is an error. So is a truncated log: each
+run in it must end with its line of counts, and the counts must be right.
 
---plan reads what same plan --json printed before the run: every task that it calls
-cached must have been skipped, and none that it calls run. A planned task that is not
-in the log is an error, unless another task failed.
+--plan reads what same plan --json printed before the run: every task with the state
+cached must have been skipped, and no task with the state run. A planned task that
+is not in the log is an error, unless another task failed.
 
---github appends the table to the summary of the job, with the time that was saved
-and, if the cache had another key, what has changed since it was saved. It also sets
-the outputs skipped, ran and failed, which are numbers of tasks.
+--github appends the table to the job summary, with the time that was saved and, if
+the restored cache has another key, what has changed since it was saved. It also
+sets the outputs skipped, ran and failed: the numbers of such tasks.
 
-The exit code is 1 if something was not as required.`,
+The exit code is 1 if --require or --plan is not met.`,
 		Example: `  $ same run --ci all | tee same.log; cachekey hits same.log
   $ cachekey hits --require all same.log
   $ same plan --json all > plan.json; same run --ci all | cachekey hits --plan plan.json -`,
@@ -50,9 +50,9 @@ The exit code is 1 if something was not as required.`,
 	options := keyFlags(fs, o)
 	keyFile := keyFileFlag(fs)
 	require := fs.String("require", "", "fail unless `WHICH` were skipped: all, none, a percentage (80%) or tasks (build,test)")
-	plan := fs.String("plan", "", "fail if tasks ran or were skipped other than in `FILE`, of same plan --json")
-	asJSON := fs.Bool("json", false, "print the result for a script")
-	forGitHub := fs.Bool("github", false, "append to the job's summary, the file $GITHUB_STEP_SUMMARY, and to $GITHUB_OUTPUT")
+	plan := fs.String("plan", "", "fail unless tasks ran and were skipped as planned in `FILE`, written by same plan --json")
+	asJSON := fs.Bool("json", false, "print the result as JSON")
+	forGitHub := fs.Bool("github", false, "append to the job summary, the file $GITHUB_STEP_SUMMARY, and to $GITHUB_OUTPUT")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return message.WithHint(cli.Usagef("no log is given"), "same run --ci all | cachekey hits -")

@@ -22,7 +22,7 @@ func keyCommand(o *cli.IO) *cobra.Command {
 		Use:   "key [flags]",
 		Short: "print the key of a checkout",
 		Long: `Print the key of this checkout: the name under which CI keeps the cache of same.
-It is made of three digests, from stable to volatile:
+Its last three segments are digests, from stable to volatile:
 
     same-v1-x86_64-linux-<locks>-<tasks>-<tree>
 
@@ -38,15 +38,15 @@ Globs are relative to the git root and have these forms:
 
 docs/key-format.md is the specification.`,
 		Example: `  $ cachekey                        the key, and nothing else, on stdout
-  $ cachekey key --json             the key and all that it is made of
+  $ cachekey key --json             the key and everything that it is made of
   $ cachekey key --github           in a workflow: set the outputs key, restore-keys, paths
-  $ cachekey key --extra job=test   for a job that runs other tasks than the rest`,
+  $ cachekey key --extra job=test   for a job that runs different tasks`,
 	}
 	fs := c.Flags()
 	options := keyFlags(fs, o)
 	asJSON := fs.Bool("json", false, "print the whole document (docs/key.schema.json)")
-	jsonFile := fs.String("json-file", "", "write the whole document to `FILE` as well, for --key-file of other commands")
-	forGitHub := fs.Bool("github", false, "append key, restore-keys and paths to the file $GITHUB_OUTPUT too")
+	jsonFile := fs.String("json-file", "", "also write the whole document to `FILE`, for --key-file of other commands")
+	forGitHub := fs.Bool("github", false, "also append key, restore-keys and paths to the file $GITHUB_OUTPUT")
 	untracked := fs.Bool("untracked", false, "with --json or --json-file, list the files that git neither tracks nor ignores (--github does too)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		opts, err := options()
@@ -88,9 +88,9 @@ docs/key-format.md is the specification.`,
 	return c
 }
 
-// cachePaths returns paths as actions/cache reads them: one pattern a line, trimmed,
-// in which ! # and ~ at the beginning have a meaning. It escapes them like
-// @actions/glob itself.
+// cachePaths returns paths in the format of actions/cache: one pattern a line. It
+// escapes what @actions/glob would interpret: wildcards, blanks around a line, and
+// ! # ~ at the beginning.
 func cachePaths(paths []disk.Path) (string, error) {
 	var lines []string
 	for _, p := range paths {
@@ -160,7 +160,7 @@ func printKey(w io.Writer, d *key.Document) error {
 		fmt.Fprintln(b)
 		if in.Name == "tree" {
 			row(in.Name, in.Digest)
-			fmt.Fprintf(b, "  narHash %s: all that Nix sees of this flake\n", d.NarHash)
+			fmt.Fprintf(b, "  narHash %s: everything that Nix sees of this flake\n", d.NarHash)
 			continue
 		}
 		row(in.Name, fmt.Sprintf("%s  %s", in.Digest, count(len(in.Files), "file")))
@@ -177,8 +177,8 @@ func diffCommand(o *cli.IO) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		Short: "print why a key changed",
 		Long: `Compare two keys: print which ingredients differ, and which files in them. OLD and
-NEW are files that key --json wrote; "-" is standard input. Without NEW it is the
-key of this checkout as it is now, which the flags select.
+NEW are files that key --json wrote; "-" is standard input. Without NEW, OLD is
+compared with the key of this checkout, which the flags select.
 
 The exit code is 1 if the keys differ.`,
 		Example: `  $ cachekey key --json > before.json
@@ -187,7 +187,7 @@ The exit code is 1 if the keys differ.`,
 	}
 	fs := c.Flags()
 	options := keyFlags(fs, o)
-	asJSON := fs.Bool("json", false, "print the differences for a script")
+	asJSON := fs.Bool("json", false, "print the differences as JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) < 1 || len(args) > 2 {
 			return message.WithHint(cli.Usagef("diff takes one or two documents, not %d", len(args)), "cachekey key --json > OLD writes one")
@@ -262,11 +262,11 @@ func narHashCommand(o *cli.IO) *cobra.Command {
 		Use:   "nar-hash [flags] [DIR]",
 		Args:  cobra.ArbitraryArgs,
 		Short: "print the narHash of a flake or a directory, without Nix",
-		Long: `Print the hash that the current Nix prints for the flake that DIR is in
-("locked.narHash" of "nix flake metadata --json"), byte for byte where Nix has one.
-Some repositories that Nix cannot read (a split or sparse index, SHA-256 objects)
-have a hash here too. If there is neither a flake.nix nor a git repository at DIR or
-above, it is what "nix hash path DIR" prints.
+		Long: `Print the narHash of the flake that contains DIR: what Nix prints as
+"locked.narHash" in "nix flake metadata --json". Some repositories that Nix cannot
+read (a split or sparse index, SHA-256 objects) have a hash here too. If there is
+neither a flake.nix nor a git repository at DIR or above it, print what
+"nix hash path DIR" prints.
 
 Nothing is copied to the Nix store, and Nix need not be installed.`,
 		Example: `  $ cachekey nar-hash .

@@ -24,11 +24,11 @@ func pruneCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "prune [flags]",
 		Short: "before a save: remove what the workspace does not use",
-		Long: `Remove from .same what this workspace does not use. The build infos of the tasks
-that the manifests declare are kept, the outputs that these refer to, and the
-environments and resolutions of the tasks' tools. Everything else below .same/store
-and .same/cache is removed, and so are temporary files and the daemon and log of
-upstream same.
+		Long: `Remove from .same what this workspace does not use. It keeps the build infos of
+the tasks that the manifests declare, the outputs that these refer to, and the
+environments and resolutions of the tasks' tools. It removes everything else below
+.same/store and .same/cache, temporary files, and the daemon and log of upstream
+same.
 
 --max-size then removes outputs of tasks, least recently used first, until the rest
 fits. A task counts as used when it ran or was skipped. SIZE is a number and B, kB,
@@ -39,10 +39,10 @@ MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 	}
 	fs := c.Flags()
 	most := byteSize(0)
-	fs.Var(&most, "max-size", "remove outputs until at most `SIZE` is saved (default: no limit)")
+	fs.Var(&most, "max-size", "remove outputs until the cache has at most `SIZE` (default: no limit)")
 	dry := fs.Bool("dry-run", false, "only list what would be removed")
 	fs.Lookup("max-size").DefValue = "" // zero is not the default
-	asJSON := fs.Bool("json", false, "print the sums for a script")
+	asJSON := fs.Bool("json", false, "print the totals as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		w, err := manifest.Load(o.Dir)
 		if err != nil {
@@ -115,7 +115,7 @@ func (p *pruned) sum(r *prune.Result, most int64) {
 	kept := fmt.Sprintf("%s, %s", count(int(r.Kept.Entries), "file"), byteSize(r.Kept.Bytes))
 	p.o.Sayf("%s %s; kept %s", freed, byteSize(r.Gone.Bytes), kept)
 	if most >= 0 && r.Kept.Bytes > most {
-		p.o.Warnf("what is kept is more than %s: build infos, environments and resolutions are not dropped for their size", byteSize(most))
+		p.o.Warnf("the rest is larger than %s: build infos, environments and resolutions are not removed for their size", byteSize(most))
 	}
 }
 
@@ -124,18 +124,18 @@ func realiseCommand(o *cli.IO) *cobra.Command {
 		Use:   "realise [flags]",
 		Short: "after a restore: fetch the store paths that environments need",
 		Long: `Fetch the Nix store paths that restored environments name and that do not exist
-here, all in one call of nix-store --realise, with its substituters as configured.
-An environment that cannot be completed, or is of another system, is removed: same
-makes it again. The store paths of the rest are kept from Nix's garbage collector
-for as long as the environment exists.
+here, all in one call of nix-store --realise, from the substituters that Nix is
+configured with. An environment that cannot be completed, or that is for another
+system, is removed: same makes it again. The store paths of the others are protected
+from Nix's garbage collector for as long as the environment exists.
 
-Run it after verify: it asks Nix for whatever the cache names.`,
+Run it after verify: it asks Nix for every path that the cache names.`,
 		Example: `  $ cachekey verify && cachekey realise`,
 	}
 	fs := c.Flags()
-	system := fs.String("system", "", "the `SYSTEM` as Nix names it (default: this machine's)")
-	timeout := fs.Duration("timeout", 10*time.Minute, "how long Nix may take: a `TIME` such as 90s or 10m")
-	asJSON := fs.Bool("json", false, "print the numbers for a script")
+	system := fs.String("system", "", "`SYSTEM` in Nix's notation, such as x86_64-linux (default: this machine's)")
+	timeout := fs.Duration("timeout", 10*time.Minute, "stop Nix after `TIME`, such as 90s or 10m")
+	asJSON := fs.Bool("json", false, "print the numbers as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *timeout <= 0 {
 			return cli.Usagef("--timeout %v leaves Nix no time", *timeout)
@@ -145,7 +145,7 @@ Run it after verify: it asks Nix for whatever the cache names.`,
 		if err != nil {
 			return cli.Unreadable(err)
 		}
-		defer newProgress(o, "having Nix fetch what is absent").stop()
+		defer newProgress(o, "fetching missing store paths with Nix").stop()
 		r, err := realise.Run(c.Context(), realise.Options{
 			Root: root, System: cmp.Or(*system, own), Timeout: *timeout,
 			Describe: describeTools(o.Dir), Sayf: o.Sayf, Warnf: o.Warnf,

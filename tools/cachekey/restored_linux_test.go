@@ -103,7 +103,7 @@ func (c *checkout) expect(text string, parts ...string) {
 func TestSameOfAnotherUser(t *testing.T) {
 	c := newCheckout(t)
 	c.user = nobody
-	c.expect(c.run(0, "verify"), "all is as it was sealed: 1 file", "the result is not saved")
+	c.expect(c.run(0, "verify"), "all files match the seal: 1 file", "the result is not saved")
 	c.expect(c.run(0, "realise"), "0 environments ready", "!warning")
 	for _, args := range [][]string{{"prune"}, {"seal"}} {
 		c.expect(c.run(1, args...), "permission denied", "!link")
@@ -129,7 +129,7 @@ func TestSameWithoutPermissions(t *testing.T) {
 		}))
 	}
 	mine()
-	c.expect(c.run(0, "verify"), "all is as it was sealed: 1 file")
+	c.expect(c.run(0, "verify"), "all files match the seal: 1 file")
 	must(t, os.Chmod(c.path(dotsame.Name), 0))
 	c.run(0, "seal")
 	must(t, os.Chmod(c.path(dotsame.Name), 0))
@@ -245,7 +245,7 @@ func TestMountedDirectories(t *testing.T) {
 		return string(out)
 	}
 	c.run(0, "seal")
-	c.expect(c.run(0, "verify", "--strict"), "all is as it was sealed: 2 files")
+	c.expect(c.run(0, "verify", "--strict"), "all files match the seal: 2 files")
 	must(t, os.Remove(c.path(dotsame.Seal)))
 	c.expect(c.run(0, "verify"), "the restored cache was dropped", "there is no seal")
 	if text := left(); text != c.path(dotsame.Daemon)+"/a/b/c\n" {
@@ -270,7 +270,7 @@ func TestVerifyOfWhatCannotBeCleared(t *testing.T) {
 		}
 		defer func() { _ = exec.Command("umount", c.path(dotsame.Name)).Run() }()
 	}
-	c.expect(c.run(1, "verify", "--json"), "read-only file system", `"state": "none"`, "!all is as it was sealed", "!nothing was restored")
+	c.expect(c.run(1, "verify", "--json"), "read-only file system", `"state": "none"`, "!all files match the seal", "!nothing was restored")
 }
 
 // TestSealReplacesADirectory checks that a directory in place of the seal is replaced.
@@ -279,5 +279,5 @@ func TestSealReplacesADirectory(t *testing.T) {
 	must(t, os.Remove(c.path(dotsame.Seal)))
 	must(t, os.MkdirAll(c.path(dotsame.Seal)+"/a", 0o755))
 	c.run(0, "seal")
-	c.expect(c.run(0, "verify"), "all is as it was sealed: 1 file")
+	c.expect(c.run(0, "verify"), "all files match the seal: 1 file")
 }

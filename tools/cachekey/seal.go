@@ -19,13 +19,13 @@ import (
 func sealCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "seal [flags]",
-		Short: "before a save: list what the cache holds, for verify",
-		Long: `Write .same/seal.json: the document of the key, and path, size and digest of every
-file below .same/store and .same/cache. Run it last before the save, after prune:
-same removes the seal before it changes anything that the seal covers.
+		Short: "before a save: record the files of the cache, for verify",
+		Long: `Write .same/seal.json: the document of the key, and the path, size and digest of
+every file below .same/store and .same/cache. Run it last before the save, after
+prune: same removes the seal before it changes anything that the seal covers.
 
-If CACHEKEY_SEAL_KEY is set (a secret of at least 16 bytes) the seal is
-authenticated with it, and verify accepts no other seal.`,
+If CACHEKEY_SEAL_KEY is set (a secret of at least 16 bytes), it authenticates the
+seal, and verify accepts no other seal.`,
 		Example: `  $ cachekey key --json > key.json    before the build
   $ cachekey prune && cachekey seal --key-file key.json`,
 	}
@@ -74,23 +74,24 @@ func sealing(o *cli.IO, options func() (key.Options, error)) (p place, err error
 func verifyCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify [flags]",
-		Short: "after a restore: remove files that are not as they were sealed",
+		Short: "after a restore: remove files that do not match the seal",
 		Long: `Check every file below .same/store and .same/cache against .same/seal.json, and
-remove files that are altered, that the seal does not list, or that are not plain
-files. If the seal itself is broken, or of another system or other locks, all files
+remove files that were altered, that the seal does not list, or that are not regular
+files. If the seal itself is broken, or for another system or other locks, all files
 are removed: a bad cache becomes a miss, and does not fail the build unless --strict
-is given. Run it on a restored cache only: without a seal it removes everything.
+is given. Run it only on a restored cache: without a seal it removes everything.
 
 If CACHEKEY_SEAL_KEY is set, only a seal that was made with the same secret counts.
 An empty secret counts as none, because forks get an empty one.
 
 --key also checks that the restore did not change the tree since the key was
 computed, because an archive can write outside .same. If it did, the exit code is 1.
-And it accepts only a seal of the same prefix, schema, extras and system.
+It also accepts only a seal with the same prefix, schema, extras and system.
 
 --key-file names the document of that key. If it lists the untracked files (key
---json --untracked, or key --github), a file that has appeared or changed since, and
-that git neither tracks nor ignores, is a change of the tree too.
+--json --untracked, or key --github), verify also compares the files that git
+neither tracks nor ignores: one that has appeared or changed counts as a change of
+the tree.
 
 --github sets the outputs state (whole, partial or none), kept, removed and missing.
 With --matched-key, the key under which the cache found the entry, it also sets
@@ -100,12 +101,12 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 	}
 	fs := c.Flags()
 	options := keyFlags(fs, o)
-	want := fs.String("key", "", "the `KEY` that was computed before the restore")
-	keyFile := fs.String("key-file", "", "the `FILE` that key --json wrote before the restore; its key is the default of --key")
-	matched := fs.String("matched-key", "", "the `KEY` of the entry that was restored; needs --key")
-	strict := fs.Bool("strict", false, "exit with 1 if a file was not as it was sealed")
-	asJSON := fs.Bool("json", false, "print the verdict for a script")
-	forGitHub := fs.Bool("github", false, "append the verdict to the file $GITHUB_OUTPUT")
+	want := fs.String("key", "", "`KEY` that was computed before the restore")
+	keyFile := fs.String("key-file", "", "`FILE` that key --json wrote before the restore; its key is the default of --key")
+	matched := fs.String("matched-key", "", "`KEY` of the entry that was restored; needs --key")
+	strict := fs.Bool("strict", false, "exit with 1 if a file did not match the seal")
+	asJSON := fs.Bool("json", false, "print the result as JSON")
+	forGitHub := fs.Bool("github", false, "append the result to the file $GITHUB_OUTPUT")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		at, err := sealing(o, options)
 		if err != nil {
@@ -259,11 +260,11 @@ func sayVerdict(o *cli.IO, v *seal.Verdict) {
 	case v.Reason != "":
 		o.Warnf("the restored cache was dropped, %s and %s: %s", entries(v.Removed), byteSize(v.RemovedBytes), v.Reason)
 	case v.Flawed():
-		o.Warnf("%d not as sealed, now gone; %d missing; kept %s", v.Removed, v.Missing, kept)
+		o.Warnf("removed %d that did not match the seal; %d missing; kept %s", v.Removed, v.Missing, kept)
 	case v.State == seal.None:
 		o.Sayf("nothing was restored")
 	default:
-		o.Sayf("all is as it was sealed: %s", kept)
+		o.Sayf("all files match the seal: %s", kept)
 	}
 }
 

@@ -31,32 +31,32 @@ func envCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "env [flags]",
 		Short: "write environments made of packages that already exist",
-		Long: `Write one file, <environment id>.json, for each distinct set of tools that a task
-of the workspace needs, made of the given packages. If such a file is in
+		Long: `Write a file <environment id>.json for each distinct set of tools that a task of
+the workspace needs, made of the given packages. If such a file is in
 .same/cache/environments, the tools resolve to those packages: tasks need neither
 the network nor Nix, and their tools count by the packages' store paths. Such an
-environment sets PATH only, not what setup hooks of a package would set. Programs
-that a task needs besides its tools (sh, coreutils, a C compiler) are given --with;
-nothing else is on PATH.
+environment sets only PATH, not what the setup hooks of a package would set. Pass
+programs that a task needs besides its tools (sh, coreutils, a C compiler) with
+--with; nothing else is on PATH.
 
-The NAME of a package is the alias of a tool, or its spec where projects give one
-alias several specs. A NAME that no manifest declares is an error. A set of tools of
-which a package is missing is left out with a warning: these tools resolve by their
-specs when a task runs. A package of another version than its spec is accepted with
-a warning.
+The NAME of a package is the alias of a tool, or its spec where projects use one
+alias for several specs. A NAME that no manifest declares is an error. If a package
+of a set is missing, the set is left out with a warning: its tools resolve by their
+specs when a task runs. A package whose version is not that of its spec is accepted
+with a warning.
 
 The command needs neither the network nor Nix, so a derivation can run it.`,
 		Example: `  $ same env --package go=/nix/store/…-go-1.25.4       into this workspace
   $ same env -C src --out $out --system x86_64-linux --package go=${go} --package lint=${lint}
   $ same env -C src --out $out --packages packages.json     {"go": "/nix/store/…"}; - is stdin
-  $ same env --from DIR       copy what --out DIR wrote: for the hook of a devShell`,
+  $ same env --from DIR       copy what --out DIR wrote, in a devShell's hook`,
 	}
 	fs, f := c.Flags(), envFlags{o: o}
 	fs.StringVar(&f.out, "out", "", "write to `DIR` (default: the workspace's .same/cache/environments)")
-	fs.StringVar(&f.system, "system", "", "the `SYSTEM` of the packages as Nix names it (default: this machine's)")
+	fs.StringVar(&f.system, "system", "", "`SYSTEM` of the packages, such as x86_64-linux (default: this machine's)")
 	fs.StringArrayVar(&f.packages, "package", nil, "store path of a tool's package, `NAME=PATH` (repeatable)")
 	fs.StringVar(&f.file, "packages", "", "read packages from a JSON object in `FILE`")
-	fs.StringArrayVar(&f.behind, "with", nil, "store `PATH` that is on PATH behind the tools of every environment (repeatable)")
+	fs.StringArrayVar(&f.behind, "with", nil, "store `PATH` to put on PATH after the tools of every environment (repeatable)")
 	fs.StringVar(&f.from, "from", "", "copy the environments in `DIR`")
 	c.RunE = func(*cobra.Command, []string) error { return f.run() }
 	return c

@@ -18,15 +18,15 @@ func planCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan [flags] [TASK…]",
 		Short: "print which tasks would run, and why",
-		Long: `Print which tasks would run, without a TASK of all. Nothing is run and nothing is
-restored. Each task has a state:
+		Long: `Print which of the given tasks and their dependencies would run; without a TASK, of
+all tasks. No task runs and no output is restored. Each task has a state:
 
     cached    it would be skipped
     run       it would run, for the reasons that follow
-    depends   a dependency would run, and whether this task runs depends on its result
-    fails     it would fail before its command runs, or a dependency would
+    depends   a dependency would run, and its outputs decide whether this task runs
+    fails     it would fail before its command starts, or a dependency would
 
-Exit codes: 0 done, whatever the states are; 2 called wrongly, or a mistake in
+Exit codes: 0 done, whatever the states are; 2 usage error, or a mistake in
 same.yaml.`,
 		Example: `  $ same plan
   $ same plan --json test build >plan.json`,
@@ -55,7 +55,7 @@ same.yaml.`,
 	return c
 }
 
-// maxReasons is the maximum number of reasons that are printed for one task.
+// maxReasons limits the reasons that are printed for one task.
 const maxReasons = 10
 
 func printPlan(w io.Writer, plan *engine.Plan) {
@@ -81,10 +81,10 @@ func cleanCommand(o *cli.IO) *cobra.Command {
 		Long: `Remove the results of tasks from .same. Outputs in the workspace stay where they
 are; every task runs again next time.`,
 		Example: `  $ same clean          remove results: .same/store
-  $ same clean --all    remove resolved tools and environments too: .same/cache, and
-                        what was moved aside: .same/local/aside, .same/local/refused-*`,
+  $ same clean --all    also remove resolved tools and environments (.same/cache) and
+                        files moved aside (.same/local/aside, .same/local/refused-*)`,
 	}
-	all := c.Flags().Bool("all", false, "remove resolved tools and environments too")
+	all := c.Flags().Bool("all", false, "also remove resolved tools, environments and files moved aside")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		root, err := manifest.Root(o.Dir) // mistakes in the manifests do not matter here
 		if err != nil {

@@ -19,10 +19,10 @@ func runCommand(o *cli.IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [flags] TASK…|all",
 		Short: "run tasks, and skip those whose inputs have not changed",
-		Long: `Run tasks and those that they depend on. A task is skipped, and its outputs are
+		Long: `Run tasks and the tasks that they depend on. A task is skipped, and its outputs are
 restored, if nothing has changed since it last succeeded: the files that its
 patterns match, its command, its environment, its tools, and its dependencies.
-For a skipped task one line is printed:
+A skipped task prints one line:
 
     [task] Skipped (Cached)
 
@@ -31,21 +31,21 @@ Tools are resolved by the workspace's flake.lock (nixpkgs#go, .#lint) or by Nixh
 mirror of Nixhub. On GitHub Actions the output of each task is folded, and a
 failure is an annotation.
 
-Exit codes: 0 every task succeeded or was skipped; 1 a task failed; 2 called
-wrongly, or a mistake in same.yaml.`,
+Exit codes: 0 every task succeeded or was skipped; 1 a task failed; 2 usage error,
+or a mistake in same.yaml.`,
 		Example: `  $ same run build            run build and its dependencies
   $ same run --ci all         run every task, and print plain lines
-  $ same run -n test          run test and its dependencies, and skip none
+  $ same run -n test          run test and its dependencies, skipping none
   $ same run --pass-env SSH_AUTH_SOCK deploy`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: completeTasks(o),
 	}
 	fs := c.Flags()
-	ci := fs.Bool("ci", false, "print plain lines without colours, on a terminal too")
-	noCache := fs.BoolP("no-cache", "n", false, "run every task, and skip none")
+	ci := fs.Bool("ci", false, "print plain lines without colours, even on a terminal")
+	noCache := fs.BoolP("no-cache", "n", false, "run every task, skipping none")
 	jobs := fs.IntP("jobs", "j", 0, "run `N` tasks at the same time (default: one per core)")
-	keepGoing := fs.Bool("keep-going", false, "after a failure run the tasks that do not depend on it")
-	passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME`, whose value is not part of their inputs (repeatable)")
+	keepGoing := fs.Bool("keep-going", false, "after a failure, run the tasks that do not depend on it")
+	passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME`; its value is not one of their inputs (repeatable)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if fs.Changed("jobs") && *jobs < 1 {
 			return cli.Usagef("--jobs %d: at least one task must run", *jobs)

@@ -30,11 +30,11 @@ func program(o *cli.IO) *cobra.Command {
 		Long: `same runs the tasks of same.yaml and skips those whose inputs have not changed.
 The outputs of a skipped task are restored from .same.
 
-Exit codes: 0 done; 1 a task failed; 2 called wrongly, or a mistake in same.yaml.
+Exit codes: 0 done; 1 a task failed; 2 usage error, or a mistake in same.yaml.
 docs/exit-codes.md lists them by command.`,
 		Example: `  $ same run all          run every task
   $ same plan             list what would run, and why
-  $ same help run         more about a command`,
+  $ same help run         describe a command`,
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:

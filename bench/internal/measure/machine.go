@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Machine describes the machine, without anything that names it.
+// Machine describes the machine, without its name.
 func Machine() string {
 	parts := []string{fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}
 	for _, line := range lines("/proc/cpuinfo") {
@@ -33,8 +33,8 @@ func Machine() string {
 	return strings.Join(parts, ", ")
 }
 
-// A Load is the processor time of the whole machine up to now. It stays zero
-// where the system does not tell.
+// A Load is the CPU time of the whole machine up to now. It is zero where the system
+// does not report it.
 type Load struct {
 	at   time.Time
 	busy time.Duration
@@ -61,8 +61,8 @@ func LoadNow() Load {
 	return l
 }
 
-// Since returns the share of the machine's processors that was busy since l with
-// something other than own, which is this benchmark's own processor time.
+// Since returns the share of the machine's CPU time since l that other programs used.
+// own is the CPU time of this benchmark.
 func (l Load) Since(own time.Duration) float64 {
 	now := LoadNow()
 	all := now.at.Sub(l.at) * time.Duration(runtime.NumCPU())
@@ -72,7 +72,7 @@ func (l Load) Since(own time.Duration) float64 {
 // Elapsed returns the wall time since l, to the second.
 func (l Load) Elapsed() time.Duration { return time.Since(l.at).Round(time.Second) }
 
-// Idle watches the machine for a second, and returns the share of it that is busy.
+// Idle watches the machine for a second, and returns the share of it that was busy.
 func Idle() float64 {
 	before := LoadNow()
 	time.Sleep(time.Second)

@@ -29,11 +29,11 @@ func TestRun(t *testing.T) {
 	}
 	_, err = Run(Command{Args: []string{"sh", "-c", "echo no such thing >&2; exit 3"}, Env: []string{"PATH=" + os.Getenv("PATH")}})
 	if err == nil || !strings.Contains(err.Error(), "no such thing") {
-		t.Errorf("the error %v has not the program's own words", err)
+		t.Errorf("the error %v does not have the output of the program", err)
 	}
 }
 
-// A warm-up comes first and does not count; rows that are limited have none.
+// TestRounds: a warm-up comes first and does not count; limited rows have none.
 func TestRounds(t *testing.T) {
 	ran := map[string]int{}
 	row := func(name string, most int) Row {
@@ -59,7 +59,7 @@ func TestResult(t *testing.T) {
 		t.Errorf("wall is %d (%d to %d), want 3 (1 to 5)", median, least, most)
 	}
 	if cpu := r.CPU(); cpu != 2 {
-		t.Errorf("processor time is %d, want 2", cpu)
+		t.Errorf("CPU time is %d, want 2", cpu)
 	}
 	if peak := r.Peak(); peak != 30 {
 		t.Errorf("peak is %d, want 30", peak)

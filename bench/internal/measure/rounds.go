@@ -21,9 +21,9 @@ type Result struct {
 	Samples []Sample
 }
 
-// Rounds runs every row once, unmeasured but for rows limited to one round, and
-// then n rounds of all of them, one after the other, so that a disturbance of
-// the machine hits all alike.
+// Rounds runs n rounds of all rows, interleaved, so that a disturbance of the machine
+// affects all alike. Before, it runs every row once without measuring it, except rows
+// limited to one round.
 func Rounds(rows []Row, n int, progress func(string)) ([]Result, error) {
 	results := make([]Result, len(rows))
 	for round := range n + 1 {
@@ -59,7 +59,7 @@ func (r Row) run() (Sample, error) {
 	return sample, err
 }
 
-// Wall returns the median wall time and the extremes.
+// Wall returns the median, minimum and maximum wall time.
 func (r Result) Wall() (median, least, most time.Duration) {
 	walls := make([]time.Duration, len(r.Samples))
 	for i, s := range r.Samples {
@@ -69,7 +69,7 @@ func (r Result) Wall() (median, least, most time.Duration) {
 	return mid(walls), walls[0], walls[len(walls)-1]
 }
 
-// CPU returns the median processor time.
+// CPU returns the median CPU time.
 func (r Result) CPU() time.Duration {
 	times := make([]time.Duration, len(r.Samples))
 	for i, s := range r.Samples {
@@ -88,7 +88,7 @@ func (r Result) Peak() int64 {
 	return peak
 }
 
-// Spent returns the processor time of all runs.
+// Spent returns the CPU time of all runs.
 func Spent(results []Result) (sum time.Duration) {
 	for _, r := range results {
 		for _, s := range r.Samples {

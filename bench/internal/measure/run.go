@@ -1,5 +1,5 @@
-// Package measure runs commands side by side, round after round, and says what
-// each took: wall time, processor time and peak memory.
+// Package measure runs commands in interleaved rounds, and measures wall time, CPU time
+// and peak memory of each.
 package measure
 
 import (
@@ -31,9 +31,9 @@ type Sample struct {
 // LaunchArg as first argument makes a benchmark's own binary a launcher: see Launched.
 const LaunchArg = "launch-and-measure"
 
-// Launched measures the command in args, if this process was started to do so,
-// and then exits. A process inherits the peak memory of the one that starts it,
-// so the caller, which may have grown, leaves that to a fresh process.
+// Launched measures the command in os.Args and exits, if this process was started as a
+// launcher. A process inherits the peak memory of its parent, so the command must be
+// started by a fresh process instead of the benchmark, which may have grown.
 func Launched() {
 	if len(os.Args) < 3 || os.Args[1] != LaunchArg {
 		return

@@ -12,11 +12,11 @@ import (
 // A Nix runs one nix binary on stores and caches of the benchmarks' own.
 type Nix struct {
 	Program string
-	shed    *Shed
+	workdir *Workdir
 }
 
-// Nix returns the nix on PATH or, without one, installs Debian's into the shed.
-func (s *Shed) Nix() (*Nix, error) {
+// Nix returns the nix on PATH or, without one, installs Debian's into the workdir.
+func (s *Workdir) Nix() (*Nix, error) {
 	if program, err := exec.LookPath("nix"); err == nil {
 		return &Nix{program, s}, nil
 	}
@@ -37,8 +37,8 @@ func (n *Nix) Args(args ...string) []string {
 
 // Env returns the environment for the store called name and its caches.
 func (n *Nix) Env(name string) []string {
-	dir := n.shed.Path("nix-state", name)
-	return n.shed.Env(
+	dir := n.workdir.Path("nix-state", name)
+	return n.workdir.Env(
 		"NIX_CONF_DIR="+dir, "NIX_USER_CONF_FILES=/dev/null",
 		"XDG_CACHE_HOME="+filepath.Join(dir, "cache"),
 		"NIX_REMOTE="+filepath.Join(dir, "store"),
@@ -47,7 +47,7 @@ func (n *Nix) Env(name string) []string {
 
 // FreshStore makes the store called name anew: initialised, and empty.
 func (n *Nix) FreshStore(name string) error {
-	dir := n.shed.Path("nix-state", name)
+	dir := n.workdir.Path("nix-state", name)
 	if err := RemoveAll(dir); err != nil {
 		return err
 	}

@@ -1,6 +1,5 @@
-// Package peer puts the programs that cachekey and same are measured against
-// into a directory of the benchmarks' own, at pinned versions, and says which
-// they are.
+// Package peer installs the programs that cachekey and same are compared with, at
+// pinned versions, into a directory of the benchmarks' own.
 package peer
 
 import (
@@ -20,14 +19,14 @@ const (
 	GoTask      = "v3.54.0"
 )
 
-// A Shed is the directory that holds the peers and what they work on.
-type Shed struct {
+// A Workdir is the directory that holds the peers and what they work on.
+type Workdir struct {
 	Dir    string
 	Source string // the root of cachekey's source
 }
 
-// Open returns the shed below dir; an empty dir means the user's cache directory.
-func Open(dir string) (*Shed, error) {
+// Open returns the workdir below dir; an empty dir means the user's cache directory.
+func Open(dir string) (*Workdir, error) {
 	if dir == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
@@ -39,7 +38,7 @@ func Open(dir string) (*Shed, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without links, as the programs that run in it will print it.
+	// Without links: the programs that run in it print this path.
 	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
 		return nil, err
 	}
@@ -50,17 +49,17 @@ func Open(dir string) (*Shed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the source: %w", err)
 	}
-	return &Shed{Dir: dir, Source: source}, nil
+	return &Workdir{Dir: dir, Source: source}, nil
 }
 
-// Path returns the path of name in the shed.
-func (s *Shed) Path(name ...string) string {
+// Path returns the path of name in the workdir.
+func (s *Workdir) Path(name ...string) string {
 	return filepath.Join(append([]string{s.Dir}, name...)...)
 }
 
-// Env is the environment in which everything is measured: a private home
-// without anybody's configuration.
-func (s *Shed) Env(extra ...string) []string {
+// Env returns the environment in which everything is measured: a private home
+// directory without configuration.
+func (s *Workdir) Env(extra ...string) []string {
 	return append([]string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + s.Path("home"),
@@ -70,7 +69,7 @@ func (s *Shed) Env(extra ...string) []string {
 }
 
 // Build builds cachekey and same as they are released, and returns their paths.
-func (s *Shed) Build() (cachekey, same string, err error) {
+func (s *Workdir) Build() (cachekey, same string, err error) {
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", s.Path("bin")+"/", "./tools/...")
 	cmd.Dir = s.Source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -81,7 +80,7 @@ func (s *Shed) Build() (cachekey, same string, err error) {
 }
 
 // GoNix builds the program that hashes a directory with go-nix.
-func (s *Shed) GoNix() (string, error) {
+func (s *Workdir) GoNix() (string, error) {
 	cmd := exec.Command("go", "build", "-o", s.Path("bin", "gonix"), ".")
 	cmd.Dir = filepath.Join(s.Source, "bench", "peers", "gonix")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -91,13 +90,13 @@ func (s *Shed) GoNix() (string, error) {
 }
 
 // GoNixVersion reads go-nix's version from the module that pins it.
-func (s *Shed) GoNixVersion() (string, error) {
+func (s *Workdir) GoNixVersion() (string, error) {
 	return output(filepath.Join(s.Source, "bench", "peers", "gonix"),
 		"go", "list", "-m", "-f", "{{.Version}}", "github.com/nix-community/go-nix")
 }
 
 // Task installs go-task, and returns its path.
-func (s *Shed) Task() (string, error) {
+func (s *Workdir) Task() (string, error) {
 	bin := s.Path("task-" + GoTask)
 	cmd := exec.Command("go", "install", "github.com/go-task/task/v3/cmd/task@"+GoTask)
 	cmd.Env = append(os.Environ(), "GOBIN="+bin)
@@ -110,7 +109,7 @@ func (s *Shed) Task() (string, error) {
 }
 
 // NPM installs one package at one version, and returns the directory that has its node_modules.
-func (s *Shed) NPM(name, version string) (string, error) {
+func (s *Workdir) NPM(name, version string) (string, error) {
 	dir := s.Path("npm", strings.ReplaceAll(strings.TrimPrefix(name, "@"), "/", "-")+"-"+version)
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", filepath.FromSlash(name), "package.json")); err == nil {
 		return dir, nil

@@ -43,7 +43,7 @@ func Table(results []measure.Result, bound string, more ...Column) string {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("| what | wall, median (least–most) | processor time | peak memory | runs |")
+	b.WriteString("| command | wall time, median (min–max) | CPU time | peak memory | runs |")
 	rule := "\n| --- | ---: | ---: | ---: | ---: |"
 	if unit > 0 {
 		b.WriteString(" × bound |")
@@ -72,7 +72,7 @@ func Table(results []measure.Result, bound string, more ...Column) string {
 // Targets renders targets and returns how many are missed.
 func Targets(targets []Target) (text string, missed int) {
 	var b strings.Builder
-	b.WriteString("| target | to reach | measured | |\n| --- | ---: | ---: | --- |\n")
+	b.WriteString("| target | limit | measured | |\n| --- | ---: | ---: | --- |\n")
 	for _, t := range targets {
 		verdict, relation := "pass", "≤"
 		if t.Least {

@@ -14,7 +14,7 @@ func TestTable(t *testing.T) {
 		{Name: "ours", Samples: []measure.Sample{{Wall: 300 * time.Millisecond, CPU: 400 * time.Millisecond, Peak: 20 << 20}}},
 		{Name: "bound", Samples: []measure.Sample{{Wall: 200 * time.Millisecond, CPU: 200 * time.Millisecond, Peak: 5 << 20}}},
 	}
-	want := `| what | wall, median (least–most) | processor time | peak memory | runs | × bound | seen |
+	want := `| command | wall time, median (min–max) | CPU time | peak memory | runs | × bound | seen |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
 | ours | 0.300 s (0.300 s–0.300 s) | 0.400 s | 20 MiB | 1 | 1.50 | ours! |
 | bound | 0.200 s (0.200 s–0.200 s) | 0.200 s | 5 MiB | 1 | 1.00 | bound! |
@@ -30,7 +30,7 @@ func TestTargets(t *testing.T) {
 		{Text: "at most", Got: 2, Limit: 2}, {Text: "too much", Got: 2.1, Limit: 2},
 		{Text: "at least", Got: 5, Limit: 5, Least: true}, {Text: "too little", Got: 4.9, Limit: 5, Least: true},
 	})
-	want := `| target | to reach | measured | |
+	want := `| target | limit | measured | |
 | --- | ---: | ---: | --- |
 | at most | ≤ 2 | 2.00 | pass |
 | too much | ≤ 2 | 2.10 | **fail** |

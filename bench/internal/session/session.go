@@ -17,19 +17,19 @@ import (
 
 // A Session is one run of a benchmark.
 type Session struct {
-	Shed  *peer.Shed
-	Quick bool // small things and one round: it shows that the benchmark works, and measures nothing
+	Workdir *peer.Workdir
+	Quick   bool // one round on small trees: it tests the benchmark, and measures nothing
 
-	name   string // bench/key, say; its part of docs/benchmarks.md is called so too
+	name   string // such as bench/key; also the name of its part of docs/benchmarks.md
 	rounds int
 	only   string
 	page   strings.Builder
 	missed int // targets
 }
 
-// Main runs a benchmark and ends the program. The name is the benchmark's directory
-// below the source's root; part is the flag that picks one of several trees, say, or
-// empty where there is no choice; rounds are those of a run without --rounds.
+// Main runs a benchmark and exits. The name is the benchmark's directory relative to
+// the root of the source; part is the name of the flag that selects one of several
+// trees or workspaces, or ""; rounds is the default of --rounds.
 func Main(name, part string, rounds int, run func(*Session) error) {
 	measure.Launched()
 	s := &Session{name: name}
@@ -41,10 +41,10 @@ func Main(name, part string, rounds int, run func(*Session) error) {
 
 func (s *Session) main(args []string, part string, rounds int, run func(*Session) error) (err error) {
 	flags := pflag.NewFlagSet(s.name, pflag.ContinueOnError)
-	dir := flags.String("dir", "", "where what it needs is kept between runs (default: in the user's cache directory)")
-	flags.IntVar(&s.rounds, "rounds", rounds, "how often everything is measured")
-	flags.BoolVar(&s.Quick, "quick", false, "small things and one round: shows that the benchmark works, measures nothing")
-	write := flags.Bool("write", false, "put the tables into docs/benchmarks.md")
+	dir := flags.String("dir", "", "directory for other tools and generated trees, kept between runs (default: in the user's cache directory)")
+	flags.IntVar(&s.rounds, "rounds", rounds, "number of measurements of each row")
+	flags.BoolVar(&s.Quick, "quick", false, "one round on small trees: tests the benchmark, measures nothing")
+	write := flags.Bool("write", false, "write the tables to docs/benchmarks.md")
 	if part != "" {
 		flags.StringVar(&s.only, part, "", "measure only the "+part+" of this name")
 	}
@@ -54,26 +54,26 @@ func (s *Session) main(args []string, part string, rounds int, run func(*Session
 		return err
 	}
 	if *write && (s.Quick || s.only != "") {
-		return errors.New("the tables are of a whole run: --write goes neither with --quick nor with one tree or workspace")
+		return errors.New("--write needs a complete run: it cannot be combined with --quick or with one tree or workspace")
 	}
 	if s.Quick {
 		s.rounds = 1
 	}
-	if s.Shed, err = peer.Open(*dir); err != nil {
+	if s.Workdir, err = peer.Open(*dir); err != nil {
 		return err
 	}
 	s.Write("%s.\n", measure.Machine())
 	start := measure.LoadNow()
 	if busy := measure.Idle(); busy > 0.05 {
-		s.note("the machine was not idle before: %.0f %% of it was busy", 100*busy)
+		s.note("the machine was not idle before: other programs used %.0f %% of its CPU time", 100*busy)
 	}
 	if err := run(s); err != nil {
 		return err
 	}
-	s.Say("%v in all", start.Elapsed())
+	s.Say("took %v", start.Elapsed())
 	fmt.Print(s.page.String())
 	if *write {
-		if err := report.Replace(s.Shed.Source+"/docs/benchmarks.md", s.name, s.page.String()); err != nil {
+		if err := report.Replace(s.Workdir.Source+"/docs/benchmarks.md", s.name, s.page.String()); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (s *Session) Measure(rows []measure.Row, table func([]measure.Result) strin
 	}
 	s.Write("\n%s", table(results))
 	if busy := before.Since(measure.Spent(results)); busy > 0.1 {
-		s.note("other programs used about %.0f %% of the machine meanwhile", 100*busy)
+		s.note("other programs used about %.0f %% of the CPU time meanwhile", 100*busy)
 	}
 	return results, nil
 }
