@@ -106,9 +106,9 @@ in
       example = literalExpression "{ go = pkgs.go; }";
       description = ''
         The package for each tool alias of the manifests, so that the runner need not look the tool
-        up over the network. For each set of tools of which all have a package, entering the
-        devShell writes an environment to `.same/cache/environments`. An alias that no manifest
-        declares is an error.
+        up over the network. For every task whose tools all have a package, entering the devShell
+        writes their environment to `.same/cache/environments`. An alias that no manifest declares
+        is an error.
       '';
     };
 
