@@ -20,7 +20,7 @@
 #   edit       a bash script that changes the second pass's source
 #   damage     a bash script that changes what was restored
 #   restored   exact (the default), prefix or none
-#   ran        the tasks that run, one a line; every other task is skipped
+#   ran        the tasks that run, one per line; every other task is skipped
 #   again      a bash script after which all tasks run once more and are skipped
 set -euo pipefail
 

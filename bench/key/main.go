@@ -34,12 +34,12 @@ func run(s *session.Session) error {
 		if !s.Wants(spec.Name) {
 			continue
 		}
-		s.Say("making the tree %s", spec.Name)
+		s.Logf("making the tree %s", spec.Name)
 		t, err := tree.Make(s.Workdir.Path("trees"), spec)
 		if err != nil {
 			return err
 		}
-		s.Say("comparing answers")
+		s.Logf("comparing answers")
 		rows, err := peers.rows(t)
 		if err != nil {
 			return err

@@ -34,7 +34,7 @@ func run(s *session.Session) error {
 		if !s.Wants(spec.name) {
 			continue
 		}
-		s.Say("making the workspace of %d tasks", spec.tasks)
+		s.Logf("making the workspace of %d tasks", spec.tasks)
 		c := &contest{workdir: s.Workdir, spec: spec, log: s.Workdir.Path("executions"), outcomes: map[string]outcome{}}
 		if c.origin, err = spec.make(s.Workdir.Path("workspaces"), c.log); err != nil {
 			return err

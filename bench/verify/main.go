@@ -38,7 +38,7 @@ func run(s *session.Session) error {
 	if s.Quick {
 		files = 500
 	}
-	s.Say("making %d files", files)
+	s.Logf("making %d files", files)
 	w, err := newWorkspace(s.Workdir.Path("verify", fmt.Sprint(files)), files)
 	if err != nil {
 		return err

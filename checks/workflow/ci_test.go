@@ -31,17 +31,17 @@ func (h *hub) needNix(t *testing.T) {
 // tasks returns how each task of the job ended, by its first line: a task that ran is
 // skipped when a later step asks for it again.
 func (r *run) tasks(job string) map[string]string {
-	said := map[string]string{}
+	states := map[string]string{}
 	for _, l := range r.log {
 		m := status.FindStringSubmatch(strings.TrimRight(l.Msg, "\r\n"))
 		if m == nil || !l.Raw || l.JobID != job {
 			continue
 		}
-		if _, ok := said[m[1]]; !ok {
-			said[m[1]] = map[string]string{"Skipped (Cached)": "cached", "Completed": "ran", "Failed": "failed"}[m[2]]
+		if _, ok := states[m[1]]; !ok {
+			states[m[1]] = map[string]string{"Skipped (Cached)": "cached", "Completed": "ran", "Failed": "failed"}[m[2]]
 		}
 	}
-	return said
+	return states
 }
 
 var status = regexp.MustCompile(`^\[([\w:-]+)\] (Skipped \(Cached\)|Completed|Failed)`)
@@ -51,7 +51,7 @@ var (
 	allCached = map[string]string{"generate": "cached", "test": "cached", "build": "cached"}
 )
 
-func TestTheWorkflowRemembers(t *testing.T) {
+func TestWorkflowRestoresCache(t *testing.T) {
 	origin := thisRepository(t)
 	h := newHub(t, origin, uses(t, origin)...)
 	h.needNix(t)
@@ -163,9 +163,9 @@ func pull(repository string) map[string]any {
 	}
 }
 
-// TestTwoJobsRememberTheirOwn runs two jobs with different tasks over one tree. Each
+// TestTwoJobsKeepSeparateCaches runs two jobs with different tasks over one tree. Each
 // has its own entry.
-func TestTwoJobsRememberTheirOwn(t *testing.T) {
+func TestTwoJobsKeepSeparateCaches(t *testing.T) {
 	origin := thisRepository(t)
 	// The linters are not tested here, and staticcheck takes minutes.
 	commit(t, origin, "a quick lint", edit(t, origin, "same.yaml", `["bash", "test", "vet", "staticcheck", "deadcode"]`, `["bash", "test", "help"]`))

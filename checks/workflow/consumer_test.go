@@ -66,7 +66,7 @@ func programs(t *testing.T) string {
 	return bin
 }
 
-func TestTheActionsInAnotherRepository(t *testing.T) {
+func TestActionsInAnotherRepository(t *testing.T) {
 	origin, h := consumer(t)
 	url := releases(t)
 	push := func(secret string, payload map[string]any) *run {
@@ -86,10 +86,10 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 		if r.jobs["build"] != job {
 			t.Fatalf("%s: the job ended as %q", name, r.jobs["build"])
 		}
-		said := r.output("build", "Outputs") + r.output("build", "Saved")
+		printed := r.output("build", "Outputs") + r.output("build", "Saved")
 		for _, line := range append(outputs, "saved="+saved) {
-			if !strings.Contains(said, line+"\n") {
-				t.Errorf("%s: no %q in\n%s", name, line, said)
+			if !strings.Contains(printed, line+"\n") {
+				t.Errorf("%s: no %q in\n%s", name, line, printed)
 			}
 		}
 	}
@@ -105,9 +105,9 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 	if len(keys) != 1 || !regexp.MustCompile(`^consumer-v1-[0-9a-z]{32}-`+runnerSystem()+`-`).MatchString(keys[0]) {
 		t.Fatalf("the entries are %q", keys)
 	}
-	if said := first.output("build", "Outputs"); !strings.Contains(said, "key="+keys[0]+"\n") ||
-		!strings.Contains(said, "paths=.same/store\n.same/cache\n.same/seal.json\n") {
-		t.Errorf("the outputs are\n%s", said)
+	if printed := first.output("build", "Outputs"); !strings.Contains(printed, "key="+keys[0]+"\n") ||
+		!strings.Contains(printed, "paths=.same/store\n.same/cache\n.same/seal.json\n") {
+		t.Errorf("the outputs are\n%s", printed)
 	}
 	h.carriesOnlyWhatItMay(t, h.entries(t)[0])
 
@@ -141,15 +141,15 @@ func TestTheActionsInAnotherRepository(t *testing.T) {
 		must(t, os.Mkdir(filepath.Join(dir, "src"), 0o755))
 		must(t, os.WriteFile(filepath.Join(dir, "src/more.txt"), []byte("came with the archive\n"), 0o644))
 	})
-	came := push(secret, nil)
-	if got := came.output("build", "Restore"); came.jobs["build"] != "failure" || len(came.tasks("build")) != 0 || !strings.Contains(got, `"src/more.txt"`) {
-		t.Errorf("an entry with another file: job %q, tasks %v\n%s", came.jobs["build"], came.tasks("build"), got)
+	changed := push(secret, nil)
+	if got := changed.output("build", "Restore"); changed.jobs["build"] != "failure" || len(changed.tasks("build")) != 0 || !strings.Contains(got, `"src/more.txt"`) {
+		t.Errorf("an entry with another file: job %q, tasks %v\n%s", changed.jobs["build"], changed.tasks("build"), got)
 	}
 }
 
-// TestAWorkspaceBelowTheRunners runs in a checkout below GITHUB_WORKSPACE, where the
+// TestWorkspaceBelowRunnerDirectory runs in a checkout below GITHUB_WORKSPACE, where the
 // cache client resolves paths, with a flake and workspace below the checkout.
-func TestAWorkspaceBelowTheRunners(t *testing.T) {
+func TestWorkspaceBelowRunnerDirectory(t *testing.T) {
 	path := programs(t) + ":" + os.Getenv("PATH")
 	for _, c := range []struct{ checkout, below string }{{"repo", ""}, {".", "sub"}} {
 		directory := filepath.Join(c.checkout, c.below)
@@ -190,7 +190,7 @@ func TestAWorkspaceBelowTheRunners(t *testing.T) {
 	}
 }
 
-func TestWhereTheActionTakesCachekeyFrom(t *testing.T) {
+func TestActionInstallSources(t *testing.T) {
 	_, h := consumer(t)
 	h.needNix(t)
 	published := h.extra["HARNESS_PUBLISHED"]
@@ -207,14 +207,14 @@ func TestWhereTheActionTakesCachekeyFrom(t *testing.T) {
 			if r.jobs["build"] != "success" {
 				t.Fatal("the job failed")
 			}
-			if said := r.output("build", "Restore"); !strings.Contains(said, fmt.Sprintf("from its %s:", c.from)) {
-				t.Errorf("the output does not name the source:\n%s", said)
+			if printed := r.output("build", "Restore"); !strings.Contains(printed, fmt.Sprintf("from its %s:", c.from)) {
+				t.Errorf("the output does not name the source:\n%s", printed)
 			}
 		})
 	}
 }
 
-func TestTheReusableWorkflow(t *testing.T) {
+func TestReusableWorkflow(t *testing.T) {
 	origin, h := consumer(t)
 	h.needNix(t)
 	vars := []string{"FROM=release", "VERSION=v0.0.1", "RELEASES=" + releases(t)}
@@ -229,8 +229,8 @@ func TestTheReusableWorkflow(t *testing.T) {
 		if r.jobs["after"] != "success" {
 			t.Fatalf("run %d ended as %v", n+1, r.jobs)
 		}
-		if said := r.output("after", "Outputs"); !strings.Contains(said, "hit-kind="+want.kind+"\n") || !strings.Contains(said, "key=same-v1-") {
-			t.Errorf("run %d: outputs\n%s", n+1, said)
+		if printed := r.output("after", "Outputs"); !strings.Contains(printed, "hit-kind="+want.kind+"\n") || !strings.Contains(printed, "key=same-v1-") {
+			t.Errorf("run %d: outputs\n%s", n+1, printed)
 		}
 		tasks := r.tasks("same")
 		if len(tasks) != 3 {
@@ -247,9 +247,9 @@ func TestTheReusableWorkflow(t *testing.T) {
 	}
 }
 
-// TestARunnerThatNeverSkipsIsFound checks that a runner that runs tasks which its
+// TestRunnerThatNeverSkipsFails checks that a runner that runs tasks which its
 // plan called cached fails the job.
-func TestARunnerThatNeverSkipsIsFound(t *testing.T) {
+func TestRunnerThatNeverSkipsFails(t *testing.T) {
 	origin, h := consumer(t)
 	h.needNix(t)
 	bin := programs(t)
@@ -263,8 +263,8 @@ func TestARunnerThatNeverSkipsIsFound(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(bin, "same"), []byte(never), 0o755))
 	commit(t, origin, "a text", map[string]string{"NEWS": "nothing that a task reads\n"})
 	second := h.run(t, e)
-	if said := second.output("same", "Run the tasks"); second.jobs["same"] != "failure" || !strings.Contains(said, "sorted") {
-		t.Errorf("the job ended as %v:\n%s", second.jobs, said)
+	if printed := second.output("same", "Run the tasks"); second.jobs["same"] != "failure" || !strings.Contains(printed, "sorted") {
+		t.Errorf("the job ended as %v:\n%s", second.jobs, printed)
 	}
 	if got := h.keys(t); len(got) != 1 {
 		t.Errorf("it saved %q", got[1:])

@@ -64,7 +64,7 @@ func install(t *testing.T, env ...string) (out string, path string, err error) {
 	return string(all), strings.TrimSpace(string(added)), err
 }
 
-func TestInstallFromARelease(t *testing.T) {
+func TestInstallFromRelease(t *testing.T) {
 	url, sums := release(t, func(map[string]string) {})
 	for name, env := range map[string][]string{
 		"by version":                {"INPUT_VERSION=v9.8.7"},
@@ -79,9 +79,9 @@ func TestInstallFromARelease(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			for _, program := range []string{"cachekey", "same"} {
-				said := command(t, ".", filepath.Join(path, program))
-				if want := program + " 9.8.7 for " + runnerSystem(); said != want {
-					t.Errorf("%s on PATH: got %q, want %q", program, said, want)
+				printed := command(t, ".", filepath.Join(path, program))
+				if want := program + " 9.8.7 for " + runnerSystem(); printed != want {
+					t.Errorf("%s on PATH: got %q, want %q", program, printed, want)
 				}
 			}
 		})
@@ -181,9 +181,9 @@ func TestInstallFollowsNoRedirectToHTTP(t *testing.T) {
 	}
 }
 
-// TestInstallFromPathWithoutARelease checks that the programs on PATH are used if
+// TestInstallFromPathWithoutRelease checks that the programs on PATH are used if
 // there is no release.
-func TestInstallFromPathWithoutARelease(t *testing.T) {
+func TestInstallFromPathWithoutRelease(t *testing.T) {
 	url, _ := release(t, func(files map[string]string) { clear(files) })
 	bin := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(bin, "cachekey"), []byte("#!/bin/sh\necho cachekey 5.6.7\n"), 0o755))

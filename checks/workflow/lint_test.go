@@ -106,9 +106,9 @@ func (d document) steps() []step {
 	return steps
 }
 
-// TestNoValueReachesAShellThroughAnExpression checks that values are passed in env:
+// TestNoExpressionInScripts checks that values are passed in env:
 // an expression in a script would be executed as code.
-func TestNoValueReachesAShellThroughAnExpression(t *testing.T) {
+func TestNoExpressionInScripts(t *testing.T) {
 	runs := 0
 	for _, file := range yamlFiles(t) {
 		for _, s := range read(t, file).steps() {
@@ -129,9 +129,9 @@ func TestNoValueReachesAShellThroughAnExpression(t *testing.T) {
 	}
 }
 
-// TestWorkflowsAskForLittle checks permissions and time limits, and that no credential stays
+// TestWorkflowPermissions checks permissions and time limits, and that no credential stays
 // where a task could read it.
-func TestWorkflowsAskForLittle(t *testing.T) {
+func TestWorkflowPermissions(t *testing.T) {
 	for _, file := range yamlFiles(t) {
 		d := read(t, file)
 		if len(d.Jobs) == 0 {
@@ -161,8 +161,8 @@ func TestWorkflowsAskForLittle(t *testing.T) {
 	}
 }
 
-// TestTheReleaseRestoresNoCache checks that nothing from a cache gets into a release.
-func TestTheReleaseRestoresNoCache(t *testing.T) {
+// TestReleaseRestoresNoCache checks that nothing from a cache gets into a release.
+func TestReleaseRestoresNoCache(t *testing.T) {
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/release.yml")).steps() {
 		if strings.Contains(s.Uses, "cache") || s.Uses == "./" || strings.Contains(s.Run, "same run") {
 			t.Errorf("step %q restores a cache", s.Name)
@@ -170,9 +170,9 @@ func TestTheReleaseRestoresNoCache(t *testing.T) {
 	}
 }
 
-// TestOrderOfTheWorkspaceJob checks that the cache is restored before the tasks and
+// TestOrderOfWorkspaceJob checks that the cache is restored before the tasks and
 // saved after them.
-func TestOrderOfTheWorkspaceJob(t *testing.T) {
+func TestOrderOfWorkspaceJob(t *testing.T) {
 	var names []string
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/ci.yml")).Jobs["workspace"].Steps {
 		names = append(names, s.Name)
@@ -193,9 +193,9 @@ func TestOrderOfTheWorkspaceJob(t *testing.T) {
 
 var inputUsed = regexp.MustCompile(`inputs\.([\w-]+)`)
 
-// TestEveryInputIsDescribedAndUsed checks the inputs of composite actions. actionlint
+// TestInputsAreDescribedAndUsed checks the inputs of composite actions. actionlint
 // does not check their expressions, where a misspelt input is empty.
-func TestEveryInputIsDescribedAndUsed(t *testing.T) {
+func TestInputsAreDescribedAndUsed(t *testing.T) {
 	for _, file := range []string{"action.yml", "save/action.yml"} {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		must(t, err)
@@ -215,8 +215,8 @@ func TestEveryInputIsDescribedAndUsed(t *testing.T) {
 	}
 }
 
-// TestTheReusableWorkflowPassesEveryInput compares its inputs with those of the actions.
-func TestTheReusableWorkflowPassesEveryInput(t *testing.T) {
+// TestReusableWorkflowPassesEveryInput compares its inputs with those of the actions.
+func TestReusableWorkflowPassesEveryInput(t *testing.T) {
 	for _, s := range read(t, filepath.Join(root, ".github/workflows/same.yml")).Jobs["same"].Steps {
 		dir, ours := strings.CutPrefix(s.Uses, "./.cachekey-actions")
 		if !ours {

@@ -14,9 +14,9 @@ var (
 	ourUse    = regexp.MustCompile(`OWNER/cachekey[\w./-]*@(\S+)`)
 )
 
-// TestWorkflowsOfThePage runs the ```yaml blocks of docs/ci.md, a workflow and the steps of
+// TestWorkflowsOfCIPage runs the ```yaml blocks of docs/ci.md, a workflow and the steps of
 // a job, as they are, twice for one commit.
-func TestWorkflowsOfThePage(t *testing.T) {
+func TestWorkflowsOfCIPage(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, "docs/ci.md"))
 	must(t, err)
 	blocks := yamlBlock.FindAllStringSubmatch(string(page), -1)

@@ -68,17 +68,17 @@ func TestSavePolicy(t *testing.T) {
 			for k, v := range env {
 				cmd.Env = append(cmd.Env, k+"="+v)
 			}
-			said, err := cmd.CombinedOutput()
+			printed, err := cmd.CombinedOutput()
 			text, _ := os.ReadFile(output)
 			got := strings.TrimPrefix(strings.TrimSpace(string(text)), "save=")
 			if err != nil {
 				got = "error"
-				if !strings.Contains(string(said), "::error title=cachekey::") {
-					t.Errorf("it fails without an annotation: %q", said)
+				if !strings.Contains(string(printed), "::error title=cachekey::") {
+					t.Errorf("it fails without an annotation: %q", printed)
 				}
 			}
-			if got != c.want || len(said) == 0 {
-				t.Errorf("save=%s, want %s; it printed %q", got, c.want, said)
+			if got != c.want || len(printed) == 0 {
+				t.Errorf("save=%s, want %s; it printed %q", got, c.want, printed)
 			}
 		})
 	}

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestTheReleaseOfATag runs the job that builds a release. The job that publishes it needs
+// TestReleaseOfTag runs the job that builds a release. The job that publishes it needs
 // GitHub itself.
-func TestTheReleaseOfATag(t *testing.T) {
+func TestReleaseOfTag(t *testing.T) {
 	origin := thisRepository(t)
 	h := newHub(t, origin, uses(t, origin)...)
 	tag := event{
@@ -65,8 +65,8 @@ func TestTheReleaseOfATag(t *testing.T) {
 		t.Errorf("the release has %d files, and digests of %d", len(files), len(sums))
 	}
 	for _, program := range []string{"cachekey", "same"} {
-		if said := command(t, ".", filepath.Join(dist, program+"-"+runnerSystem()), "--version"); said != program+" 1.2.3" {
-			t.Errorf("%s --version: got %q", program, said)
+		if printed := command(t, ".", filepath.Join(dist, program+"-"+runnerSystem()), "--version"); printed != program+" 1.2.3" {
+			t.Errorf("%s --version: got %q", program, printed)
 		}
 	}
 	if got := h.keys(t); len(got) != 0 {

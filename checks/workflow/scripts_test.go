@@ -109,9 +109,9 @@ func TestInputsBecomeFlags(t *testing.T) {
 	}
 }
 
-// TestTheCacheFailsNoGreenBuild makes one command of cachekey fail. A problem of the
+// TestCacheErrorsDoNotFailBuild makes one command of cachekey fail. A problem of the
 // cache is a notice; a changed tree, which verify reports, is an error.
-func TestTheCacheFailsNoGreenBuild(t *testing.T) {
+func TestCacheErrorsDoNotFailBuild(t *testing.T) {
 	for _, c := range []struct {
 		script, failing string
 		red             bool
@@ -139,18 +139,18 @@ func TestTheCacheFailsNoGreenBuild(t *testing.T) {
 	}
 }
 
-// TestAMatchedKeyIsOneLine checks that the answer of the cache server cannot print a
+// TestMatchedKeyIsOneLine checks that the answer of the cache server cannot print a
 // line of its own.
-func TestAMatchedKeyIsOneLine(t *testing.T) {
+func TestMatchedKeyIsOneLine(t *testing.T) {
 	printed, _, err := newFakeJob(t).run(t, "action/verify.sh", "KEY=K", "MATCHED_KEY=K\n::error::forged")
 	if err != nil || strings.Contains("\n"+printed, "\n::") {
 		t.Errorf("got %v, printed\n%s", err, printed)
 	}
 }
 
-// TestTheSummaryComparesWithTheKeyOfTheJob runs the actions' scripts twice with inputs
+// TestSummaryUsesKeyOfJob runs the actions' scripts twice with inputs
 // that select another key than the default one, which is also longer than a file name.
-func TestTheSummaryComparesWithTheKeyOfTheJob(t *testing.T) {
+func TestSummaryUsesKeyOfJob(t *testing.T) {
 	path := programs(t) + ":" + os.Getenv("PATH")
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
@@ -198,9 +198,9 @@ func TestTheSummaryComparesWithTheKeyOfTheJob(t *testing.T) {
 	}
 }
 
-// TestRunNeedsATask checks that naming no task is an error, rather than a green job
+// TestRunNeedsTask checks that naming no task is an error, rather than a green job
 // without a task.
-func TestRunNeedsATask(t *testing.T) {
+func TestRunNeedsTask(t *testing.T) {
 	cmd := exec.Command("bash", filepath.Join(root, "action/run.sh"))
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "INPUT_TASKS= \n", "INPUT_DEVELOP=false", "INPUT_DIRECTORY=.", "RUNNER_TEMP=" + t.TempDir()}
 	if printed, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(printed), "::error title=cachekey::`tasks` names no task") {

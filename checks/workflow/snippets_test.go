@@ -34,8 +34,8 @@ func round(t *testing.T, origin string, n int) {
 	}
 }
 
-// said returns which tasks ran and which were skipped according to a plain log.
-func said(log string) map[string]string {
+// states reports which tasks ran and which were skipped according to a plain log.
+func states(log string) map[string]string {
 	r := &run{}
 	for text := range strings.Lines(log) {
 		at := strings.Index(text, "[")
@@ -46,7 +46,7 @@ func said(log string) map[string]string {
 
 func compare(t *testing.T, name, log string, want map[string]string) {
 	t.Helper()
-	got := said(log)
+	got := states(log)
 	for task, state := range want {
 		if got[task] != state {
 			t.Errorf("%s: %s is %q, want %q in\n%s", name, task, got[task], state, log)
@@ -54,7 +54,7 @@ func compare(t *testing.T, name, log string, want map[string]string) {
 	}
 }
 
-func TestSnippetForAShell(t *testing.T) {
+func TestShellSnippet(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
 	commit(t, origin, "a consumer", nil)
@@ -71,9 +71,9 @@ func TestSnippetForAShell(t *testing.T) {
 	entriesAre(t, entries, 2)
 }
 
-// TestSnippetForAShellInTwoWorkspaces runs in two workspaces of one repository. Each
+// TestShellSnippetInTwoWorkspaces runs in two workspaces of one repository. Each
 // keeps its own entry.
-func TestSnippetForAShellInTwoWorkspaces(t *testing.T) {
+func TestShellSnippetInTwoWorkspaces(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
 	for _, dir := range []string{"a", "b"} {
@@ -97,9 +97,9 @@ func TestSnippetForAShellInTwoWorkspaces(t *testing.T) {
 	}
 }
 
-// TestAnArchiveWithAnotherFile restores an entry with an untracked file of the workspace.
+// TestArchiveWithExtraFile restores an entry with an untracked file of the workspace.
 // The job fails before a task runs.
-func TestAnArchiveWithAnotherFile(t *testing.T) {
+func TestArchiveWithExtraFile(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
 	commit(t, origin, "a consumer", nil)
@@ -120,15 +120,15 @@ func TestAnArchiveWithAnotherFile(t *testing.T) {
 	cmd.Dir = second
 	cmd.Env = append(os.Environ(), "PATH="+path)
 	out, err := cmd.CombinedOutput()
-	if printed := string(out); err == nil || !strings.Contains(printed, `"src/more.txt"`) || strings.Contains(printed, "mine.txt") || len(said(printed)) != 0 {
+	if printed := string(out); err == nil || !strings.Contains(printed, `"src/more.txt"`) || strings.Contains(printed, "mine.txt") || len(states(printed)) != 0 {
 		t.Errorf("got %v, want an error about src/more.txt before any task:\n%s", err, out)
 	}
 }
 
-// TestACacheOfAnotherUser runs a job as nobody with a .same that root restored, as on
+// TestCacheOfAnotherUser runs a job as nobody with a .same that root restored, as on
 // some runners, and entries that the job cannot write. Tasks are skipped as usual,
 // nothing can be saved, and the job is green.
-func TestACacheOfAnotherUser(t *testing.T) {
+func TestCacheOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can run a program as another user")
 	}
@@ -201,9 +201,9 @@ func entriesAre(t *testing.T, dir string, want int) {
 	}
 }
 
-// TestSnippetForAShellInTwoContainers saves two commits' entries at the same time, in
+// TestShellSnippetInTwoContainers saves two commits' entries at the same time, in
 // containers in which both scripts are process 1.
-func TestSnippetForAShellInTwoContainers(t *testing.T) {
+func TestShellSnippetInTwoContainers(t *testing.T) {
 	if err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run(); err != nil {
 		t.Skipf("no PID namespaces here: %v", err)
 	}
@@ -251,8 +251,8 @@ func findTar(t *testing.T) string {
 	return tar
 }
 
-// TestSnippetForAShellWithALongKey uses a key that is longer than a file name.
-func TestSnippetForAShellWithALongKey(t *testing.T) {
+// TestShellSnippetWithLongKey uses a key that is longer than a file name.
+func TestShellSnippetWithLongKey(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
 	script, err := filepath.Abs(filepath.Join(root, "docs/ci/same-ci.sh"))
@@ -269,7 +269,7 @@ func TestSnippetForAShellWithALongKey(t *testing.T) {
 	entriesAre(t, entries, 2)
 }
 
-func TestSnippetForGitLab(t *testing.T) {
+func TestGitLabSnippet(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
 	snippet, err := os.ReadFile(filepath.Join(root, "docs/ci/gitlab-ci.yml"))
@@ -291,7 +291,7 @@ func TestSnippetForGitLab(t *testing.T) {
 	}
 }
 
-func TestSnippetForForgejo(t *testing.T) {
+func TestForgejoSnippet(t *testing.T) {
 	origin := filepath.Join(t.TempDir(), "consumer")
 	must(t, os.CopyFS(origin, os.DirFS("testdata/consumer")))
 	snippet, err := os.ReadFile(filepath.Join(root, "docs/ci/forgejo.yml"))

@@ -54,9 +54,9 @@ func port(h *artifactcache.Handler) string {
 	return string(text)
 }
 
-// TestATakenKeyIsANotice restores a tampered entry, which cannot be replaced on
+// TestTakenKeyPrintsNotice restores a tampered entry, which cannot be replaced on
 // GitHub. The job is green and prints a notice, and the next tree is saved again.
-func TestATakenKeyIsANotice(t *testing.T) {
+func TestTakenKeyPrintsNotice(t *testing.T) {
 	origin, h := consumer(t)
 	h.extra["PATH"] = programs(t) + ":" + os.Getenv("PATH")
 	e := event{
@@ -72,8 +72,8 @@ func TestATakenKeyIsANotice(t *testing.T) {
 	if second.jobs["build"] != "success" || second.hit("build") != "none" {
 		t.Errorf("over a tampered entry the job is a %v, its hit %q", second.jobs, second.hit("build"))
 	}
-	if said := second.output("build", "Save"); !strings.Contains(said, "Unable to reserve cache with key "+h.keys(t)[0]) {
-		t.Errorf("the refusal is not printed:\n%s", said)
+	if printed := second.output("build", "Save"); !strings.Contains(printed, "Unable to reserve cache with key "+h.keys(t)[0]) {
+		t.Errorf("the refusal is not printed:\n%s", printed)
 	}
 	if got := h.keys(t); len(got) != 1 {
 		t.Errorf("the entries are %q", got)

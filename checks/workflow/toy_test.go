@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestHarnessPlaysTheCache checks that the harness distinguishes a miss, an exact hit and
+// TestHarnessCache checks that the harness distinguishes a miss, an exact hit and
 // a prefix hit.
-func TestHarnessPlaysTheCache(t *testing.T) {
+func TestHarnessCache(t *testing.T) {
 	origin := t.TempDir()
 	toy, err := os.ReadFile("testdata/toy.yml")
 	must(t, err)

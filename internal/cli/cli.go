@@ -63,7 +63,7 @@ func Main(program func(o *IO) *cobra.Command) {
 	err := Run(ctx, o, program(o), os.Args[1:])
 	if s := in.last(); s != 0 {
 		if s != syscall.SIGPIPE {
-			o.say("interrupted")
+			o.info("interrupted")
 		}
 		in.end()
 	}

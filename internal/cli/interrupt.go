@@ -15,8 +15,8 @@ const (
 	// sends it to the process and to its group.
 	sameSignal = 50 * time.Millisecond
 
-	// hurry is how long the program may take to end after the second interrupt.
-	hurry = 500 * time.Millisecond
+	// abortAfter is how long the program may take to end after the second interrupt.
+	abortAfter = 500 * time.Millisecond
 )
 
 // interrupts ends a program when it is interrupted: by SIGINT, SIGTERM, SIGHUP or
@@ -31,7 +31,7 @@ const (
 type interrupts struct {
 	cancel  context.CancelFunc
 	kill    chan struct{}
-	leave   func() // cleans up the terminal
+	cleanup func() // cleans up the terminal
 	ignored bool   // SIGINT was, when the program started: by "same run all &" in a script
 
 	mu     sync.Mutex
@@ -40,10 +40,10 @@ type interrupts struct {
 }
 
 // catchInterrupts returns a context that the first interrupt cancels. It calls
-// leave if the program does not end after the second.
-func catchInterrupts(leave func()) (context.Context, *interrupts) {
+// cleanup if the program does not end after the second.
+func catchInterrupts(cleanup func()) (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancel(context.Background())
-	in := &interrupts{cancel: cancel, kill: make(chan struct{}), leave: leave, ignored: signal.Ignored(syscall.SIGINT)}
+	in := &interrupts{cancel: cancel, kill: make(chan struct{}), cleanup: cleanup, ignored: signal.Ignored(syscall.SIGINT)}
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) { // as under nohup
@@ -83,17 +83,17 @@ func (in *interrupts) interrupt(s syscall.Signal) {
 	in.cancel()
 	if in.number++; in.number == 2 {
 		close(in.kill)
-		time.AfterFunc(hurry, in.abort)
+		time.AfterFunc(abortAfter, in.abort)
 	}
 }
 
 // abort ends the program although its command has not returned.
 func (in *interrupts) abort() {
 	left := make(chan struct{})
-	go func() { defer close(left); in.leave() }()
+	go func() { defer close(left); in.cleanup() }()
 	select {
 	case <-left:
-	case <-time.After(hurry / 5): // the terminal is stopped, by ^S
+	case <-time.After(abortAfter / 5): // the terminal is stopped, by ^S
 	}
 	in.end()
 }
@@ -117,7 +117,7 @@ func (in *interrupts) end() {
 			_, _ = os.Stdout.Write([]byte("\n")) // Go ignores that signal, but ends by it when a write to stdout fails
 		}
 		_ = syscall.Kill(os.Getpid(), s)
-		time.Sleep(hurry)
+		time.Sleep(abortAfter)
 	}
 	os.Exit(128 + int(s))
 }

@@ -70,14 +70,14 @@ func (o *IO) Warnf(format string, args ...any) {
 	}
 }
 
-// Sayf prints a message about what the command has done.
-func (o *IO) Sayf(format string, args ...any) {
+// Infof prints a message about what the command has done.
+func (o *IO) Infof(format string, args ...any) {
 	if !o.Quiet {
-		o.say(fmt.Sprintf(format, args...))
+		o.info(fmt.Sprintf(format, args...))
 	}
 }
 
-func (o *IO) say(text string) { fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(text)) }
+func (o *IO) info(text string) { fmt.Fprintf(o.Err, "%s: %s\n", o.Program, message.OneLine(text)) }
 
 // line prints one message, each of its lines after the name of the program: a text
 // with newlines, such as an error of git, cannot look like a message of another

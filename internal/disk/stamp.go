@@ -1,5 +1,5 @@
 // Package disk is the file layer: everything else reads, writes, lists and
-// removes files through it. It has two floors.
+// removes files through it. It has two levels.
 //
 // Functions on descriptors (LstatAt, OpenAt, ReadAt, Names, Hash) are single
 // system calls, or a loop around one, for the paths that are walked once for
@@ -140,7 +140,7 @@ func OpenAt(dir int, path string, flags int) (fd int, err error) {
 const openAny = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 
 // ReadlinkAt reads the target of the symbolic link path below the open directory
-// dir into buf, and returns its length. A target that is longer is cut.
+// dir into buf, and returns its length. A longer target is truncated.
 func ReadlinkAt(dir int, path string, buf []byte) (int, error) {
 	return Retry(func() (int, error) { return unix.Readlinkat(dir, path, buf) })
 }

@@ -86,7 +86,7 @@ func TestNothingIsReadTwice(t *testing.T) {
 // A cached digest is used for as long as the stamp stays the same, so every change
 // must change the stamp. The digests are replaced by wrong ones to see whether
 // they are used.
-func TestEveryChangeIsSeen(t *testing.T) {
+func TestEveryChangeIsNoticed(t *testing.T) {
 	changes := map[string]func(t *testing.T, name string, before os.FileInfo) error{
 		"same size, time restored": func(t *testing.T, name string, before os.FileInfo) error {
 			if err := os.WriteFile(name, []byte("X"), 0o644); err != nil {
@@ -212,7 +212,7 @@ func TestClockOfAnotherFileSystem(t *testing.T) {
 	}
 }
 
-func TestPartOfATreeKeepsTheRest(t *testing.T) {
+func TestSaveKeepsUnreadDirectories(t *testing.T) {
 	root := world(t, "a/x", "b/y")
 	settle(t)
 	tr := openTree(t, root)

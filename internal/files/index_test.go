@@ -41,7 +41,7 @@ func TestChangedPath(t *testing.T) {
 
 // A directory is swapped for another after it was listed, and back after its files
 // were hashed: these digests must not be used for its own files.
-func TestSwappedMeanwhile(t *testing.T) {
+func TestSwappedDirectory(t *testing.T) {
 	root := world(t, "d/f", "e/f", "d/l -> a", "e/l -> b")
 	settle(t)
 	tr := openTree(t, root)

@@ -139,7 +139,7 @@ func TestThroughALink(t *testing.T) {
 
 // A target is removed before its task runs. Another task whose patterns match the
 // earlier listing must not fail because of that.
-func TestGoneSinceItWasListed(t *testing.T) {
+func TestRemovedAfterListing(t *testing.T) {
 	for what, gone := range map[string]string{"a directory": "dist", "one above": ".", "a file": "dist/a", "a link": "dist/l"} {
 		t.Run(what, func(t *testing.T) {
 			root := world(t, "x/dist/a", "x/dist/b", "x/dist/l -> a", "y")

@@ -123,9 +123,8 @@ func untrackedFiles(ctx context.Context, t *source.Tree) ([]UntrackedFile, bool,
 	return list, truncated, err
 }
 
-// assemble sets the key and the restore keys. The segments are ordered from
-// stable to volatile, so that a key cut off on the right names a state that still
-// fits.
+// assemble sets the key and the restore keys. The segments are ordered from stable to
+// volatile, so that a key without its last segments still matches a usable cache.
 func (d *Document) assemble() error {
 	head := d.Prefix + "-" + Schema + "-"
 	if extra := extraDigest(d.Extra, string(d.Workspace)); extra != "" {
@@ -175,8 +174,8 @@ func madeByBuilds(name string, isLink bool) bool {
 	return name == ".git" || name == dotsame.Name || isLink && strings.HasPrefix(name, "result")
 }
 
-// workspace returns the way from the tree's root to the workspace root,
-// slash-separated; "" if they are the same directory.
+// workspace returns the slash-separated path of the workspace root relative to the
+// tree's root; "" if they are the same directory.
 func (o *Options) workspace(t *source.Tree) (string, error) {
 	real, err := realPath(o.Dir)
 	if err != nil {
@@ -189,39 +188,39 @@ func (o *Options) workspace(t *source.Tree) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	way, ok := below(t.Root, root)
+	rel, ok := below(t.Root, root)
 	if !ok {
 		return "", message.WithHint(fmt.Errorf("the workspace root %q is outside %q, the tree of this key", root, t.Root),
 			"a key does not cover manifests outside its tree: move them in, or compute the key of the outer directory with -C")
 	}
-	return way, nil
+	return rel, nil
 }
 
 // paths returns what CI carries, relative to o.PathsFrom. The list does not
 // depend on what exists.
 func (o *Options) paths(t *source.Tree, workspace string) ([]disk.Path, error) {
-	way := workspace
+	rel := workspace
 	if o.PathsFrom != "" {
 		from, err := realPath(o.PathsFrom)
 		if err != nil {
 			return nil, err
 		}
 		root, ok := filepath.Join(t.Root, filepath.FromSlash(workspace)), false
-		if way, ok = below(from, root); !ok {
+		if rel, ok = below(from, root); !ok {
 			return nil, message.WithHint(fmt.Errorf("the workspace root %q is outside %q, from where the cache step takes its paths", root, from),
 				"check the repository out below that directory: actions/checkout with path")
 		}
 	}
 	var all []disk.Path
 	for _, p := range dotsame.Carried {
-		all = append(all, disk.Path(path.Join(way, p)))
+		all = append(all, disk.Path(path.Join(rel, p)))
 	}
 	return all, nil
 }
 
-// below returns the way from the directory root down to dir, slash-separated, ""
-// if they are the same. It reports false if dir is not in root.
-func below(root, dir string) (way string, ok bool) {
+// below returns the slash-separated path of dir relative to root, or "" if they are
+// the same, and whether dir is in root.
+func below(root, dir string) (rel string, ok bool) {
 	rel, err := filepath.Rel(root, dir)
 	if err != nil || !filepath.IsLocal(rel) {
 		return "", false

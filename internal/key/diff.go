@@ -14,7 +14,7 @@ type Diff struct {
 	Same        bool             `json:"same"` // the keys are equal
 	Old         string           `json:"old"`  // the keys
 	New         string           `json:"new"`
-	Restores    string           `json:"restores"` // the restore key of new that finds a state saved under old; "" for none
+	Restores    string           `json:"restores"` // the restore key of New that matches a cache saved under Old; "" for none
 	Settings    []SettingDiff    `json:"settings"`
 	Ingredients []IngredientDiff `json:"ingredients"`
 }

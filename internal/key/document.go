@@ -31,7 +31,7 @@ type Document struct {
 	Prefix      string      `json:"prefix"`
 	System      string      `json:"system"` // Nix's: x86_64-linux
 	Extra       Extras      `json:"extra"`
-	Workspace   disk.Path   `json:"workspace"` // the way from the tree's root to the workspace root; "" if they are one
+	Workspace   disk.Path   `json:"workspace"` // path of the workspace root relative to the tree's root; "" if they are the same
 	NarHash     string      `json:"narHash"`   // SRI: sha256-…
 	Ingredients Ingredients `json:"ingredients"`
 	Warnings    []string    `json:"warnings"`

@@ -23,7 +23,7 @@ func Join(errs ...error) error {
 	return s
 }
 
-// Error returns the texts of all errors, one a line.
+// Error returns the texts of all errors, one per line.
 func (s Several) Error() string {
 	lines := make([]string, len(s))
 	for i, err := range s {

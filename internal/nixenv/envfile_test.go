@@ -87,7 +87,7 @@ func TestParseEnvironment(t *testing.T) {
 // attacks are variables that make a common program run or load files of a restored
 // cache. EVIL is a script that makes the file RAN; run shows the attack.
 var attacks = []struct {
-	variables string // one a line
+	variables string // one per line
 	run       string
 }{
 	{"MAKEFILES=EVIL.mk", "make -f /dev/null; true"},

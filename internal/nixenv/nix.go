@@ -156,7 +156,8 @@ func findPackage(system string) string {
 `, nixString(system))
 }
 
-// otherDerivation is what Nix says if an own tool has not the derivation that counts.
+// otherDerivation is the error of the expression if the derivation of an own tool is
+// not the one in the resolution.
 const otherDerivation = "the derivation of a tool is not the one that counts"
 
 // expression returns the Nix expression of a shell that has the tools of res as

@@ -94,7 +94,7 @@ func (p *nixhubPackage) check(system string) error {
 			systems = append(systems, name)
 		}
 		slices.Sort(systems)
-		return message.WithHint(&wrongSystemError{system, systems}, "take a version that is built for %s", system)
+		return message.WithHint(&wrongSystemError{system, systems}, "use a version that is built for %s", system)
 	}
 	return nil
 }

@@ -142,7 +142,7 @@ func TestNixhubFails(t *testing.T) {
 		{"a revision that is a branch", body(strings.ReplaceAll(answer, sampleRev, "master")), 3, "is not a revision of nixpkgs", ""},
 		{"a fork of nixpkgs", body(strings.ReplaceAll(answer, "NixOS", "mallory")), 3, "is not a revision of nixpkgs", ""},
 		{"not for this system", body(strings.ReplaceAll(answer, "x86_64-linux", "riscv64-linux")), 1,
-			"nixpkgs has it for aarch64-darwin, riscv64-linux, but not for x86_64-linux", "take a version"},
+			"nixpkgs has it for aarch64-darwin, riscv64-linux, but not for x86_64-linux", "use a version"},
 		{"silence", func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }, 3, "no complete answer within 200ms", "check the network"},
 		{"a slow drip", func(w http.ResponseWriter, req *http.Request) {
 			for req.Context().Err() == nil {

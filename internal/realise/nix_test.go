@@ -39,11 +39,11 @@ func realNix(t *testing.T, nix string) {
 	run := func(program string, args ...string) string {
 		t.Helper()
 		cmd := exec.Command(program, args...)
-		var said strings.Builder
-		cmd.Stderr = &said
+		var printed strings.Builder
+		cmd.Stderr = &printed
 		out, err := cmd.Output()
 		if err != nil {
-			t.Fatalf("%s %q: %v\n%s", program, args, err, &said)
+			t.Fatalf("%s %q: %v\n%s", program, args, err, &printed)
 		}
 		return strings.TrimSpace(string(out))
 	}
@@ -84,7 +84,7 @@ func realNix(t *testing.T, nix string) {
 	realise := func() *Result {
 		t.Helper()
 		r, err := Run(context.Background(), Options{Root: root, System: "x86_64-linux", Timeout: time.Minute,
-			Describe: func(string) string { return "" }, Sayf: t.Logf, Warnf: t.Logf, nixStore: nixStore, store: store})
+			Describe: func(string) string { return "" }, Infof: t.Logf, Warnf: t.Logf, nixStore: nixStore, store: store})
 		must(t, err)
 		return r
 	}

@@ -39,7 +39,7 @@ type Options struct {
 
 	// Describe returns the tools of an environment in a few words, or "".
 	Describe func(id string) string
-	Sayf     func(format string, args ...any)
+	Infof    func(format string, args ...any)
 	Warnf    func(format string, args ...any)
 
 	nixStore string // the program; tests replace it
@@ -235,7 +235,7 @@ func (r *realiser) fetch(ctx context.Context) {
 	}
 	err := r.findNix()
 	if err == nil {
-		r.Sayf("asking Nix for %d store paths", len(wanted))
+		r.Infof("asking Nix for %d store paths", len(wanted))
 		err = r.realise(ctx, wanted, "--keep-going")
 	}
 	if err != nil {
@@ -271,7 +271,7 @@ func (r *realiser) drop() error {
 		if tools != "" {
 			tools = " (" + tools + ")"
 		}
-		r.Sayf("dropped the environment %q%s: %s", dotsame.Name+"/"+e.file, tools, e.problem)
+		r.Infof("dropped the environment %q%s: %s", dotsame.Name+"/"+e.file, tools, e.problem)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ type stage struct {
 	root      string
 	store     string
 	log       string
-	said      []string
+	printed   []string
 	nixStore  string
 	fetchable []string
 }
@@ -86,10 +86,10 @@ func (s *stage) put(rel, content string) string {
 
 func (s *stage) run() *Result {
 	s.t.Helper()
-	s.said = nil
-	say := func(f string, a ...any) { s.said = append(s.said, fmt.Sprintf(f, a...)) }
+	s.printed = nil
+	record := func(f string, a ...any) { s.printed = append(s.printed, fmt.Sprintf(f, a...)) }
 	r, err := Run(context.Background(), Options{Root: s.root, System: "x86_64-linux", Timeout: time.Minute,
-		Describe: func(id string) string { return map[string]string{"aa": "go@1.25.4"}[id] }, Sayf: say, Warnf: say, nixStore: s.nixStore, store: s.store})
+		Describe: func(id string) string { return map[string]string{"aa": "go@1.25.4"}[id] }, Infof: record, Warnf: record, nixStore: s.nixStore, store: s.store})
 	must(s.t, err)
 	return r
 }
@@ -104,20 +104,20 @@ func (s *stage) calls() []string {
 	return strings.Split(strings.TrimSpace(strings.ReplaceAll(string(data), s.root, "ROOT")), "\n")
 }
 
-func (s *stage) saidThat(part string) bool {
-	return slices.ContainsFunc(s.said, func(l string) bool { return strings.Contains(l, part) })
+func (s *stage) hasPrinted(part string) bool {
+	return slices.ContainsFunc(s.printed, func(l string) bool { return strings.Contains(l, part) })
 }
 
 func exists(p string) bool { _, err := os.Lstat(p); return err == nil }
 
-func TestFetchesAllAtOnceAndRoots(t *testing.T) {
+func TestFetchesInOneCallAndRoots(t *testing.T) {
 	s := newStage(t, goPath, cPath)
 	s.has(bashPath)
 	a := s.environment("aa", "PATH="+goPath+"/bin:"+bashPath+"/bin", "system=x86_64-linux", "out="+outPath, "NIX_LDFLAGS=-rpath "+outPath+"/lib")
 	b := s.environment("bb", "PATH="+bashPath+"/bin", "CC="+cPath+"/bin/cc", "system=x86_64-linux")
 	s.put(dotsame.Seal, "seal")
 	if r := s.run(); *r != (Result{Kept: 2, Fetched: 2}) {
-		t.Errorf("got %+v, %q", r, s.said)
+		t.Errorf("got %+v, %q", r, s.printed)
 	}
 	want := []string{
 		"--realise --keep-going " + goPath + " " + cPath,
@@ -132,7 +132,7 @@ func TestFetchesAllAtOnceAndRoots(t *testing.T) {
 	}
 	// Nothing is missing: Nix is not called again.
 	if r := s.run(); *r != (Result{Kept: 2}) || s.calls() != nil {
-		t.Errorf("the second run: %+v, %q", r, s.said)
+		t.Errorf("the second run: %+v, %q", r, s.printed)
 	}
 	// A root lives as long as its environment.
 	must(t, os.Remove(b))
@@ -147,7 +147,7 @@ func TestDropsByName(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		variables []string
-		said      string
+		printed   string
 	}{
 		{"cannot be fetched", append([]string{"GOROOT=" + goPath}, good...), goPath + " is missing and could not be fetched"},
 		{"another system", []string{good[0], "system=aarch64-darwin"}, `it is for "aarch64-darwin", not for "x86_64-linux"`},
@@ -169,8 +169,8 @@ func TestDropsByName(t *testing.T) {
 			if exists(bad) || !exists(fine) {
 				t.Error("the wrong environment was removed")
 			}
-			if !s.saidThat(`dropped the environment ".same/cache/environments/aa.json" (go@1.25.4): `) || !s.saidThat(c.said) {
-				t.Errorf("said %q", s.said)
+			if !s.hasPrinted(`dropped the environment ".same/cache/environments/aa.json" (go@1.25.4): `) || !s.hasPrinted(c.printed) {
+				t.Errorf("printed %q", s.printed)
 			}
 			if exists(filepath.Join(s.root, dotsame.Seal)) {
 				t.Error("the seal still covers a removed environment")
@@ -188,8 +188,8 @@ func TestWithoutNix(t *testing.T) {
 	if r := s.run(); *r != (Result{Kept: 1, Dropped: 1}) || exists(lost) || !exists(whole) {
 		t.Errorf("got %+v", r)
 	}
-	if !s.saidThat("nix-store is not on PATH") {
-		t.Errorf("said %q", s.said)
+	if !s.hasPrinted("nix-store is not on PATH") {
+		t.Errorf("printed %q", s.printed)
 	}
 }
 
@@ -198,11 +198,11 @@ func TestTimeLimit(t *testing.T) {
 	must(t, os.WriteFile(s.nixStore, []byte("#!/bin/sh\nsleep 1000 &\necho $! >"+s.log+"\nwait\n"), 0o777))
 	lost := s.environment("aa", "PATH="+goPath+"/bin", "system=x86_64-linux")
 	_, err := Run(context.Background(), Options{Root: s.root, System: "x86_64-linux", Timeout: 200 * time.Millisecond,
-		Describe: func(string) string { return "" }, Sayf: t.Logf, Warnf: func(f string, a ...any) { s.said = append(s.said, fmt.Sprintf(f, a...)) },
+		Describe: func(string) string { return "" }, Infof: t.Logf, Warnf: func(f string, a ...any) { s.printed = append(s.printed, fmt.Sprintf(f, a...)) },
 		nixStore: s.nixStore, store: s.store})
 	must(t, err)
-	if exists(lost) || !s.saidThat("nix took longer than 200ms") {
-		t.Errorf("said %q", s.said)
+	if exists(lost) || !s.hasPrinted("nix took longer than 200ms") {
+		t.Errorf("printed %q", s.printed)
 	}
 	pid, err := strconv.Atoi(s.calls()[0])
 	must(t, err)
@@ -224,8 +224,8 @@ func TestOldFolder(t *testing.T) {
 	sample, err := os.ReadFile("testdata/environment.json")
 	must(t, err)
 	old := s.put(dotsame.OldEnvironments+"/cc.json", string(sample))
-	if r := s.run(); r.Dropped != 1 || exists(old) || !s.saidThat(`".same/cache/environments/environments/cc.json": it is for "aarch64-darwin"`) {
-		t.Errorf("got %+v, %q", r, s.said)
+	if r := s.run(); r.Dropped != 1 || exists(old) || !s.hasPrinted(`".same/cache/environments/environments/cc.json": it is for "aarch64-darwin"`) {
+		t.Errorf("got %+v, %q", r, s.printed)
 	}
 }
 
@@ -234,7 +234,7 @@ func TestNoEnvironments(t *testing.T) {
 	s := newStage(t)
 	must(t, os.MkdirAll(filepath.Join(s.root, dotsame.Environments), 0o777))
 	if r := s.run(); *r != (Result{}) || exists(filepath.Join(s.root, dotsame.Local)) {
-		t.Errorf("got %+v, %q", r, s.said)
+		t.Errorf("got %+v, %q", r, s.printed)
 	}
 }
 
@@ -271,9 +271,9 @@ func TestHostileFiles(t *testing.T) {
 			p := filepath.Join(s.root, dotsame.Environments, "x\ny.json")
 			do(s, p)
 			if r := s.run(); r.Dropped != 1 || exists(p) {
-				t.Errorf("got %+v, %q", r, s.said)
+				t.Errorf("got %+v, %q", r, s.printed)
 			}
-			for _, l := range s.said {
+			for _, l := range s.printed {
 				if strings.Contains(l, "\n") {
 					t.Errorf("a name broke the line %q", l)
 				}

@@ -114,7 +114,7 @@ func secret(t *testing.T, s string) *MACKey {
 	return k
 }
 
-func TestUntouchedIsWhole(t *testing.T) {
+func TestUnchangedIsWhole(t *testing.T) {
 	for _, k := range []*MACKey{nil, secret(t, "0123456789abcdef")} {
 		root := sealed(t, k)
 		os.RemoveAll(filepath.Join(root, ".same/local"))

@@ -34,9 +34,9 @@ type Tree struct {
 	Root     string   // its directory: absolute, without symbolic links
 	Flake    string   // the directory of its flake.nix, in or below Root; "" if there is none
 	Git      bool     // whether Root is a git work tree: the tree is then what git tracks
-	Warnings []string // what may surprise about the narHash
+	Warnings []string // about things that affect the narHash unexpectedly
 
-	dir        *disk.Dir // Root, open: a third of the time to find a file is the way to the root
+	dir        *disk.Dir // Root, open: looking up files from it takes a third less time than by absolute paths
 	root       Node
 	submodules []Node
 	repository *repository // nil outside git
@@ -240,7 +240,7 @@ func (t *Tree) Follow(n *Node) (way []*Node, outside string, err error) {
 			continue
 		}
 		if name == ".." && len(at) == 0 {
-			return way, t.atEndOf(link), nil
+			return way, t.linkEnd(link), nil
 		}
 		if name == ".." {
 			at = at[:len(at)-1]
@@ -252,7 +252,7 @@ func (t *Tree) Follow(n *Node) (way []*Node, outside string, err error) {
 		}
 		n := t.lookup(path)
 		if n == nil {
-			return way, t.atEndOf(link), nil
+			return way, t.linkEnd(link), nil
 		}
 		if n != link {
 			way = append(way, n)
@@ -267,7 +267,7 @@ func (t *Tree) Follow(n *Node) (way []*Node, outside string, err error) {
 				return nil, "", err
 			}
 			if links++; links > 40 || strings.HasPrefix(target, "/") {
-				return way, t.atEndOf(link), nil
+				return way, t.linkEnd(link), nil
 			}
 			pending = append(strings.Split(target, "/"), pending...)
 		}
@@ -275,8 +275,8 @@ func (t *Tree) Follow(n *Node) (way []*Node, outside string, err error) {
 	return way, "", nil
 }
 
-// atEndOf returns the path of what the link leads to, "" if there is nothing.
-func (t *Tree) atEndOf(link *Node) string {
+// linkEnd returns the path that link leads to, or "" if nothing exists there.
+func (t *Tree) linkEnd(link *Node) string {
 	end, err := filepath.EvalSymlinks(t.abs(link.path))
 	if err != nil {
 		return ""

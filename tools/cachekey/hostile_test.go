@@ -227,15 +227,15 @@ func (w *hostile) edit(rel, old, new string) {
 // cachekey runs a command as main does.
 func (w *hostile) cachekey(args ...string) error {
 	w.t.Helper()
-	var said bytes.Buffer
-	o := &cli.IO{Out: io.Discard, Err: &said, Getenv: func(name string) string {
+	var printed bytes.Buffer
+	o := &cli.IO{Out: io.Discard, Err: &printed, Getenv: func(name string) string {
 		if name == "CACHEKEY_SEAL_KEY" {
 			return w.secret
 		}
 		return ""
 	}}
 	err := cli.Run(w.t.Context(), o, program(o), append(args, "-C", w.root))
-	w.t.Log(said.String())
+	w.t.Log(printed.String())
 	return err
 }
 

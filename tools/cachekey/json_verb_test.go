@@ -11,7 +11,7 @@ import (
 
 // jsonAt is the verb "json FILE PATH". It prints the value at PATH in a JSON
 // document: names and numbers separated by dots, * for every element of a list. It
-// prints a string as it is and other values as JSON, one a line.
+// prints a string as it is and other values as JSON, one per line.
 func jsonAt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("json FILE PATH")

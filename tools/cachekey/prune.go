@@ -98,22 +98,22 @@ type pruned struct {
 }
 
 func (p *pruned) entry(g prune.Gone) {
-	p.o.Sayf("%s %s: %s (%s)", p.verb, g.What, g.Why, byteSize(g.Bytes))
+	p.o.Infof("%s %s: %s (%s)", p.verb, g.What, g.Why, byteSize(g.Bytes))
 }
 
 func (p *pruned) sum(r *prune.Result, most int64) {
 	if r.Unnamed > 0 {
-		p.o.Sayf("%s %d more", p.verb, r.Unnamed)
+		p.o.Infof("%s %d more", p.verb, r.Unnamed)
 	}
 	if r.Blobs.Entries > 0 {
-		p.o.Sayf("%s %s that no task names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), byteSize(r.Blobs.Bytes))
+		p.o.Infof("%s %s that no task names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), byteSize(r.Blobs.Bytes))
 	}
 	freed := "freed"
 	if p.verb != "removed" {
 		freed = "would free"
 	}
 	kept := fmt.Sprintf("%s, %s", count(int(r.Kept.Entries), "file"), byteSize(r.Kept.Bytes))
-	p.o.Sayf("%s %s; kept %s", freed, byteSize(r.Gone.Bytes), kept)
+	p.o.Infof("%s %s; kept %s", freed, byteSize(r.Gone.Bytes), kept)
 	if most >= 0 && r.Kept.Bytes > most {
 		p.o.Warnf("the rest is larger than %s: build infos, environments and resolutions are not removed for their size", byteSize(most))
 	}
@@ -148,12 +148,12 @@ Run it after verify: it asks Nix for every path that the cache names.`,
 		defer newProgress(o, "fetching missing store paths with Nix").stop()
 		r, err := realise.Run(c.Context(), realise.Options{
 			Root: root, System: cmp.Or(*system, own), Timeout: *timeout,
-			Describe: describeTools(o.Dir), Sayf: o.Sayf, Warnf: o.Warnf,
+			Describe: describeTools(o.Dir), Infof: o.Infof, Warnf: o.Warnf,
 		})
 		if err != nil {
 			return refused(err)
 		}
-		o.Sayf("%s ready, %d dropped, %s fetched", count(r.Kept, "environment"), r.Dropped, count(r.Fetched, "store path"))
+		o.Infof("%s ready, %d dropped, %s fetched", count(r.Kept, "environment"), r.Dropped, count(r.Fetched, "store path"))
 		if *asJSON {
 			return o.PrintJSON(r)
 		}

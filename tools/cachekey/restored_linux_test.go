@@ -215,9 +215,9 @@ func TestLinksInPlaceOfDirectories(t *testing.T) {
 			if args[0] == "verify" || args[0] == "prune" && p != dotsame.Name {
 				code = 0
 			}
-			said := c.run(code, args...)
+			printed := c.run(code, args...)
 			if code == 2 {
-				c.expect(said, p+" is a symbolic link", "hint: remove it: rm "+p)
+				c.expect(printed, p+" is a symbolic link", "hint: remove it: rm "+p)
 			}
 			if after := list(); after != before {
 				t.Fatalf("cachekey %v wrote through %s: got\n%swant\n%s", args, p, after, before)

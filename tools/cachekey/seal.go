@@ -43,11 +43,11 @@ seal, and verify accepts no other seal.`,
 		}
 		sealed := newProgress(o, "sealing")
 		defer sealed.stop()
-		made, err := seal.Make(c.Context(), seal.MakeOptions{Root: at.root, Doc: doc, Key: at.secret, Warnf: o.Warnf, Progress: sealed.read})
+		result, err := seal.Make(c.Context(), seal.MakeOptions{Root: at.root, Doc: doc, Key: at.secret, Warnf: o.Warnf, Progress: sealed.read})
 		if err != nil {
 			return refused(err)
 		}
-		o.Sayf("sealed %s, %s, under %s", count(int(made.Files), "file"), byteSize(made.Bytes), doc.Key)
+		o.Infof("sealed %s, %s, under %s", count(int(result.Files), "file"), byteSize(result.Bytes), doc.Key)
 		return nil
 	}
 	return c
@@ -142,12 +142,12 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 			return failed
 		}
 		if failed == nil || v.Reason != "" {
-			sayVerdict(o, v)
+			printVerdict(o, v)
 		}
 		outputs := verdictOutputs(v)
 		if fs.Changed("matched-key") {
 			kind := hitKind(v, *matched == *want)
-			o.Sayf("hit: %s", kind)
+			o.Infof("hit: %s", kind)
 			outputs = append(outputs,
 				output{Name: "hit-kind", Value: kind},
 				output{Name: "cache-hit", Value: strconv.FormatBool(kind == "exact")})
@@ -198,10 +198,10 @@ func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Ver
 		if given.doc.UntrackedTruncated || doc.UntrackedTruncated {
 			o.Warnf("there are more untracked files than the key's document lists: not all of them are compared")
 		}
-		if came := appeared(given, doc, at.root); len(came) > 0 {
+		if paths := appeared(given, doc, at.root); len(paths) > 0 {
 			v, cleared := seal.Empty(at.root, "untracked files are not those of --key-file", o.Warnf)
 			return v, message.Join(message.WithHint(
-				fmt.Errorf("untracked files appeared or changed after the key was computed: %s", listed(came)),
+				fmt.Errorf("untracked files appeared or changed after the key was computed: %s", listed(paths)),
 				"a restored archive can write outside .same: remove them, and drop that entry from the cache"), cleared)
 		}
 	}
@@ -209,7 +209,7 @@ func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Ver
 	defer verifying.stop()
 	return seal.Verify(ctx, seal.VerifyOptions{
 		Root: at.root, System: doc.System, Locks: locks, Head: head, Key: at.secret,
-		Report: func(f seal.Finding) { o.Sayf("%s", f) }, Warnf: o.Warnf, Progress: verifying.read,
+		Report: func(f seal.Finding) { o.Infof("%s", f) }, Warnf: o.Warnf, Progress: verifying.read,
 	})
 }
 
@@ -254,7 +254,7 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func sayVerdict(o *cli.IO, v *seal.Verdict) {
+func printVerdict(o *cli.IO, v *seal.Verdict) {
 	kept := fmt.Sprintf("%s, %s", count(int(v.Kept), "file"), byteSize(v.KeptBytes))
 	switch {
 	case v.Reason != "":
@@ -262,9 +262,9 @@ func sayVerdict(o *cli.IO, v *seal.Verdict) {
 	case v.Flawed():
 		o.Warnf("removed %d that did not match the seal; %d missing; kept %s", v.Removed, v.Missing, kept)
 	case v.State == seal.None:
-		o.Sayf("nothing was restored")
+		o.Infof("nothing was restored")
 	default:
-		o.Sayf("all files match the seal: %s", kept)
+		o.Infof("all files match the seal: %s", kept)
 	}
 }
 

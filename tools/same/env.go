@@ -24,7 +24,7 @@ import (
 type envFlags struct {
 	o                       *cli.IO
 	out, system, from, file string
-	packages, behind        []string
+	packages, with          []string
 }
 
 func envCommand(o *cli.IO) *cobra.Command {
@@ -56,7 +56,7 @@ The command needs neither the network nor Nix, so a derivation can run it.`,
 	fs.StringVar(&f.system, "system", "", "`SYSTEM` of the packages, such as x86_64-linux (default: this machine's)")
 	fs.StringArrayVar(&f.packages, "package", nil, "store path of a tool's package, `NAME=PATH` (repeatable)")
 	fs.StringVar(&f.file, "packages", "", "read packages from a JSON object in `FILE`")
-	fs.StringArrayVar(&f.behind, "with", nil, "store `PATH` to put on PATH after the tools of every environment (repeatable)")
+	fs.StringArrayVar(&f.with, "with", nil, "store `PATH` to put on PATH after the tools of every environment (repeatable)")
 	fs.StringVar(&f.from, "from", "", "copy the environments in `DIR`")
 	c.RunE = func(*cobra.Command, []string) error { return f.run() }
 	return c
@@ -97,7 +97,7 @@ func (f *envFlags) run() error {
 			o.Warnf("no environment of %s: no package for %s", join(tools), strings.Join(missing, ", "))
 			continue
 		}
-		data, err := nixenv.Pin(system, picked, f.behind)
+		data, err := nixenv.Pin(system, picked, f.with)
 		if err != nil {
 			return err
 		}

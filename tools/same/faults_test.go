@@ -168,12 +168,12 @@ tasks:
 	}
 	write(t, at("src"), "source\n")
 	next, _ := same(dir, "run", "all")
-	said, err := os.Create(at("log"))
+	printed, err := os.Create(at("log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer said.Close()
-	next.Stdout, next.Stderr = said, said
+	defer printed.Close()
+	next.Stdout, next.Stderr = printed, printed
 	if err := next.Start(); err != nil {
 		t.Fatal(err)
 	}

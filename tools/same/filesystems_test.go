@@ -31,9 +31,9 @@ tasks:
 		return string(text)
 	}
 	const want = "out out/d out/d/made out/link\n"
-	said := run(t, dir, "run", "all")
-	if got := list(); got != want || !strings.Contains(said, "not outputs of a stored result") {
-		t.Errorf("got files %s, want %s\n%s", got, want, said)
+	printed := run(t, dir, "run", "all")
+	if got := list(); got != want || !strings.Contains(printed, "not outputs of a stored result") {
+		t.Errorf("got files %s, want %s\n%s", got, want, printed)
 	}
 	aside, err := filepath.Glob(filepath.Join(dir, ".same/local/aside/*/out/d/*"))
 	if err != nil || len(aside) != 2 || read(t, aside[0]) != "mine\n" {
@@ -47,10 +47,10 @@ tasks:
 			t.Fatal(err)
 		}
 	}
-	said = run(t, dir, "run", "all")
+	printed = run(t, dir, "run", "all")
 	st, err := os.Stat(filepath.Join(out, "link"))
-	if err != nil || st.Mode().Perm() != 0o755 || read(t, filepath.Join(out, "link")) != "made\n" || list() != want || !strings.Contains(said, "1 cached") {
-		t.Errorf("got files %s, %v\n%s", list(), err, said)
+	if err != nil || st.Mode().Perm() != 0o755 || read(t, filepath.Join(out, "link")) != "made\n" || list() != want || !strings.Contains(printed, "1 cached") {
+		t.Errorf("got files %s, %v\n%s", list(), err, printed)
 	}
 }
 
@@ -66,9 +66,9 @@ tasks:
 	write(t, filepath.Join(stale, "x"), "stale\n")
 	readOnlyCopy(t, stale, filepath.Join(dir, "out"))
 	for range 2 {
-		said := run(t, dir, "run", "all")
-		if !strings.Contains(said, `task "t" will run again next time: can't move out/x out of the way`) || !strings.Contains(said, "1 ran, 0 cached") {
-			t.Errorf("%s", said)
+		printed := run(t, dir, "run", "all")
+		if !strings.Contains(printed, `task "t" will run again next time: can't move out/x out of the way`) || !strings.Contains(printed, "1 ran, 0 cached") {
+			t.Errorf("%s", printed)
 		}
 	}
 }
@@ -186,16 +186,16 @@ tasks:
   t: {input: [], target: [out], cmd: [sh, -c, 'mkdir out; test -e small && exec touch out/x; cat /dev/zero >out/big']}
 `)
 	for range 2 {
-		cmd, said := same(dir, "run", "t")
-		if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "the disk is full") {
-			t.Errorf("%v\n%s", err, said)
+		cmd, printed := same(dir, "run", "t")
+		if err := cmd.Run(); err == nil || !strings.Contains(printed.String(), "the disk is full") {
+			t.Errorf("%v\n%s", err, printed)
 		}
 		if _, err := os.Lstat(filepath.Join(dir, "out/big")); err == nil {
 			t.Error("the output of the failed command fills the disk")
 		}
 	}
 	write(t, filepath.Join(dir, "small"), "")
-	if said := run(t, dir, "run", "t"); strings.Contains(said, "aside") {
-		t.Errorf("%s", said)
+	if printed := run(t, dir, "run", "t"); strings.Contains(printed, "aside") {
+		t.Errorf("%s", printed)
 	}
 }

@@ -161,18 +161,18 @@ tasks:
   stubborn: {input: [], cmd: [sh, -c, 'trap "" TERM INT; echo ready >ready; while :; do sleep 0.01; done']}
 `)
 	cmd, _ := same(dir, "run", "all")
-	said, err := os.Create(filepath.Join(dir, "said"))
+	printed, err := os.Create(filepath.Join(dir, "stderr"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer said.Close()
-	cmd.Stderr = said
+	defer printed.Close()
+	cmd.Stderr = printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	signalAt(t, cmd, filepath.Join(dir, "ready"), os.Interrupt)
-	await(t, filepath.Join(dir, "said"))
-	if got := read(t, filepath.Join(dir, "said")); !strings.Contains(got, `task "stubborn" is still running`) {
+	await(t, filepath.Join(dir, "stderr"))
+	if got := read(t, filepath.Join(dir, "stderr")); !strings.Contains(got, `task "stubborn" is still running`) {
 		t.Errorf("got %q", got)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -285,8 +285,8 @@ tasks:
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said strings.Builder
-	cmd.Stderr = &said
+	var printed strings.Builder
+	cmd.Stderr = &printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -294,8 +294,8 @@ tasks:
 	out.Close()
 	_ = cmd.Wait()
 	endedBy(t, cmd, syscall.SIGPIPE)
-	if said.String() != "" {
-		t.Errorf("it printed %s", said.String())
+	if printed.String() != "" {
+		t.Errorf("it printed %s", printed.String())
 	}
 	var pid int
 	if _, err := fmt.Sscan(read(t, filepath.Join(dir, "pid")), &pid); err != nil {

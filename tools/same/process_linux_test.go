@@ -67,8 +67,8 @@ exec tail -f /dev/null`
 		return n
 	}
 	took := time.Duration(number("end") - number("start"))
-	if said := read(t, filepath.Join(dir, "out")); number("code") != 143 || took > time.Second || strings.Contains(said, "still running") {
-		t.Errorf("exit code %d after %v\n%s", number("code"), took, said)
+	if printed := read(t, filepath.Join(dir, "out")); number("code") != 143 || took > time.Second || strings.Contains(printed, "still running") {
+		t.Errorf("exit code %d after %v\n%s", number("code"), took, printed)
 	}
 }
 

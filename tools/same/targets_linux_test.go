@@ -84,21 +84,21 @@ tasks:
 					if err := c.put(out); err != nil {
 						t.Fatal(err)
 					}
-					said := run("plan", "t")
-					said += run(args...)
-					said += run("run", "t")
+					printed := run("plan", "t")
+					printed += run(args...)
+					printed += run("run", "t")
 					if got := read(t, filepath.Join(out, "d/file")); got != "1\n" {
-						t.Errorf("%v: got %q\n%s", args, got, said)
+						t.Errorf("%v: got %q\n%s", args, got, printed)
 					}
-					if !stored && strings.Count(said, "Completed in") == 0 {
-						t.Errorf("%v: it was skipped beside what can't be moved:\n%s", args, said)
+					if !stored && strings.Count(printed, "Completed in") == 0 {
+						t.Errorf("%v: it was skipped beside what can't be moved:\n%s", args, printed)
 					}
 					if stored {
 						if st, err := os.Stat(filepath.Join(out, "d")); err != nil || st.Mode().Perm() != 0o755 {
 							t.Errorf("%v: out/d is %v %v", args, st, err)
 						}
-						if said := run("run", "t"); !strings.Contains(said, "0 ran, 1 cached") {
-							t.Errorf("%v: it is not skipped:\n%s", args, said)
+						if printed := run("run", "t"); !strings.Contains(printed, "0 ran, 1 cached") {
+							t.Errorf("%v: it is not skipped:\n%s", args, printed)
 						}
 					}
 					_ = exec.Command("rm", "-rf", out+"/x").Run()

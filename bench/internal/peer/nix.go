@@ -21,11 +21,11 @@ func (s *Workdir) Nix() (*Nix, error) {
 		return &Nix{program, s}, nil
 	}
 	install := exec.Command("bash", filepath.Join(s.Source, "checks", "offline", "install-nix.sh"), s.Path("nix"), "current")
-	var said bytes.Buffer
-	install.Stderr = &said
+	var printed bytes.Buffer
+	install.Stderr = &printed
 	program, err := install.Output()
 	if err != nil {
-		return nil, fmt.Errorf("no nix on PATH, and installing one failed: %w\n%s", err, said.Bytes())
+		return nil, fmt.Errorf("no nix on PATH, and installing one failed: %w\n%s", err, printed.Bytes())
 	}
 	return &Nix{string(bytes.TrimSpace(program)), s}, nil
 }

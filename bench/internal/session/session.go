@@ -70,7 +70,7 @@ func (s *Session) main(args []string, part string, rounds int, run func(*Session
 	if err := run(s); err != nil {
 		return err
 	}
-	s.Say("took %v", start.Elapsed())
+	s.Logf("took %v", start.Elapsed())
 	fmt.Print(s.page.String())
 	if *write {
 		if err := report.Replace(s.Workdir.Source+"/docs/benchmarks.md", s.name, s.page.String()); err != nil {
@@ -89,8 +89,8 @@ func (s *Session) Wants(part string) bool { return s.only == "" || s.only == par
 // Whole reports whether the targets apply to the results.
 func (s *Session) Whole() bool { return !s.Quick && s.only == "" }
 
-// Say prints progress to standard error.
-func (s *Session) Say(format string, args ...any) {
+// Logf prints progress to standard error.
+func (s *Session) Logf(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, s.name+": "+format+"\n", args...)
 }
 
@@ -98,14 +98,14 @@ func (s *Session) Say(format string, args ...any) {
 func (s *Session) Write(format string, args ...any) { fmt.Fprintf(&s.page, format, args...) }
 
 func (s *Session) note(format string, args ...any) {
-	s.Say("warning: "+format, args...)
+	s.Logf("warning: "+format, args...)
 	s.Write("\nNote: "+format+".\n", args...)
 }
 
 // Measure runs the rounds of the rows and adds to the page what table makes of them.
 func (s *Session) Measure(rows []measure.Row, table func([]measure.Result) string) ([]measure.Result, error) {
 	before := measure.LoadNow()
-	results, err := measure.Rounds(rows, s.rounds, func(line string) { s.Say("%s", line) })
+	results, err := measure.Rounds(rows, s.rounds, func(line string) { s.Logf("%s", line) })
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 }
 
 // Only a complete run may write docs/benchmarks.md.
-func TestWriteTakesAWholeRun(t *testing.T) {
+func TestWriteNeedsCompleteRun(t *testing.T) {
 	for _, args := range [][]string{{"--write", "--quick"}, {"--write", "--tree=15k"}} {
 		s := &Session{name: "bench/test"}
 		err := s.main(append(args, "--dir", t.TempDir()), "tree", 3, func(*Session) error { t.Error("it ran"); return nil })
@@ -25,7 +25,7 @@ func TestWriteTakesAWholeRun(t *testing.T) {
 	}
 }
 
-func TestASession(t *testing.T) {
+func TestSession(t *testing.T) {
 	rows := []measure.Row{{Name: "row", Command: measure.Command{Args: []string{"true"}, Env: []string{"PATH=" + os.Getenv("PATH")}}}}
 	s := &Session{name: "bench/test"}
 	err := s.main([]string{"--quick", "--dir", t.TempDir()}, "", 3, func(s *Session) error {
