@@ -9,10 +9,9 @@ import (
 	"testing"
 )
 
-// TestCommands runs every command that a page shows, page by page from the top,
-// in a copy of this repository; those of the programs' own pages in a workspace
-// that has the tasks which these name. What is not run here is in elsewhere and
-// readers.
+// TestCommands runs every command that a page shows, page by page from the top, in a
+// copy of this repository; those of docs/cachekey.md and docs/same.md in a workspace
+// with the tasks that they name. The commands in elsewhere and readers are not run.
 func TestCommands(t *testing.T) {
 	s := newStage(t)
 	known := map[string]bool{} // entries of elsewhere and readers that are in use
@@ -56,14 +55,14 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Commands of this repository in a page's prose. Those of the two programs are
-// TestNames's.
+// ours matches the commands of this repository in the prose of a page. TestNames checks
+// those of the two programs.
 var ours = regexp.MustCompile(`^(go (run|generate|test|build) |nix (run|flake (check|init))|npm |\./test|\.ci/run|nix/update-vendor-hash)`)
 
-// A line that is a command and does not look like one.
+// unmarked matches a line that is a command and is not marked as one.
 var unmarked = regexp.MustCompile(`^\s*(cachekey|same|go|nix|git|npm|gh|\./test|\.ci/run) `)
 
-// checkLanguage reports code that nobody runs or reads.
+// checkLanguage reports code that no test runs or reads.
 func checkLanguage(t *testing.T, p page, b block, known map[string]bool) {
 	if name := p.path + " " + b.language; readers[name] != "" {
 		known[name] = true
@@ -75,7 +74,7 @@ func checkLanguage(t *testing.T, p page, b block, known map[string]bool) {
 	case b.language == "indented", b.language == "console", b.language == "":
 		for _, line := range b.lines {
 			if unmarked.MatchString(line) {
-				t.Errorf("%s: a command stands behind \"$ \" or in an `sh` block: %s", p.path, line)
+				t.Errorf("%s: a command needs \"$ \" before it, or an `sh` block: %s", p.path, line)
 			}
 		}
 	default:
@@ -86,7 +85,7 @@ func checkLanguage(t *testing.T, p page, b block, known map[string]bool) {
 // isReference reports whether a page is about one of the programs.
 func isReference(path string) bool { return path == "docs/cachekey.md" || path == "docs/same.md" }
 
-// withoutElsewhere takes the lines out of a script that are run elsewhere.
+// withoutElsewhere returns a script without the lines that are run elsewhere.
 func withoutElsewhere(script string, known map[string]bool) string {
 	var here []string
 	for line := range strings.SplitSeq(script, "\n") {
@@ -101,13 +100,13 @@ func withoutElsewhere(script string, known map[string]bool) string {
 	return strings.Join(here, "\n")
 }
 
-// run runs a snippet and looks for the lines that the page shows in what it
-// prints, where digests, the system and times may be others.
+// run runs a snippet and checks that it prints the lines that the page shows; digests,
+// the system and times may differ.
 func (s *stage) run(t *testing.T, dir string, page snippet) {
 	cmd := exec.Command("bash", "-euc", page.script)
 	cmd.Dir, cmd.Env, cmd.Stderr = dir, s.env, t.Output()
 	out, err := cmd.Output()
-	// A diff that finds differences says so by its exit code.
+	// A diff that finds differences exits with 1.
 	exit := new(exec.ExitError)
 	differs := strings.Contains(page.script, "cachekey diff") && errors.As(err, &exit) && exit.ExitCode() == 1
 	if err != nil && !differs {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A place is a file that CI runs, with words that stand in it.
+// A place is a file that CI runs, with words that it contains.
 type place struct{ file, words string }
 
 const (
@@ -15,8 +15,8 @@ const (
 	envTests = "tools/same/testdata/script/env.txtar"
 )
 
-// Commands that a page shows or names and that TestCommands can't run, as they
-// need Nix, a release or an hour: where they are run.
+// elsewhere maps the commands that a page shows or names but TestCommands can't run,
+// because they need Nix, a release or an hour, to the place where they are run.
 var elsewhere = map[string]place{
 	"./test":          {".ci/run", "step test "},
 	"go test ./docs":  {".ci/run", "step test "},
@@ -43,7 +43,7 @@ var elsewhere = map[string]place{
 
 var benchmark = place{".ci/run", "for bench in key run verify"}
 
-// Blocks of code that another test takes from the page.
+// readers are the blocks of code that another test reads from the page.
 var readers = map[string]string{ // page and language: the test
 	"CONTRIBUTING.md text":   "docs/names_test.go",
 	"README.md mermaid":      "docs/flow_test.go",
@@ -53,7 +53,7 @@ var readers = map[string]string{ // page and language: the test
 	"docs/same-yaml.md yaml": "internal/manifest/docs_test.go",
 }
 
-// TestPlaces: the tables above are correct.
+// TestPlaces checks the tables above.
 func TestPlaces(t *testing.T) {
 	for command, p := range elsewhere {
 		if text := ranByCI(t, p.file); !strings.Contains(text, p.words) {

@@ -12,8 +12,8 @@ import (
 // label matches the first line of a node's label in a mermaid flowchart.
 var label = regexp.MustCompile(`\["?([^<"\]]+)`)
 
-// TestFlow: the ```mermaid picture in README.md has the steps of ci.yml's first
-// job, in order.
+// TestFlow checks that the ```mermaid picture in README.md has the steps of the first
+// job in ci.yml, in order.
 func TestFlow(t *testing.T) {
 	var workflow struct {
 		Jobs map[string]struct{ Steps []struct{ Name string } }

@@ -24,8 +24,8 @@ func slug(heading string) string {
 	return b.String()
 }
 
-// TestLinks: every link to a file of this repository leads to one, and its fragment
-// to a heading.
+// TestLinks checks that every link to a file of this repository leads to one, and its
+// fragment to a heading.
 func TestLinks(t *testing.T) {
 	all := pages(t)
 	anchors := map[string]map[string]bool{}
@@ -55,15 +55,15 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	if links == 0 {
-		t.Error("no links found: the test sees nothing")
+		t.Error("no links found")
 	}
 }
 
 var quoted = regexp.MustCompile(`“([^”]+)”`)
 
-// TestComplaints: the messages of ours that a heading of faq.md quotes are in the
+// TestQuotedMessages checks that the messages that headings of faq.md quote are in the
 // programs or their tests.
-func TestComplaints(t *testing.T) {
+func TestQuotedMessages(t *testing.T) {
 	var programs strings.Builder
 	for _, dir := range []string{"internal", "tools", "action"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// A program maps its commands to their flags, as its page of docs/ lists them. A
-// test of the program compares that page with the program. The command "" is the
-// one that runs without a name.
+// A program maps its commands to their flags, as its page in docs/ lists them. A test
+// of the program compares that page with the program. The command "" is the program
+// without a command.
 type program map[string]map[string]bool
 
 var (
@@ -39,7 +39,7 @@ func programs(t *testing.T) map[string]program {
 	return all
 }
 
-// TestNames: a command of ours that prose names exists, and so do its flags.
+// TestNames checks that the commands and flags of our programs that prose names exist.
 func TestNames(t *testing.T) {
 	programs, seen := programs(t), 0
 	flags := map[string]bool{}
@@ -105,8 +105,8 @@ var (
 	mapLine = regexp.MustCompile(`^(\S+)(?:, (\S+))?(?:, (\S+))? {2,}\S`)
 )
 
-// TestPaths: a file of this repository that prose names is there, and
-// CONTRIBUTING.md's map of the house has all its rooms.
+// TestPaths checks that the files of this repository that prose names exist, and that
+// the list in CONTRIBUTING.md has every package below internal/.
 func TestPaths(t *testing.T) {
 	exists := func(page, path string) {
 		t.Helper()
@@ -130,22 +130,22 @@ func TestPaths(t *testing.T) {
 			}
 		}
 	}
-	rooms, err := filepath.Glob(filepath.Join(root, "internal/*/"))
+	packages, err := filepath.Glob(filepath.Join(root, "internal/*/"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range rooms {
-		if path := "internal/" + filepath.Base(room) + "/"; !mapped[path] {
-			t.Errorf("CONTRIBUTING.md's map has no %s", path)
+	for _, dir := range packages {
+		if path := "internal/" + filepath.Base(dir) + "/"; !mapped[path] {
+			t.Errorf("the list in CONTRIBUTING.md has no %s", path)
 		}
 	}
 }
 
-// walkLine matches a step of the walks that CONTRIBUTING.md draws in its ```text
-// blocks: its file, and the function there.
+// walkLine matches a step in the ```text blocks of CONTRIBUTING.md: its file, and the
+// function in it.
 var walkLine = regexp.MustCompile(` {2,}(\w+/\w+\.go) +(\w+)$`)
 
-// TestWalks checks that each step of CONTRIBUTING.md's walks is where the page says.
+// TestWalks checks that each step in CONTRIBUTING.md is in the file that the page names.
 func TestWalks(t *testing.T) {
 	seen := 0
 	for _, p := range pages(t) {

@@ -1,5 +1,5 @@
-// Package docs has only tests: the pages of this repository are consistent, and
-// what they show works.
+// Package docs has only tests: they check that the pages of this repository are
+// consistent, and that the commands and examples in them work.
 package docs
 
 import (
@@ -62,7 +62,7 @@ func pages(t *testing.T) (all []page) {
 	return all
 }
 
-// read fills in what the page has.
+// read sets the fields of the page.
 func (p *page) read(t *testing.T, source []byte) {
 	doc := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(source))
 	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -118,7 +118,7 @@ func plain(n ast.Node, source []byte) string {
 	return b.String()
 }
 
-// A snippet is a script that a page shows, and the output that it shows for it.
+// A snippet is a script that a page shows, with its output.
 type snippet struct {
 	script string
 	output []string

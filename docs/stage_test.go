@@ -47,8 +47,8 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// copyRepository copies this repository's files as they are now. It reads them
-// itself, so that a change of any makes a cached result of these tests void.
+// copyRepository copies the files of the work tree. The test itself reads them, so
+// that a change of any file invalidates a cached test result.
 func copyRepository(t *testing.T, to string) {
 	t.Helper()
 	listed, err := exec.Command("git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
@@ -94,8 +94,8 @@ func (s *stage) directory(t *testing.T, p page) string {
 	return dir
 }
 
-// environment is that of a person without any configuration: the two programs
-// on PATH, an empty home but for Go's caches, nothing of CI.
+// environment returns the environment of a user without configuration: the two
+// programs on PATH, a home that is empty except for Go's caches, no variables of CI.
 func environment(t *testing.T, base string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return regexp.MustCompile(`^(GIT_|NIX_|XDG_|GITHUB_|LC_|LANG|CI|CACHEKEY|SAME|PATH=|HOME=)`).MatchString(v)
@@ -116,6 +116,6 @@ func environment(t *testing.T, base string) []string {
 		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=user.name", "GIT_CONFIG_VALUE_0=Someone",
 		"GIT_CONFIG_KEY_1=user.email", "GIT_CONFIG_VALUE_1=someone@example.org",
 		"GITHUB_OUTPUT="+filepath.Join(base, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(base, "summary"),
-		// No page has a command that needs a Nix to compare with: ./test is not to fetch one.
+		// No command on a page needs a Nix to compare with: ./test must not download one.
 		"CACHEKEY_TEST_NIX=none", "CACHEKEY_TEST_NIX_OLDEST=none")
 }

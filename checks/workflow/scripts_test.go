@@ -12,7 +12,7 @@ import (
 )
 
 // A fakeJob runs the actions' scripts with a cachekey that logs its calls, one
-// argument a line.
+// argument per line.
 type fakeJob struct{ dir, log string }
 
 func newFakeJob(t *testing.T) *fakeJob {

@@ -233,7 +233,7 @@ func TestIgnoreCaseIsLinear(t *testing.T) {
 		}
 	}
 	git("add", ".")
-	// Processor time, the least of three runs, because other programs run too.
+	// CPU time, the least of three runs, because other programs run too.
 	cpu := func() time.Duration {
 		var u unix.Rusage
 		if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestArrows: packages below internal/ do not depend on the command line, and
-// those that read a checkout depend on nothing that they do not need.
-func TestArrows(t *testing.T) {
+// TestImports checks that packages below internal/ do not import the command line, and
+// that those that read a checkout import neither YAML nor HTTP without need.
+func TestImports(t *testing.T) {
 	const commandLine = "cachekey/internal/cli github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"
 	forbidden := map[string]string{
 		"cachekey/internal/source":  "go.yaml.in/yaml/v4 net/http",
