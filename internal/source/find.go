@@ -54,7 +54,7 @@ func find(dir string, withoutFlake bool) (place, error) {
 		}
 		if git {
 			return place{}, message.WithHint(fmt.Errorf("no flake.nix in %q or above it up to the git root %q", start, at),
-				"a git repository has a narHash only if it is a flake: add a flake.nix, or give cachekey key --nar-hash or --allow-missing")
+				"a git repository has a narHash only if it is a flake: add a flake.nix, or pass --nar-hash or --allow-missing to cachekey key")
 		}
 		// Nix looks into the first directory of another file system, and no further.
 		if st.Dev != device {

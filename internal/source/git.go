@@ -66,7 +66,7 @@ func openRepository(ctx context.Context, root string) (*repository, error) {
 	index, ok := strings.CutPrefix(string(top), root+"\n")
 	if !ok {
 		return nil, message.WithHint(fmt.Errorf("the work tree of the git repository at %q is elsewhere (core.worktree): git rev-parse prints %q", root, top),
-			"Nix reads the files of one and the list of the other; give the hash with --nar-hash")
+			"Nix reads the files of one and the list of the other; pass the hash with --nar-hash")
 	}
 	index = strings.TrimSuffix(index, "\n")
 	if !filepath.IsAbs(index) {

@@ -94,11 +94,11 @@ func (t *Tree) steps() ([]step, error) {
 	add = func(n *Node, depth int) error {
 		if depth > maxDepth {
 			return message.WithHint(fmt.Errorf("%q is %d levels deep, and Nix allows %d", t.abs(n.path), depth, maxDepth),
-				"older versions of Nix allow more: give their hash with --nar-hash")
+				"older versions of Nix allow more: pass their hash with --nar-hash")
 		}
 		if runtime.GOOS == "darwin" && strings.Contains(n.name(), "~nix~case~hack~") {
 			return message.WithHint(fmt.Errorf("the name %q has a meaning for Nix on macOS (use-case-hack)", t.abs(n.path)),
-				"give the hash with --nar-hash")
+				"pass the hash with --nar-hash")
 		}
 		steps = append(steps, step{node: n})
 		if n.kind != disk.Directory {

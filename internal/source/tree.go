@@ -179,11 +179,11 @@ func (t *Tree) checkFlake() error {
 	attr, found, err := selfInput(text)
 	if err != nil {
 		return message.WithHint(fmt.Errorf("reading the inputs of %q: %w", filepath.Join(t.Flake, "flake.nix"), err),
-			"cachekey has to know whether they set inputs.self; give the hash with --nar-hash")
+			"cachekey must know whether they set inputs.self; pass the hash with --nar-hash")
 	}
 	if found {
 		return message.WithHint(fmt.Errorf("%q sets inputs.self%s: Nix then reads a clean tree from git's objects", filepath.Join(t.Flake, "flake.nix"), attr),
-			"only Nix can compute that narHash: give it with --nar-hash \"$(nix flake metadata --json | jq -r .locked.narHash)\"")
+			"only Nix can compute that narHash: pass it with --nar-hash \"$(nix flake metadata --json | jq -r .locked.narHash)\"")
 	}
 	return nil
 }

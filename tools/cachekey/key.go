@@ -235,7 +235,7 @@ func printDiff(o *cli.IO, d key.Diff) error {
 	named := 0
 	for _, in := range d.Ingredients {
 		if !in.Changed {
-			fmt.Fprintf(b, "%-10s same\n", in.Name)
+			fmt.Fprintf(b, "%-10s unchanged\n", in.Name)
 			continue
 		}
 		fmt.Fprintf(b, "%-10s changed: %s, was %s\n", in.Name, in.New, in.Old)
