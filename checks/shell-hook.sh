@@ -9,21 +9,21 @@ fail() {
 }
 
 # enter HOOK DIR: sources HOOK in DIR, twice, under `set -eu`. The file `shell` then describes
-# the shell, and `said` has the output of the hook.
+# the shell, and `output` has the output of the hook.
 enter() {
 	(
 		cd "$2"
-		. "$1" >"$TMPDIR/said" 2>&1
+		. "$1" >"$TMPDIR/output" 2>&1
 		echo "PATH=$PATH CACHEKEY=${CACHEKEY-unset}"
 		# Once more in the same shell.
-		. "$1" >>"$TMPDIR/said" 2>&1
+		. "$1" >>"$TMPDIR/output" 2>&1
 		echo "PATH=$PATH CACHEKEY=${CACHEKEY-unset}"
 		declare -F
 	) >"$TMPDIR/shell" || fail "the hook failed"
 	[ "$(sed -n 1p "$TMPDIR/shell")" = "$(sed -n 2p "$TMPDIR/shell")" ] || fail "the second time changed the shell: $(cat "$TMPDIR/shell")"
 	! grep cachekey_ "$TMPDIR/shell" || fail "the hook left a function behind"
 }
-silent() { [ ! -s "$TMPDIR/said" ] || fail "the hook said: $(cat "$TMPDIR/said")"; }
+silent() { [ ! -s "$TMPDIR/output" ] || fail "the hook printed: $(cat "$TMPDIR/output")"; }
 exports() { grep -q "CACHEKEY=$1\$" "$TMPDIR/shell" || fail "expected CACHEKEY=$1, got $(cat "$TMPDIR/shell")"; }
 listing() { find . -printf '%p %T@ %m\n' | sort; }
 
@@ -56,7 +56,7 @@ mkdir broken
 cp workspace/flake.nix broken/
 enter "$plain" broken
 exports unset
-grep -q '^cachekey: warning: there is no key' "$TMPDIR/said" || fail "a failing key was passed over"
+grep -q '^cachekey: warning: there is no key' "$TMPDIR/output" || fail "no warning about a failing key"
 
 step "a stale key does not stay"
 CACHEKEY=stale enter "$plain" empty
@@ -70,7 +70,7 @@ exports unset
 step "no waiting for a slow key"
 CACHEKEY_HOOK_TIMEOUT=0.05 enter "$slow" workspace
 exports unset
-grep -q '^cachekey: warning: the key took more than 0.05 s' "$TMPDIR/said" || fail "a slow key was passed over"
+grep -q '^cachekey: warning: the key took more than 0.05 s' "$TMPDIR/output" || fail "no warning about a slow key"
 
 step "environments are copied once"
 enter "$environments" workspace

@@ -61,7 +61,7 @@ buildGoModule {
   '';
 
   meta = {
-    description = "Prints the key under which CI caches a `same` workspace, and keeps that cache safe";
+    description = "Computes the cache key of a checkout for CI, and verifies restored caches";
     license = lib.licenses.mit;
     mainProgram = "cachekey";
   };

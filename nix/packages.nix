@@ -8,7 +8,7 @@ in
   same = cachekey.same // {
     name = "same-${cachekey.version}";
     meta = cachekey.meta // {
-      description = "Runs the tasks of same.yaml and skips what has not changed";
+      description = "Runs the tasks of same.yaml and skips those whose inputs have not changed";
       mainProgram = "same";
     };
   };

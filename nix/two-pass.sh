@@ -8,7 +8,7 @@
 #   two-pass second STATE [CASE]    only the second, from STATE
 #   two-pass both CASE              both passes, with CASE
 #
-# In the environment, lists with one word a line:
+# In the environment, lists with one word per line:
 #   TWO_PASS_SRC            the source
 #   TWO_PASS_SAME           the runner
 #   TWO_PASS_TASKS          the tasks to run

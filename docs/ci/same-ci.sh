@@ -34,8 +34,8 @@ for prefix in "$key" $(jq --raw-output '.restoreKeys[]' "$scratch/key.json"); do
 	if name=$(find_entry "$prefix"); then break; fi
 done
 
-# Nothing that is wrong with the cache fails the build. verify removes what is not as it was
-# sealed, also where nothing was restored: that came with the checkout.
+# A bad cache does not fail the build. verify removes files that do not match the seal. It
+# also runs if nothing was restored: files in .same then came with the checkout.
 if [ -n "$name" ]; then
 	echo "restoring $(cat "$entries/$name.key")"
 	tar -xf "$entries/$name.tar" || echo "notice: the entry could not be extracted"
