@@ -3,7 +3,7 @@
 //
 // The digest of a file's content is plain BLAKE3, so `b3sum FILE` prints it.
 // The digest of a list of parts is BLAKE3 in derive-key mode. The context names the
-// kind of list. Each part is hashed behind a tag and its length, so two different
+// kind of list. Each part is hashed after a tag and its length, so two different
 // lists never have the same bytes.
 package digest
 
@@ -77,7 +77,7 @@ func NewParts(context string) *Parts {
 }
 
 // Add appends a part to the list: a tag, the number of its fields, and each field
-// behind its length (64 bits, little-endian).
+// after its length (64 bits, little-endian).
 func (p *Parts) Add(tag byte, fields ...string) {
 	p.buf = append(p.buf[:0], tag)
 	p.buf = binary.LittleEndian.AppendUint64(p.buf, uint64(len(fields)))

@@ -105,9 +105,9 @@ func Compute(ctx context.Context, o Options) (*Document, error) {
 	for _, path := range forgotten {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%q is not tracked by git, so neither Nix nor the key sees it: git add %q", path, path))
 	}
-	if remembered := path.Join(workspace, dotsame.Name); t.Git && t.Has(remembered) {
+	if dotSame := path.Join(workspace, dotsame.Name); t.Git && t.Has(dotSame) {
 		d.Warnings = append(d.Warnings, fmt.Sprintf(
-			"%q is tracked by git, so every run of a task changes the key: git rm -r -f --cached %q, and ignore it", remembered, remembered))
+			"%q is tracked by git, so every run of a task changes the key: git rm -r -f --cached %q, and ignore it", dotSame, dotSame))
 	}
 	return d, d.assemble()
 }

@@ -218,10 +218,10 @@ func (r *Resolver) record(a treeAnswer, local []treeAnswer) {
 
 // ErrOtherDerivation is returned by Environment if a tool of the own flake has another
 // derivation than it was resolved to: the tree has changed in the meantime, or the
-// remembered answer is wrong. It may come from a cache.
-var ErrOtherDerivation = errors.New("the flake has changed since its tools were resolved, or the remembered derivation is wrong")
+// cached answer is wrong. It may come from a cache.
+var ErrOtherDerivation = errors.New("the flake has changed since its tools were resolved, or the cached derivation is wrong")
 
-// forget removes what is remembered, so that the next run asks Nix.
+// forget removes the cached answers, so that the next run asks Nix.
 func (r *Resolver) forget() {
 	for _, file := range []string{dotsame.LocalDerivations, dotsame.Derivations} {
 		if err := r.dir.Remove(file); err != nil {

@@ -107,7 +107,7 @@ func TestOwnTools(t *testing.T) {
 			write(t, f.tree, "sha256-4")
 			write(t, f.nix, strings.Replace(mustRead(t, f.nix), "$(cat ", "$(echo sha256-other; : ", 1))
 		}, f.nix, 1, true, ""},
-		{"is not remembered", func() {}, f.nix, 1, true, ""},
+		{"is not cached", func() {}, f.nix, 1, true, ""},
 	} {
 		c.change()
 		got, evals, warned := f.resolve(t, c.nix, "lint", "fmt")
