@@ -19,7 +19,7 @@ func TestWriteNeedsCompleteRun(t *testing.T) {
 	for _, args := range [][]string{{"--write", "--quick"}, {"--write", "--tree=15k"}} {
 		s := &Session{name: "bench/test"}
 		err := s.main(append(args, "--dir", t.TempDir()), "tree", 3, func(*Session) error { t.Error("it ran"); return nil })
-		if err == nil || !strings.Contains(err.Error(), "a whole run") {
+		if err == nil || !strings.Contains(err.Error(), "a complete run") {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
