@@ -91,11 +91,15 @@ type dirs struct {
 
 // A dir is the result of looking up a directory of the index.
 type dir struct {
-	path   string            // in the index
-	onDisk string            // as its name is spelled there
-	real   bool              // it and all its ancestors are directories, not links to one
-	hidden bool              // its name or an ancestor's differs in case
-	names  map[string]string // with core.ignorecase: the names in it, by themselves and in lower case
+	path   string // in the index
+	onDisk string // as its name is spelled there
+	real   bool   // it and all its ancestors are directories, not links to one
+	hidden bool   // its name or an ancestor's differs in case
+
+	// With core.ignorecase, the names in it:
+	listed bool
+	names  []string          // sorted
+	lower  map[string]string // by their spelling in lower case; nil until it is needed
 }
 
 func newDirs(t *Tree) *dirs {
@@ -125,16 +129,16 @@ func (d *dirs) lookUp(path string) (n Node, onDisk string, err error) {
 	}
 	onDisk = path
 	if d.tree.repository.ignoreCase {
-		if in.names == nil {
-			if in.names, err = d.list(in.onDisk); err != nil {
+		if !in.listed {
+			if in.names, err = d.tree.names(in.onDisk); err != nil {
 				return n, "", err
 			}
+			slices.Sort(in.names)
+			in.listed = true
 		}
-		own, ok := in.names[name]
-		if !ok {
-			if own, ok = in.names[asciiLower(name)]; !ok {
-				return n, "", nil
-			}
+		own := in.spelling(name)
+		if own == "" {
+			return n, "", nil
 		}
 		n.hidden = in.hidden || own != name
 		if n.hidden {
@@ -165,24 +169,19 @@ func (d *dirs) directory(path string) (*dir, error) {
 	return own, nil
 }
 
-// list returns the names in a directory, each by itself and, unless that is the
-// name of another file, in lower case.
-func (d *dirs) list(path string) (map[string]string, error) {
-	list, err := d.tree.names(path)
-	if err != nil {
-		return nil, err
+// spelling returns the name in d that is name but for the case of its letters, or "".
+// If several differ in case, any of them will do: none is on Nix's list.
+func (d *dir) spelling(name string) string {
+	if _, ok := slices.BinarySearch(d.names, name); ok {
+		return name
 	}
-	slices.Sort(list) // of two names that differ in case alone, the first is found
-	names := make(map[string]string, len(list))
-	for _, name := range list {
-		names[name] = name
-	}
-	for _, name := range list {
-		if lower := asciiLower(name); names[lower] == "" {
-			names[lower] = name
+	if d.lower == nil {
+		d.lower = make(map[string]string, len(d.names))
+		for _, own := range d.names {
+			d.lower[asciiLower(own)] = own
 		}
 	}
-	return names, nil
+	return d.lower[asciiLower(name)]
 }
 
 func asciiLower(s string) string {
