@@ -40,7 +40,10 @@ func (w *world) remove(path string) {
 		return
 	}
 	w.log("rm", path)
-	os.RemoveAll(w.abs(path))
+	// RemoveAll would open the parent, which would wait for a writer of a fifo.
+	if _, err := os.Lstat(w.abs(path)); err == nil {
+		os.RemoveAll(w.abs(path))
+	}
 }
 
 func (w *world) chmod(path, mode string) {
