@@ -136,7 +136,7 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 // lastSuccess returns what is stored of t's last success, or nil if there is
 // nothing that t could be skipped with.
 func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
-	info, err := s.dir.ReadBuildInfo(t.Name)
+	info, err := s.readBuildInfo(t)
 	if err == nil && info != nil && !info.Foreign() && (info.InputHash == in.hash.String() || info.Recipe[partTargets] == in.recipe[partTargets]) {
 		err = checkOutputs(info, t)
 	}
@@ -148,6 +148,25 @@ func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
 		return nil
 	}
 	return info
+}
+
+// maxReadAhead bounds the outputs of a build info that is held in memory while its task
+// waits. Others are read when it is their turn.
+const maxReadAhead = 100
+
+// readAhead reads t's build info for readBuildInfo.
+func (s *session) readAhead(t *manifest.Task) {
+	if info, err := s.dir.ReadBuildInfo(t.Name); err == nil && info != nil && len(info.Outputs) <= maxReadAhead {
+		s.ahead.Store(t, info)
+	}
+}
+
+// readBuildInfo returns t's build info, or nil if there is none.
+func (s *session) readBuildInfo(t *manifest.Task) (*dotsame.BuildInfo, error) {
+	if info, ok := s.ahead.LoadAndDelete(t); ok {
+		return info.(*dotsame.BuildInfo), nil
+	}
+	return s.dir.ReadBuildInfo(t.Name)
 }
 
 // checkOutputs returns an error if an output is at none of t's targets, or a target

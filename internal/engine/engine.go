@@ -77,6 +77,7 @@ type session struct {
 	programs atomic.Pointer[programs]
 
 	toolchains toolchains
+	ahead      sync.Map                  // by *manifest.Task: the build info that readAhead has read
 	stopTools  func()                    // ends the work of Resolver.Prepare
 	makers     map[string]*manifest.Task // by target
 	graph      func() *manifest.Graph    // of all tasks

@@ -134,15 +134,16 @@ func (r *run) start(ctx context.Context, t *manifest.Task) {
 	})
 }
 
-// awaitToolchain waits for the toolchain commands of t. Meanwhile it looks at t's
-// inputs, which the index remembers, and lets other tasks through the gate of checks.
+// awaitToolchain waits for the toolchain commands of t. Meanwhile it reads what check
+// will need, and lets other tasks through the gate of checks.
 func (r *run) awaitToolchain(ctx context.Context, t *manifest.Task) {
 	if r.answered(t) {
 		return
 	}
 	if patterns, err := files.Compile(t.Inputs, t.Targets); err == nil {
-		_, _ = r.files.Match(ctx, patterns) // check reports its error
+		_, _ = r.files.Match(ctx, patterns) // the index remembers it; check reports its error
 	}
+	r.readAhead(t)
 	r.checks.leave()
 	_ = r.awaitAnswers(ctx, t) // check sees that ctx is done
 	<-r.checks.enter(r.place[t.Name])
