@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"container/heap"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -354,23 +355,23 @@ func (r *run) depends(t *manifest.Task) map[string]digest.Digest {
 type gate struct {
 	mu      sync.Mutex
 	free    int
-	waiting map[int]chan struct{} // by place in the order
+	waiting turns
 }
 
-func newGate(width int) *gate { return &gate{free: width, waiting: make(map[int]chan struct{})} }
+func newGate(width int) *gate { return &gate{free: width} }
 
 // enter returns a channel that is closed when the task may pass.
 func (g *gate) enter(place int) <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	turn := make(chan struct{})
+	t := turn{place, make(chan struct{})}
 	if g.free > 0 {
 		g.free--
-		close(turn)
-		return turn
+		close(t.come)
+	} else {
+		heap.Push(&g.waiting, t)
 	}
-	g.waiting[place] = turn
-	return turn
+	return t.come
 }
 
 // leave lets the next task through.
@@ -381,12 +382,24 @@ func (g *gate) leave() {
 		g.free++
 		return
 	}
-	next := -1
-	for place := range g.waiting {
-		if next < 0 || place < next {
-			next = place
-		}
-	}
-	close(g.waiting[next])
-	delete(g.waiting, next)
+	close(heap.Pop(&g.waiting).(turn).come)
+}
+
+// A turn is a task that waits at a gate.
+type turn struct {
+	place int           // in the order of the run
+	come  chan struct{} // closed when the task may pass
+}
+
+// turns is a heap.Interface with the earliest place first.
+type turns []turn
+
+func (t turns) Len() int           { return len(t) }
+func (t turns) Less(i, j int) bool { return t[i].place < t[j].place }
+func (t turns) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *turns) Push(x any)        { *t = append(*t, x.(turn)) }
+func (t *turns) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
 }
