@@ -74,22 +74,6 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
-func TestGate(t *testing.T) {
-	g := newGate(1)
-	<-g.enter(5)
-	third, first, second := g.enter(9), g.enter(1), g.enter(3)
-	for i, open := range []<-chan struct{}{first, second, third} {
-		g.leave()
-		select {
-		case <-open:
-		default:
-			t.Errorf("task %d of the order may not pass", i)
-		}
-	}
-	g.leave()
-	<-g.enter(1)
-}
-
 // TestFailedCannotForgeLines checks that a name in an error cannot begin a line, neither
 // here nor where GitHub's runner or a terminal breaks lines.
 func TestFailedCannotForgeLines(t *testing.T) {

@@ -186,35 +186,17 @@ tasks:
 // TestInterruptTwiceWithBlockedOutput checks that a second interrupt, by any signal, ends
 // same and its tasks within a second, although nobody reads its output.
 func TestInterruptTwiceWithBlockedOutput(t *testing.T) {
-	for _, second := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, second := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(second.String(), func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
   big: {cmd: [sh, -c, 'trap "" TERM; echo $$ >pid; seq 1 200000; sleep 1000']}
 `)
-			reader, blocked, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer reader.Close()
 			cmd, _ := same(dir, "run", "big")
-			cmd.Stdout, cmd.Stderr = blocked, nil
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			blocked.Close()
-			signalAt(t, cmd, filepath.Join(dir, "pid"), os.Interrupt)
-			time.Sleep(300 * time.Millisecond)
-			start := time.Now()
-			if err := cmd.Process.Signal(second); err != nil {
-				t.Fatal(err)
-			}
-			late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
-			_ = cmd.Wait()
-			late.Stop()
+			took := interruptTwice(t, cmd, dir, second)
 			endedBy(t, cmd, second)
-			if took := time.Since(start); took > 2*time.Second {
+			if took > 2*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			var pid int
@@ -231,11 +213,6 @@ tasks:
 // attempt is fast.
 func TestInterruptTwiceInBackground(t *testing.T) {
 	for attempt := 1; ; attempt++ {
-		reader, blocked, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer reader.Close()
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
@@ -244,24 +221,10 @@ tasks:
 		cmd, _ := same(dir)
 		cmd.Args = []string{"sh", "-c", `trap "" INT; exec "$0" run big`, cmd.Path}
 		cmd.Path = "/bin/sh"
-		cmd.Stdout, cmd.Stderr = blocked, nil
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		blocked.Close()
-		signalAt(t, cmd, filepath.Join(dir, "pid"), os.Interrupt)
-		time.Sleep(300 * time.Millisecond)
-		start := time.Now()
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
-		_ = cmd.Wait()
-		late.Stop()
+		took := interruptTwice(t, cmd, dir, syscall.SIGINT)
 		if code := cmd.ProcessState.ExitCode(); code != 130 {
 			t.Fatalf("got %v, want exit code 130", cmd.ProcessState)
 		}
-		took := time.Since(start)
 		if took < time.Second {
 			return
 		}
@@ -269,6 +232,33 @@ tasks:
 			t.Fatalf("it took %v, longer than a second", took)
 		}
 	}
+}
+
+// interruptTwice starts cmd with a stdout that nobody reads, and interrupts it when its
+// task has written dir/pid, then by second. It returns how long cmd took to end after
+// that.
+func interruptTwice(t *testing.T, cmd *exec.Cmd, dir string, second syscall.Signal) time.Duration {
+	t.Helper()
+	reader, blocked, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	cmd.Stdout, cmd.Stderr = blocked, nil
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	blocked.Close()
+	signalAt(t, cmd, filepath.Join(dir, "pid"), os.Interrupt)
+	time.Sleep(300 * time.Millisecond)
+	start := time.Now()
+	if err := cmd.Process.Signal(second); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	_ = cmd.Wait()
+	return time.Since(start)
 }
 
 // TestClosedPipe checks that same ends by SIGPIPE, with all processes of its tasks, when
