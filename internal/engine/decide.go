@@ -145,6 +145,11 @@ func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
 		return nil
 	}
 	if info == nil || info.Foreign() {
+		if info != nil && info.Schema != 0 { // upstream same writes none
+			s.otherVersion.Do(func() {
+				s.warnf("results that another version of same has stored here are not used: their tasks run once more")
+			})
+		}
 		return nil
 	}
 	return info

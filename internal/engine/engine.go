@@ -91,6 +91,8 @@ type session struct {
 
 	warning  sync.Mutex
 	unstored sync.Once // for the one warning about a .same that can't be written
+
+	otherVersion sync.Once // for the one warning about results of another version of same
 }
 
 func newSession(c Config) *session {
