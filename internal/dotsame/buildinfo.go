@@ -197,8 +197,10 @@ func (d *Dir) read(task string, parse func([]byte) (*BuildInfo, error)) (*BuildI
 // WriteBuildInfo writes b in place of the task's last build info. The caller must
 // have stored its blobs: a task whose blobs are missing runs again, while a blob
 // that no build info names is only pruned.
-func (d *Dir) WriteBuildInfo(b *BuildInfo) error {
-	return d.Create(InfoPath(b.TaskName), 0o644, func(f *os.File) error {
+func (d *Dir) WriteBuildInfo(b *BuildInfo) error { return d.writeInfo(InfoPath(b.TaskName), b) }
+
+func (d *Dir) writeInfo(rel string, b *BuildInfo) error {
+	return d.Create(rel, 0o644, func(f *os.File) error {
 		if err := b.Encode(f); err != nil {
 			return fmt.Errorf("task %q: %w", b.TaskName, err)
 		}

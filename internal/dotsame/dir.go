@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"cachekey/internal/disk"
 	"cachekey/internal/message"
@@ -39,7 +38,7 @@ type LinkError struct{ Path string }
 func (e *LinkError) Error() string { return e.Path + " is a symbolic link" }
 
 // directories are those that same and cachekey create and write to.
-var directories = []string{Name, Local, Temp, Leftovers, Aside, Profiles, GCRoots, Store, Blobs, Cache, Environments, OldEnvironments, Nixhub}
+var directories = []string{Name, Local, Temp, Leftovers, Aside, Profiles, GCRoots, Store, Blobs, Results, Failed, Cache, Environments, OldEnvironments, Nixhub}
 
 // CheckLinks returns a LinkError if .same, or a directory in it that is written to,
 // is a symbolic link. Every command that writes calls it first.
@@ -47,15 +46,17 @@ func (d *Dir) CheckLinks() error {
 	if err := d.checkLinks(directories); err != nil {
 		return err
 	}
-	blobs, err := disk.Open(d.Path(Blobs))
-	if err != nil {
-		return nil // no directory exists, or none can be used
-	}
-	defer blobs.Close()
-	items, _ := blobs.List()
-	for _, it := range items {
-		if it.Kind == disk.Link {
-			return linked(Blobs + "/" + it.Name)
+	for _, shards := range []string{Blobs, Results, Failed} {
+		dir, err := disk.Open(d.Path(shards))
+		if err != nil {
+			continue // it does not exist, or can't be used
+		}
+		items, _ := dir.List()
+		dir.Close()
+		for _, it := range items {
+			if it.Kind == disk.Link {
+				return linked(shards + "/" + it.Name)
+			}
 		}
 	}
 	return nil
@@ -221,15 +222,4 @@ func (d *Dir) IgnoreInGit() error {
 		return err
 	}
 	return d.WriteFile(GitIgnore, []byte("*\n"))
-}
-
-// Used records that a task was skipped, as the modification time of its build info:
-// cachekey prune --max-size removes the least recently used outputs first. The
-// contents stay the same, and with them the seal. Used ignores errors, and a build
-// info with other hard links, which may not be ours.
-func (d *Dir) Used(task string) {
-	name, now := d.Path(InfoPath(task)), time.Now()
-	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1 {
-		_ = os.Chtimes(name, now, now)
-	}
 }

@@ -93,7 +93,7 @@ func TestUsedLeavesHardLinksAlone(t *testing.T) {
 	d := Open(root)
 	old := time.Unix(1e9, 0)
 	used := func() bool {
-		d.Used("a")
+		d.Used("a", digest.Digest{})
 		info, err := os.Stat(d.Path(InfoPath("a")))
 		if err != nil {
 			t.Fatal(err)

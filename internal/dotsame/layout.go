@@ -27,6 +27,8 @@ const (
 // Paths that are carried from one CI job to the next.
 const (
 	Store           = Name + "/store"                     // build infos: <SHA-256 of the task's name>.json
+	Results         = Store + "/results"                  // results of tasks: <first two digits>/<input hash>.json
+	Failed          = Store + "/failed"                   // failures of tasks: <first two digits>/<input hash>
 	Blobs           = Store + "/blobs"                    // contents of outputs: <first two digits>/<digest>
 	Cache           = Name + "/cache"                     // resolutions and environments of tools
 	Environments    = Cache + "/environments"             // <environment id>.json
@@ -96,9 +98,18 @@ func InfoPath(task string) string { return path.Join(Store, InfoName(task)) }
 func LeftoverPath(task string) string { return path.Join(Leftovers, InfoName(task)) }
 
 // BlobPath returns the path of the blob with this digest.
-func BlobPath(d digest.Digest) string {
+func BlobPath(d digest.Digest) string { return sharded(Blobs, d) }
+
+// ResultPath returns the path of the result of a task with this input hash.
+func ResultPath(inputs digest.Digest) string { return sharded(Results, inputs) + ".json" }
+
+// FailedPath returns the path that exists if a task with this input hash has failed, and
+// has not succeeded since.
+func FailedPath(inputs digest.Digest) string { return sharded(Failed, inputs) }
+
+func sharded(dir string, d digest.Digest) string {
 	name := d.String()
-	return path.Join(Blobs, name[:2], name)
+	return path.Join(dir, name[:2], name)
 }
 
 // CheckPath returns an error unless p can be the path of a file of the workspace:

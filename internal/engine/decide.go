@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -19,8 +20,8 @@ import (
 type State string
 
 // The states. Depends and Fails are those of planned tasks: Depends if another one
-// runs first, and only the result of that one can make it run; Fails if the run
-// would fail before its command, or that of a dependency.
+// runs first, and it hangs on the result of that one whether there is a stored result;
+// Fails if the run would fail before its command, or that of a dependency.
 const (
 	Cached  State = "cached"
 	Runs    State = "run"
@@ -50,10 +51,11 @@ const (
 	InputRemoved      = "input-removed"
 	InputChanged      = "input-changed"
 	DependencyChanged = "dependency-changed"
-	DependencyRuns    = "dependency-runs" // the only reason of a task that depends
+	DependencyRuns    = "dependency-runs" // of a task that depends
 	DependencyFails   = "dependency-fails"
 	Failure           = "error"          // the only reason of a task that fails itself
 	OutputMissing     = "output-missing" // neither in place nor in the store
+	FailedBefore      = "failed-before"  // with these inputs, and has not succeeded since
 
 	inputsChanged = "inputs-changed" // in a run, for all kinds of changes
 )
@@ -78,6 +80,7 @@ type verdict struct {
 	reasons []Reason // none if cached
 	inputs  *inputs
 	result  *dotsame.BuildInfo // with the outputs to restore; nil unless cached
+	last    *dotsame.BuildInfo // the last success; nil if there is none, or it can't be used
 	digest  digest.Digest      // counts among the inputs of tasks that depend on it; zero if only a run can tell
 }
 
@@ -107,25 +110,28 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 	for _, part := range slices.Sorted(maps.Keys(in.unsure)) {
 		v.reasons = append(v.reasons, reasonOf(part, "unknown"))
 	}
-	var last *dotsame.BuildInfo
-	if s.dry || len(v.reasons) == 0 {
-		last = s.lastSuccess(t, in)
-		v.reasons = append(v.reasons, s.changes(t, in, last, then)...)
+	forced := len(v.reasons) > 0 // t runs, whatever its inputs are
+	var result *dotsame.BuildInfo
+	if s.dry || !forced {
+		var more []Reason
+		v.last = s.lastSuccess(t, in)
+		result, more = s.lookup(t, in, v.last, then)
+		v.reasons = append(v.reasons, more...)
 	}
 	if s.dry && len(v.reasons) == 0 {
-		v.reasons = append(v.reasons, s.missingOutputs(ctx, t, last)...)
+		v.reasons = append(v.reasons, s.missingOutputs(ctx, t, cmp.Or(result, v.last))...)
 	}
 	switch unknown := in.unknown(); {
-	case len(v.reasons) > 0:
-		v.state = Runs
-	case len(unknown) > 0:
+	case len(unknown) > 0 && !forced && (len(v.reasons) == 0 || s.mayHaveResult(in)):
 		v.state = Depends
 		for _, d := range unknown {
 			v.reasons = append(v.reasons, Reason{Kind: DependencyRuns, Path: d})
 		}
+	case len(v.reasons) > 0:
+		v.state = Runs
 	default:
-		v.result = last
-		v.digest = in.result(t, last.Outputs)
+		v.result = result
+		v.digest = in.result(t, result.Outputs)
 	}
 	if len(t.Targets) == 0 {
 		v.digest = in.hash
@@ -133,8 +139,57 @@ func (s *session) decide(ctx context.Context, t *manifest.Task, depends map[stri
 	return v, nil
 }
 
-// lastSuccess returns what is stored of t's last success, or nil if there is
-// nothing that t could be skipped with.
+// lookup returns the stored result of t's inputs. If there is none, or t has failed with
+// these inputs, it returns the reasons to run; they are empty if the input hash is not
+// known, and nothing else has changed.
+func (s *session) lookup(t *manifest.Task, in *inputs, last *dotsame.BuildInfo, then forecast) (*dotsame.BuildInfo, []Reason) {
+	switch {
+	case len(in.unknown()) > 0:
+		return nil, s.changes(t, in, last, then)
+	case s.dir.HasFailed(in.hash):
+		return nil, []Reason{{Kind: FailedBefore}}
+	case last != nil && last.InputHash == in.hash.String():
+		return last, nil
+	}
+	result, err := s.dir.ReadResult(in.hash)
+	if err == nil && result != nil && !result.Foreign() {
+		if err = checkOutputs(result, t); err == nil {
+			return result, nil
+		}
+	}
+	if err != nil {
+		s.warnf("task %q: a stored result can't be used: %v", t.Name, err)
+	}
+	return nil, s.changes(t, in, last, then)
+}
+
+// mayHaveResult reports whether the results of in's dependencies, which are not known
+// yet, can be such that there is a stored result of in.
+func (s *session) mayHaveResult(in *inputs) bool {
+	unknown := in.unknown()
+	for _, r := range s.results() {
+		if fits(in.recipe, r.Recipe, func(part string) bool { return in.open && strings.HasPrefix(part, partProgram) }) &&
+			fits(in.depends, r.Depends, func(task string) bool { return slices.Contains(unknown, task) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// fits reports whether a and b are equal, except for digests that are not known.
+func fits(a, b map[string]digest.Digest, unknown func(name string) bool) bool {
+	for _, name := range sortedKeys(a, b) {
+		d, ok := a[name]
+		other, too := b[name]
+		if !unknown(name) && (ok != too || d != other) {
+			return false
+		}
+	}
+	return true
+}
+
+// lastSuccess returns what is stored of t's last success, or nil if there is nothing
+// that can be used.
 func (s *session) lastSuccess(t *manifest.Task, in *inputs) *dotsame.BuildInfo {
 	info, err := s.readBuildInfo(t)
 	if err == nil && info != nil && !info.Foreign() && (info.InputHash == in.hash.String() || info.Recipe[partTargets] == in.recipe[partTargets]) {
@@ -192,16 +247,13 @@ func checkOutputs(info *dotsame.BuildInfo, t *manifest.Task) error {
 }
 
 // changes lists the differences from the last success, except at paths whose files
-// are not known until the run. It is empty if the input hash is the same.
+// are not known until the run.
 func (s *session) changes(t *manifest.Task, in *inputs, last *dotsame.BuildInfo, then forecast) (reasons []Reason) {
 	if last == nil {
 		return []Reason{{Kind: NeverBuilt}}
 	}
 	known := len(in.unknown()) == 0
-	switch {
-	case known && last.InputHash == in.hash.String():
-		return nil
-	case known && !s.dry:
+	if known && !s.dry {
 		return []Reason{{Kind: inputsChanged}} // a run need not know which
 	}
 	for _, part := range sortedKeys(in.recipe, last.Recipe) {

@@ -77,13 +77,14 @@ type session struct {
 	programs atomic.Pointer[programs]
 
 	toolchains toolchains
-	ahead      sync.Map                  // by *manifest.Task: the build info that readAhead has read
-	stopTools  func()                    // ends the work of Resolver.Prepare
-	makers     map[string]*manifest.Task // by target
-	graph      func() *manifest.Graph    // of all tasks
-	lockFile   *os.File                  // inherited by every task; nil without a lock
-	groups     groups                    // of the tasks' processes
-	aside      string                    // where this run moves files that are in the way
+	ahead      sync.Map                    // by *manifest.Task: the build info that readAhead has read
+	stopTools  func()                      // ends the work of Resolver.Prepare
+	makers     map[string]*manifest.Task   // by target
+	graph      func() *manifest.Graph      // of all tasks
+	results    func() []*dotsame.BuildInfo // those that can be restored, without their outputs
+	lockFile   *os.File                    // inherited by every task; nil without a lock
+	groups     groups                      // of the tasks' processes
+	aside      string                      // where this run moves files that are in the way
 
 	// storePath is the digest of PATH's Nix store entries. It is the same for
 	// every task, and takes two stats an entry.
@@ -114,6 +115,17 @@ func newSession(c Config) *session {
 		}
 	}
 	s.graph = sync.OnceValue(func() *manifest.Graph { return manifest.NewGraph(c.Workspace.Tasks) })
+	s.results = sync.OnceValue(func() (all []*dotsame.BuildInfo) {
+		s.dir.EachResult(func(r *dotsame.BuildInfo) {
+			for _, o := range r.Outputs {
+				if o.Type == dotsame.TypeFile && !s.dir.HasBlob(o.Digest, o.Size) {
+					return
+				}
+			}
+			all = append(all, &dotsame.BuildInfo{Recipe: r.Recipe, Depends: r.Depends})
+		})
+		return all
+	})
 	s.programChanged()
 	s.realRoot = sync.OnceValue(func() string {
 		real, err := filepath.EvalSymlinks(c.Workspace.Root)

@@ -32,58 +32,76 @@ func TestForgedBuildInfo(t *testing.T) {
 		"a name that begins so":  {dir, file("outer")},
 		"below a link, by parts": {link},
 	} {
-		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			put := func(p, text string) {
-				t.Helper()
-				if err := os.MkdirAll(filepath.Dir(filepath.Join(root, p)), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(root, p), []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			manifestText := `{"version": "1", "tasks": {"t": {"input": ["src"], "target": ["out"], "cmd": ["sh", "-c", "mkdir out; echo good >out/x; echo ran >>../ran"], "workingDir": "."}}}`
-			manifestText = strings.ReplaceAll(manifestText, "../ran", filepath.Join(t.TempDir(), "ran"))
-			put("same.yaml", manifestText)
-			put("src/a", "source")
-			run := func() string {
-				var out, warnings strings.Builder
-				ws, err := manifest.Load(root)
-				if err != nil {
-					t.Fatal(err)
-				}
-				c := Config{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: &out},
-					Warnf: func(f string, args ...any) { fmt.Fprintf(&warnings, f+"\n", args...) }}
-				if _, err := c.Run(context.Background(), ws.Tasks); err != nil {
-					t.Fatal(err)
-				}
-				return out.String() + warnings.String()
-			}
-			run()
-			d := dotsame.Open(root)
-			info, err := d.ReadInputs("t")
-			if err != nil {
-				t.Fatal(err)
-			}
-			info.Outputs, info.OutputHash = outputs, dotsame.OutputHash(outputs).String()
-			if err := d.WriteBuildInfo(info); err != nil {
-				t.Fatal(err)
-			}
-			put(dotsame.BlobPath(evil), "evil")
-			printed := run()
-			if link := name == "below a link, by parts"; !link && (!strings.Contains(printed, "can't be used") || !strings.Contains(printed, "1 ran")) {
-				t.Errorf("got %s, want a warning and a run", printed)
-			}
-			for p, want := range map[string]string{"src/a": "source", "same.yaml": manifestText} {
-				if got, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(got) != want {
-					t.Errorf("%s: got %q %v, want %q", p, got, err, want)
-				}
-			}
-			if _, err := os.Lstat("/tmp/x"); err == nil {
-				t.Error("a file was written behind the link")
-			}
-		})
+		for _, forged := range []string{"build info", "result", "both"} {
+			t.Run(name+", "+forged, func(t *testing.T) { testForged(t, outputs, forged, name == "below a link, by parts") })
+		}
+	}
+}
+
+// testForged forges the outputs of a task in its build info, its result or both. With
+// link, they are outputs that the task can have.
+func testForged(t *testing.T, outputs []dotsame.Output, forged string, link bool) {
+	root := t.TempDir()
+	put := func(p, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, p)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, p), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manifestText := `{"version": "1", "tasks": {"t": {"input": ["src"], "target": ["out"], "cmd": ["sh", "-c", "mkdir out; echo good >out/x; echo ran >>../ran"], "workingDir": "."}}}`
+	manifestText = strings.ReplaceAll(manifestText, "../ran", filepath.Join(t.TempDir(), "ran"))
+	put("same.yaml", manifestText)
+	put("src/a", "source")
+	run := func() string {
+		var out, warnings strings.Builder
+		ws, err := manifest.Load(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Config{Workspace: ws, LookupEnv: os.LookupEnv, Report: &Lines{To: &out},
+			Warnf: func(f string, args ...any) { fmt.Fprintf(&warnings, f+"\n", args...) }}
+		if _, err := c.Run(context.Background(), ws.Tasks); err != nil {
+			t.Fatal(err)
+		}
+		return out.String() + warnings.String()
+	}
+	run()
+	d := dotsame.Open(root)
+	info, err := d.ReadInputs("t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info.Outputs, info.OutputHash = outputs, dotsame.OutputHash(outputs).String()
+	if forged != "result" {
+		err = d.WriteBuildInfo(info)
+	} else {
+		err = d.Remove(dotsame.InfoPath("t"))
+	}
+	if err == nil && forged != "build info" {
+		err = d.WriteResult(info)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(dotsame.BlobPath(digest.Of([]byte("evil"))), "evil")
+	printed := run()
+	want := "1 ran"
+	if forged == "build info" {
+		want = "1 cached" // its result can still be used
+	}
+	if !link && (!strings.Contains(printed, "can't be used") || !strings.Contains(printed, want)) {
+		t.Errorf("got %s, want a warning and %s", printed, want)
+	}
+	for p, want := range map[string]string{"src/a": "source", "same.yaml": manifestText} {
+		if got, err := os.ReadFile(filepath.Join(root, p)); err != nil || string(got) != want {
+			t.Errorf("%s: got %q %v, want %q", p, got, err, want)
+		}
+	}
+	if _, err := os.Lstat("/tmp/x"); err == nil {
+		t.Error("a file was written behind the link")
 	}
 }
 
@@ -127,6 +145,7 @@ func TestRestoreBelowSwappedDirectory(t *testing.T) {
 	}()
 	for range 5 {
 		_ = os.RemoveAll(dir)
+		_ = os.RemoveAll(filepath.Join(root, dotsame.Failed)) // after a failure nothing would be restored
 		run()
 	}
 	close(stop)

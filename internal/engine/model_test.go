@@ -18,7 +18,7 @@ type model struct {
 	files   map[string]modelFile // the sources
 	tasks   []*modelTask         // each depends only on earlier ones
 	outputs map[string]modelFile // at all targets, once everything has run
-	last    map[string]string    // task → signature of its inputs at its last success
+	made    map[string]bool      // signatures of inputs for which there is a result
 
 	// The versions of what runs the tasks.
 	programs  [2]int // prog0 and prog1 on PATH
@@ -49,7 +49,7 @@ var (
 )
 
 func newModel(r *rand.Rand) *model {
-	m := &model{rand: r, files: map[string]modelFile{}, last: map[string]string{}}
+	m := &model{rand: r, files: map[string]modelFile{}, made: map[string]bool{}}
 	for d := range 4 {
 		for f := range 1 + r.IntN(3) {
 			m.files[fmt.Sprintf("s%d/f%d.a", d, f)] = modelFile{content: m.text()}
@@ -220,10 +220,10 @@ func (m *model) run(selected []int, log string, noCache bool) (ran []string) {
 			}
 		}
 		signature[i] = sig.String()
-		if m.last[t.name] != sig.String() || t.always || noCache {
+		if !m.made[sig.String()] || t.always || noCache {
 			ran = append(ran, t.name)
 		}
-		m.last[t.name] = sig.String()
+		m.made[sig.String()] = true
 		m.make(t)
 	}
 	return ran

@@ -133,7 +133,7 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 			return false
 		}
 	}
-	info := &dotsame.BuildInfo{
+	result := &dotsame.BuildInfo{
 		TaskName:   t.Name,
 		InputHash:  in.hash.String(),
 		OutputHash: dotsame.OutputHash(outputs).String(),
@@ -143,13 +143,43 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 		Outputs:    outputs,
 		Recipe:     in.recipe,
 		Depends:    in.depends,
-		Inputs:     in.list(),
 	}
-	if err := s.dir.WriteBuildInfo(info); err != nil {
+	err := s.dir.WriteResult(result)
+	if err == nil {
+		result.Inputs = in.list()
+		err = s.dir.WriteBuildInfo(result)
+	}
+	if err == nil {
+		err = s.dir.RemoveFailure(in.hash)
+	}
+	if err != nil {
 		s.cannotStore(err)
-		return false
 	}
-	return true
+	return err == nil
+}
+
+// storeFailure records that t has failed because of err, unless its command did not
+// run, or its inputs changed while it ran.
+func (s *session) storeFailure(ctx context.Context, t *manifest.Task, in *inputs, err error) {
+	if !errors.As(err, new(*failure)) || len(in.unsure) > 0 || s.changed(ctx, t, in) != "" {
+		return
+	}
+	if err := s.dir.WriteFailure(t.Name, in.hash); err != nil {
+		s.cannotStore(err)
+	}
+}
+
+// remember records that t was skipped with a stored result, which is its last success
+// from now on: its outputs are at the targets.
+func (s *session) remember(t *manifest.Task, v *verdict) {
+	if v.last == nil || v.last.InputHash != v.result.InputHash {
+		last := *v.result
+		last.TaskName, last.Inputs = t.Name, v.inputs.list()
+		if err := s.dir.WriteBuildInfo(&last); err != nil {
+			s.cannotStore(err)
+		}
+	}
+	s.dir.Used(t.Name, v.inputs.hash)
 }
 
 // storeFile stores the contents of o with the permissions mode, unless the store has
@@ -175,9 +205,13 @@ func (s *session) storeFile(o dotsame.Output, mode fs.FileMode) error {
 	})
 }
 
-// restore makes the files at t's targets equal to outputs: files that are
-// missing or differ come from the store. If it fails, t has to run.
-func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output) error {
+// restore makes the files at t's targets equal to the outputs of v's result: files
+// that are missing or differ come from the store. If it fails, t has to run.
+func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) error {
+	in, outputs, known := v.inputs, v.result.Outputs, v.result.Outputs
+	if v.last != nil && v.last != v.result {
+		known = v.last.Outputs // those of the result are in the store
+	}
 	s.removeLeftovers(ctx, t, in)
 	there, err := s.scanOpen(ctx, t)
 	if err != nil {
@@ -208,7 +242,7 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, in *inputs, out
 	}()
 	wrong := byPath(diff.wrong)
 	s.makeWritable(outputs)
-	c := s.clear(in, replaced(have, diff, wrong), outputs)
+	c := s.clear(in, replaced(have, diff, wrong), known)
 	s.reportAside(t, c.aside, outputs)
 	if c.stuck != nil {
 		return c.stuck

@@ -48,6 +48,7 @@ type world struct {
 	log   string // tasks write their names there; outside the workspace
 	bin   string // on PATH, outside the workspace
 	moves int
+	past  []change // that a switch undoes
 
 	noCache  bool
 	selected []int
@@ -121,7 +122,10 @@ func (w *world) edit() string {
 	p := paths[w.rand.IntN(len(paths))]
 	f := w.model.files[p]
 	name := filepath.Join(w.root, p)
-	switch w.rand.IntN(16) {
+	switch w.rand.IntN(19) {
+	case 16, 17:
+		w.switchBack()
+		return "switched back to older sources"
 	case 11:
 		i := w.rand.IntN(2)
 		w.model.programs[i]++
@@ -196,8 +200,29 @@ func (w *world) edit() string {
 }
 
 func (w *world) set(p string, f modelFile) {
+	if old, ok := w.model.files[p]; ok && p != "run.sh" {
+		w.past = append(w.past, change{p, old})
+	}
 	w.model.files[p] = f
 	w.write(p, f)
+}
+
+// A change is what a file was before an edit.
+type change struct {
+	path string
+	old  modelFile
+}
+
+// switchBack undoes the last edits, as a switch to another branch does.
+func (w *world) switchBack() {
+	for range min(len(w.past), 1+w.rand.IntN(3)) {
+		c := w.past[len(w.past)-1]
+		w.past = w.past[:len(w.past)-1]
+		if _, ok := w.model.files[c.path]; ok {
+			w.model.files[c.path] = c.old
+			w.write(c.path, c.old)
+		}
+	}
 }
 
 func (w *world) move() {

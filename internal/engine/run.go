@@ -56,6 +56,9 @@ func (c Config) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error
 	s.startToolchains(ctx, tasks)
 	r := newRun(s, tasks)
 	r.all(ctx)
+	if len(r.summary.Failed) > 0 {
+		_ = s.dir.BoundFailures(start) // the next run that fails removes what is left
+	}
 	r.summary.Took = time.Since(start)
 	s.Report.Done(r.summary)
 	switch {
@@ -190,10 +193,10 @@ func (r *run) check(ctx context.Context, t *manifest.Task) (*inputs, *outcome) {
 	if v.state != Cached {
 		return v.inputs, nil
 	}
-	err = r.restore(ctx, t, v.inputs, v.result.Outputs)
+	err = r.restore(ctx, t, v)
 	switch {
 	case err == nil:
-		r.dir.Used(t.Name)
+		r.remember(t, v)
 		r.Report.Cached(t.Name)
 		return nil, &outcome{cached: true, saved: v.result.Duration(), digest: v.digest}
 	case ctx.Err() != nil:
@@ -226,6 +229,7 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 		s.Report.Interrupted(t.Name, took)
 		return outcome{err: err}
 	case err != nil:
+		s.storeFailure(ctx, t, in, err)
 		s.Report.Failed(t.Name, took, err)
 		return outcome{err: err}
 	}
@@ -283,7 +287,7 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 			err = made.missing
 		}
 		if err != nil {
-			err = fmt.Errorf("the command succeeded, but %w", err)
+			err = &failure{fmt.Errorf("the command succeeded, but %w", err)}
 			if behindLink(err) != nil {
 				err = message.WithHint(err, "%s", bindMount)
 			}

@@ -124,10 +124,15 @@ func explainInterpreter(script, dir, name string, err error) error {
 
 const crlfHint = `its lines end in \r\n: convert it to \n`
 
+// A failure is the error of a command that has run.
+type failure struct{ error }
+
+func (f *failure) Unwrap() error { return f.error }
+
 // explainExit returns the error of a program that ended with state. An interpreter
 // such as env exits with 127 if it does not find the program in the first line.
 func explainExit(program string, state *os.ProcessState) error {
-	err := errors.New(state.String()) // "exit status 2", "signal: killed"
+	err := error(&failure{errors.New(state.String())}) // "exit status 2", "signal: killed"
 	if state.ExitCode() == 127 {
 		first, _ := beginning(program)
 		if line, _, _ := bytes.Cut(first, []byte("\n")); bytes.HasPrefix(line, []byte("#!")) && bytes.HasSuffix(line, []byte("\r")) {

@@ -3,12 +3,13 @@
 //
 // In .same/store and .same/cache it keeps the build infos of the tasks that the
 // manifests declare, the blobs that these name, and the environments and
-// resolutions of the tools that tasks use.
+// resolutions of the tools that tasks use. Of the earlier results it keeps those that
+// were used lately, up to the size of the current ones.
 //
-// With a maximum size, it then removes the outputs of whole tasks, least recently
-// used first, until the rest fits. Running or skipping a task counts as a use:
-// the runner updates the mtime of its build info when it skips it, and tar preserves
-// that. The build info stays, so a task whose outputs are in place is still skipped;
+// With a maximum size, it then removes earlier results and after them the outputs of
+// whole tasks, least recently used first, until the rest fits. Running or skipping a task counts as a use:
+// the runner updates the mtime of its build info and its result when it skips it, and
+// tar preserves that. The build info stays, so a task whose outputs are in place is still skipped;
 // elsewhere it runs.
 package prune
 
@@ -20,6 +21,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"cachekey/internal/digest"
 	"cachekey/internal/disk"
@@ -30,10 +32,12 @@ import (
 // Options are the options of Run.
 type Options struct {
 	Workspace *manifest.Workspace
-	MaxSize   int64 // of the saved files, in bytes; negative for no limit
-	DryRun    bool  // report what would be removed, and remove nothing
-	// Gone is called for the first MaxNamed removals, except those of unused blobs,
-	// whose names mean nothing to a user.
+	MaxSize   int64         // of the saved files, in bytes; negative for no limit
+	History   time.Duration // how long ago an earlier result may have been used; 0 keeps none
+	Now       time.Time
+	DryRun    bool // report what would be removed, and remove nothing
+	// Gone is called for the first MaxNamed removals, except those of unused blobs and
+	// of earlier results, whose names mean nothing to a user.
 	Gone  func(Gone)
 	Warnf func(format string, args ...any)
 }
@@ -51,7 +55,8 @@ type Gone struct {
 // A Result is the result of Run.
 type Result struct {
 	Gone    disk.Removed // everything removed
-	Blobs   disk.Removed // blobs removed because no task names them
+	Blobs   disk.Removed // blobs removed because nothing names them
+	History disk.Removed // earlier results removed
 	Unnamed int          // removals beyond MaxNamed
 	Kept    disk.Removed // files left that are saved
 }
@@ -60,7 +65,7 @@ type Result struct {
 // is running.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
-		keep: map[string]bool{}, tasks: map[string]string{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
+		keep: map[string]bool{}, tasks: map[string]string{}, current: map[string]bool{}, stored: map[string]bool{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
 	dir, err := dotsame.OpenSame(o.Workspace.Root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
@@ -107,7 +112,13 @@ type pruning struct {
 	keep  map[string]bool   // files of .same/cache
 	tasks map[string]string // build info → task
 	blobs map[digest.Digest]*blob
-	uses  []use
+	uses  []use // of the tasks
+
+	currentSize int64           // bytes of the tasks' build infos and outputs
+	current     map[string]bool // files of the tasks' results
+	past        []use           // of all results, and then of the earlier ones that stay
+	stored      map[string]bool // files of all results
+	failed      int             // failures that stay
 }
 
 var maxEntries = disk.MaxEntries // a test lowers it

@@ -332,3 +332,132 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// earlier stores an earlier result of a task, with the output content, that was last
+// used before now.
+func earlier(t *testing.T, dir *dotsame.Dir, now time.Time, ago time.Duration, content string) digest.Digest {
+	t.Helper()
+	remember(t, dir, "old", content)
+	info, err := dir.ReadBuildInfo("old")
+	must(t, err)
+	must(t, os.Remove(dir.Path(dotsame.InfoPath("old"))))
+	inputs := digest.Of([]byte("inputs of " + content))
+	info.InputHash = inputs.String()
+	must(t, dir.WriteResult(info))
+	must(t, os.Chtimes(dir.Path(dotsame.ResultPath(inputs)), now.Add(-ago), now.Add(-ago)))
+	return inputs
+}
+
+// TestHistory checks which earlier results are kept: those used lately, the latest
+// first, up to the size of the current ones, with their blobs.
+func TestHistory(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	hour, day := time.Hour, 24*time.Hour
+	type past struct {
+		ago     time.Duration
+		content string
+	}
+	big, half := strings.Repeat("b", 100_000), strings.Repeat("h", 40_000)
+	for name, c := range map[string]struct {
+		history time.Duration
+		past    []past
+		want    string // the first letters of those that are kept
+	}{
+		"lately":                {7 * day, []past{{hour, "a"}, {6 * day, "c"}, {8 * day, "d"}}, "ac"},
+		"none":                  {0, []past{{hour, "a"}}, ""},
+		"an hour":               {hour, []past{{hour / 2, "a"}, {2 * hour, "c"}}, "a"},
+		"too large together":    {7 * day, []past{{3 * hour, half}, {2 * hour, "i" + half}, {hour, "j" + half}}, "ij"},
+		"too large":             {7 * day, []past{{hour, "x" + big}, {2 * hour, "a"}}, "a"},
+		"an output of a task's": {7 * day, []past{{8 * day, big}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, dir := workspace(t, map[string]string{"now": big})
+			want := map[digest.Digest]bool{}
+			hashes := map[digest.Digest]string{}
+			for _, p := range c.past {
+				h := earlier(t, dir, now, p.ago, p.content)
+				hashes[h] = p.content
+				want[h] = strings.Contains(c.want, p.content[:1])
+			}
+			dry, _ := run(t, Options{Workspace: w, MaxSize: -1, History: c.history, Now: now, DryRun: true})
+			r, said := run(t, Options{Workspace: w, MaxSize: -1, History: c.history, Now: now})
+			if dry.Kept != r.Kept || dry.History.Bytes != r.History.Bytes || len(said) != 0 {
+				t.Errorf("dry: %+v; true: %+v; %q", dry, r, said)
+			}
+			for h, content := range hashes {
+				_, err := os.Stat(dir.Path(dotsame.ResultPath(h)))
+				blob := dir.HasBlob(digest.Of([]byte(content)), int64(len(content)))
+				if kept := err == nil; kept != want[h] || blob != (want[h] || content == big) {
+					t.Errorf("%.1s: kept %v, blob %v, want %v", content, kept, blob, want[h])
+				}
+			}
+			if !dir.HasBlob(digest.Of([]byte(big)), int64(len(big))) {
+				t.Error("the current output is gone")
+			}
+			if again, _ := run(t, Options{Workspace: w, MaxSize: -1, History: c.history, Now: now}); again.Gone.Entries != 0 || again.Kept != r.Kept {
+				t.Errorf("the second run: %+v", again)
+			}
+		})
+	}
+}
+
+// TestMaxSizeDropsHistoryFirst checks that earlier results go before the outputs of
+// tasks, the least recently used first, and that the result of a task goes with its
+// outputs.
+func TestMaxSizeDropsHistoryFirst(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	w, dir := workspace(t, map[string]string{"now": strings.Repeat("n", 10_000)})
+	info, err := dir.ReadBuildInfo("now")
+	must(t, err)
+	must(t, dir.WriteResult(info))
+	old := earlier(t, dir, now, 2*time.Hour, strings.Repeat("o", 3000))
+	recent := earlier(t, dir, now, time.Hour, strings.Repeat("r", 3000))
+	result := digest.Of(nil) // the input hash of each task
+	options := Options{Workspace: w, History: 24 * time.Hour, Now: now, MaxSize: -1}
+	r, _ := run(t, options)
+	for _, want := range []struct{ recent, old, now bool }{{true, true, true}, {true, false, true}, {false, false, true}, {false, false, false}} {
+		there := func(h digest.Digest, letter string, size int64) bool {
+			_, err := os.Stat(dir.Path(dotsame.ResultPath(h)))
+			blob := dir.HasBlob(digest.Of([]byte(strings.Repeat(letter, int(size)))), size)
+			if blob != (err == nil) {
+				t.Errorf("%s: blob %v, result %v", letter, blob, err)
+			}
+			return blob
+		}
+		if got := [3]bool{there(recent, "r", 3000), there(old, "o", 3000), there(result, "n", 10_000)}; got != [3]bool{want.recent, want.old, want.now} {
+			t.Errorf("at most %d bytes: got %v, want %v", options.MaxSize, got, want)
+		}
+		options.MaxSize = r.Kept.Bytes - 1
+		r, _ = run(t, options)
+	}
+}
+
+// TestResultsThatAreNone checks that what is not a result, or not a failure, is removed.
+func TestResultsThatAreNone(t *testing.T) {
+	now := time.Now()
+	w, dir := workspace(t, map[string]string{"now": "n"})
+	good := earlier(t, dir, now, time.Hour, "g")
+	must(t, dir.WriteFailure("now", digest.Of([]byte("failed"))))
+	must(t, dir.WriteFailure("now", digest.Of([]byte("long ago"))))
+	old := now.Add(-dotsame.FailureAge - time.Hour)
+	must(t, os.Chtimes(dir.Path(dotsame.FailedPath(digest.Of([]byte("long ago")))), old, old))
+	want := files(t, w.Root)
+	want = slices.DeleteFunc(want, func(f string) bool { return ".same/"+f == dotsame.FailedPath(digest.Of([]byte("long ago"))) })
+	other := strings.TrimPrefix(dotsame.ResultPath(digest.Of([]byte("other"))), ".same/")
+	data, err := os.ReadFile(dir.Path(dotsame.ResultPath(good)))
+	must(t, err)
+	for _, f := range []string{"store/results/x", "store/results/ab/x.json", "store/results/abc/" + strings.Repeat("a", 64) + ".json", "store/failed/y", "store/failed/ab/z",
+		"store/results/aa/" + strings.Repeat("b", 64) + ".json", other, "store/results/" + strings.Repeat("a", 64) + ".json"} {
+		put(t, w.Root, f)
+	}
+	must(t, os.WriteFile(filepath.Join(w.Root, ".same", other), data, 0o644)) // under another hash
+	big := strings.TrimPrefix(dotsame.FailedPath(digest.Of([]byte("big"))), ".same/")
+	put(t, w.Root, big)
+	must(t, os.Truncate(filepath.Join(w.Root, ".same", big), dotsame.MaxFailure+1))
+	must(t, os.MkdirAll(filepath.Join(w.Root, ".same/store/results/cc/"+strings.Repeat("c", 64)+".json"), 0o755))
+	must(t, os.Symlink("../../../same.yaml", filepath.Join(w.Root, ".same/store/results/dd")))
+	run(t, Options{Workspace: w, MaxSize: -1, History: 24 * time.Hour, Now: now})
+	if got := files(t, w.Root); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}

@@ -15,23 +15,34 @@ import (
 	"cachekey/internal/dotsame"
 )
 
-// A blob is the contents of an output of some of the workspace's tasks.
+// A blob is the contents of an output.
 type blob struct {
-	tasks int   // how many
+	users int   // how many build infos of the workspace's tasks, and earlier results, name it
 	size  int64 // bytes, if it exists
 }
 
-// A use is when a task whose build info names blobs was last used.
+// A use is when a task whose build info names blobs, or an earlier result, was last
+// used.
 type use struct {
-	task string
-	last time.Time
+	task  string
+	last  time.Time
+	file  string // of the result
+	size  int64  // bytes of the file of an earlier result
+	blobs []digest.Digest
 }
 
 // store prunes an entry of .same/store, except the blobs: it is only known which
-// tasks name them when all build infos have been read.
+// are named when all build infos and results have been read.
 func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
-	if path == dotsame.Rel(dotsame.Blobs) && it.Kind == disk.Directory {
-		return nil
+	if it.Kind == disk.Directory {
+		switch path {
+		case dotsame.Rel(dotsame.Blobs):
+			return nil
+		case dotsame.Rel(dotsame.Results):
+			return p.in(dir, path, p.results)
+		case dotsame.Rel(dotsame.Failed):
+			return p.in(dir, path, p.failures)
+		}
 	}
 	task, ok := p.tasks[path]
 	switch {
@@ -48,21 +59,154 @@ func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 	if err != nil {
 		return err
 	}
-	digests := b.Blobs()
-	for _, d := range digests {
-		if p.blobs[d] == nil {
-			p.blobs[d] = &blob{}
-		}
-		p.blobs[d].tasks++
+	u := newUse(b, info)
+	u.task = task
+	if inputs, err := digest.Parse(b.InputHash); err == nil {
+		u.file = dotsame.Rel(dotsame.ResultPath(inputs))
+		p.current[u.file] = true
 	}
+	p.currentSize += info.Size
+	for _, o := range b.Outputs {
+		if o.Type == dotsame.TypeFile && p.blobs[o.Digest] == nil {
+			p.currentSize += o.Size
+			p.blobs[o.Digest] = &blob{}
+		}
+	}
+	p.use(u)
+	p.uses = append(p.uses, u)
+	return nil
+}
+
+func newUse(b *dotsame.BuildInfo, info disk.Info) use {
 	last := time.Unix(0, info.Mtime)
 	if b.Timestamp.After(last) {
 		last = b.Timestamp
 	}
-	if len(digests) > 0 {
-		p.uses = append(p.uses, use{task, last})
+	return use{task: b.TaskName, last: last, size: info.Size, blobs: b.Blobs()}
+}
+
+func (p *pruning) use(u use) {
+	for _, d := range u.blobs {
+		if p.blobs[d] == nil {
+			p.blobs[d] = &blob{}
+		}
+		p.blobs[d].users++
 	}
+}
+
+// results prunes a directory of results, .same/store/results/ab. Which results stay is
+// only known when all have been read: see history.
+func (p *pruning) results(results *disk.Dir, it disk.Item, shard string) error {
+	if it.Kind != disk.Directory || len(it.Name) != 2 {
+		return p.remove(results, shard, "it is not a directory of results")
+	}
+	return p.in(results, shard, func(dir *disk.Dir, it disk.Item, path string) error {
+		inputs, err := digest.Parse(strings.TrimSuffix(it.Name, ".json"))
+		if err != nil || it.Kind != disk.File || dotsame.Rel(dotsame.ResultPath(inputs)) != path {
+			return p.remove(dir, path, "it is not a result")
+		}
+		data, err := dir.ReadFile(it.Name, dotsame.MaxBuildInfo)
+		if err != nil {
+			return p.remove(dir, path, "it can't be read")
+		}
+		b, err := dotsame.ParseResult(data, inputs)
+		if err != nil || b.Foreign() {
+			return p.remove(dir, path, "it is not a result of these inputs")
+		}
+		info, err := p.kept(dir, it.Name)
+		if err != nil {
+			return err
+		}
+		p.stored[path] = true
+		u := newUse(b, info)
+		u.file = path
+		for _, o := range b.Outputs {
+			if o.Type == dotsame.TypeFile {
+				u.size += o.Size
+			}
+		}
+		p.past = append(p.past, u)
+		return nil
+	})
+}
+
+// failures prunes a directory of failures, .same/store/failed/ab.
+func (p *pruning) failures(failed *disk.Dir, it disk.Item, shard string) error {
+	if it.Kind != disk.Directory || len(it.Name) != 2 {
+		return p.remove(failed, shard, "it is not a directory of failures")
+	}
+	return p.in(failed, shard, func(dir *disk.Dir, it disk.Item, path string) error {
+		inputs, err := digest.Parse(it.Name)
+		if err != nil || it.Kind != disk.File || dotsame.Rel(dotsame.FailedPath(inputs)) != path {
+			return p.remove(dir, path, "it is not a failure")
+		}
+		info, err := dir.Lstat(it.Name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case info.Size > dotsame.MaxFailure:
+			return p.remove(dir, path, "it is not a failure")
+		case p.Now.Sub(time.Unix(0, info.Mtime)) > dotsame.FailureAge:
+			return p.remove(dir, path, "it is older than 30 days")
+		case p.failed == dotsame.MaxFailures:
+			return p.remove(dir, path, fmt.Sprintf("there are more than %d failures", p.failed))
+		}
+		p.failed++
+		_, err = p.kept(dir, it.Name)
+		return err
+	})
+}
+
+// history keeps the earlier results that were used within Options.History, the latest
+// first, as long as they are together not larger than the current ones. It removes the
+// others.
+func (p *pruning) history(same *disk.Dir) error {
+	slices.SortFunc(p.past, func(x, y use) int {
+		return cmp.Or(y.last.Compare(x.last), cmp.Compare(x.file, y.file))
+	})
+	room := p.currentSize
+	var kept []use
+	for _, u := range p.past {
+		if p.current[u.file] {
+			continue // its blobs are those of a build info
+		}
+		if p.History <= 0 || p.Now.Sub(u.last) > p.History || u.size > room {
+			removed, err := p.dropResult(same, u)
+			p.result.History.Add(removed)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		room -= u.size
+		p.use(u)
+		kept = append(kept, u)
+	}
+	p.past = kept
 	return nil
+}
+
+// dropResult removes the file of a result.
+func (p *pruning) dropResult(same *disk.Dir, u use) (removed disk.Removed, err error) {
+	results, err := same.Reach(dotsame.Rel(dotsame.Results))
+	if err != nil {
+		return removed, err
+	}
+	defer results.Close()
+	name := path.Base(path.Dir(u.file))
+	shard, err := results.OpenDir(name)
+	if err != nil {
+		return removed, err
+	}
+	removed, err = p.removeSilently(shard, u.file)
+	shard.Close()
+	if err == nil && !p.DryRun {
+		_ = results.RemoveEmpty(name) // it stays if it has other results
+	}
+	p.result.Kept.Entries -= removed.Entries
+	p.result.Kept.Bytes -= removed.Bytes
+	return removed, err
 }
 
 // formerTask names the task of a build info that no task of the workspace has.
@@ -80,11 +224,15 @@ func (p *pruning) formerTask(dir *disk.Dir, name string) string {
 	return fmt.Sprintf(": it is of task %q", b.TaskName)
 }
 
-// outputs removes the blobs that no task names and then, with a maximum size, the
-// outputs of the least recently used tasks.
+// outputs removes earlier results, the blobs that are not named any more and then, with
+// a maximum size, the least recently used results: earlier ones, and then the outputs of
+// tasks.
 func (p *pruning) outputs(same *disk.Dir) error {
 	if !isDir(same, dotsame.Rel(dotsame.Store)) {
 		return nil
+	}
+	if err := p.history(same); err != nil {
+		return err
 	}
 	store, err := same.OpenDir(dotsame.Rel(dotsame.Store))
 	if err != nil {
@@ -100,8 +248,24 @@ func (p *pruning) outputs(same *disk.Dir) error {
 	slices.SortFunc(p.uses, func(x, y use) int {
 		return cmp.Or(x.last.Compare(y.last), cmp.Compare(x.task, y.task))
 	})
+	tooLarge := func() bool { return p.MaxSize >= 0 && p.result.Kept.Bytes > p.MaxSize }
+	for _, u := range slices.Backward(p.past) {
+		if !tooLarge() {
+			return nil
+		}
+		blobs, err := p.dropBlobs(same, u)
+		p.result.History.Add(blobs)
+		if err != nil {
+			return err
+		}
+		file, err := p.dropResult(same, u)
+		p.result.History.Add(file)
+		if err != nil {
+			return err
+		}
+	}
 	for _, u := range p.uses {
-		if p.MaxSize < 0 || p.result.Kept.Bytes <= p.MaxSize {
+		if !tooLarge() {
 			break
 		}
 		if err := p.dropOutputs(same, u); err != nil {
@@ -145,19 +309,32 @@ func (p *pruning) shard(blobs *disk.Dir, it disk.Item, path string) error {
 	return err
 }
 
-// dropOutputs removes the blobs that only this task names.
+// dropOutputs removes the blobs that only this task names, and its result.
 func (p *pruning) dropOutputs(same *disk.Dir, u use) error {
-	info, err := p.same.ReadBuildInfo(u.task)
-	if err != nil || info == nil {
+	removed, err := p.dropBlobs(same, u)
+	if err != nil || removed.Entries == 0 {
 		return err
 	}
-	var sum disk.Removed
-	for _, d := range info.Blobs() {
+	if p.stored[u.file] {
+		result, err := p.dropResult(same, u)
+		if err != nil {
+			return err
+		}
+		removed.Add(result)
+	}
+	p.report(Gone{What: fmt.Sprintf("the outputs of task %q", u.task), Removed: removed,
+		Why: "last used " + strings.TrimSuffix(u.last.UTC().Format(time.DateTime), ":00") + " UTC"})
+	return nil
+}
+
+// dropBlobs removes the blobs that nothing but u names.
+func (p *pruning) dropBlobs(same *disk.Dir, u use) (sum disk.Removed, err error) {
+	for _, d := range u.blobs {
 		b := p.blobs[d]
 		if b == nil {
 			continue
 		}
-		if b.tasks--; b.tasks > 0 || b.size == 0 {
+		if b.users--; b.users > 0 || b.size == 0 {
 			continue
 		}
 		file := dotsame.Rel(dotsame.BlobPath(d))
@@ -166,20 +343,16 @@ func (p *pruning) dropOutputs(same *disk.Dir, u use) error {
 			continue // the directory of blobs could not be read
 		}
 		if err != nil {
-			return err
+			return sum, err
 		}
 		removed, err := p.removeSilently(shard, file)
 		shard.Close()
 		if err != nil {
-			return err
+			return sum, err
 		}
 		sum.Add(removed)
 	}
 	p.result.Kept.Entries -= sum.Entries
 	p.result.Kept.Bytes -= sum.Bytes
-	if sum.Entries > 0 {
-		p.report(Gone{What: fmt.Sprintf("the outputs of task %q", u.task), Removed: sum,
-			Why: "last used " + strings.TrimSuffix(u.last.UTC().Format(time.DateTime), ":00") + " UTC"})
-	}
-	return nil
+	return sum, nil
 }

@@ -72,10 +72,31 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 			w.secret = "somebody else's secret"
 			w.seal()
 		}, ""},
-		{"another task's build info", func(w *hostile) { w.write(app, w.read(gen)) }, "check gen"},
+		{"another task's build info", func(w *hostile) { w.write(app, w.read(gen)) }, "app check gen"}, // there is still its result
+		{"another task's build info and result", func(w *hostile) {
+			result := w.result(app)
+			w.write(result, w.read(w.result(gen)))
+			w.write(app, w.read(gen))
+		}, "check gen"},
 		{"a truncated output", func(w *hostile) { must(w.t, os.Truncate(w.path(upper), 3)) }, "app check"},
-		{"a truncated build info", func(w *hostile) { must(w.t, os.Truncate(w.path(app), 100)) }, "check gen"},
-		{"a build info of nothing", func(w *hostile) { w.write(app, "") }, "check gen"},
+		{"a truncated build info", func(w *hostile) { must(w.t, os.Truncate(w.path(app), 100)) }, "app check gen"},
+		{"a truncated result", func(w *hostile) { must(w.t, os.Truncate(w.path(w.result(app)), 100)) }, "app check gen"},
+		{"a truncated build info and result", func(w *hostile) {
+			must(w.t, os.Truncate(w.path(w.result(app)), 100))
+			must(w.t, os.Truncate(w.path(app), 100))
+		}, "check gen"},
+		{"a build info and result of nothing", func(w *hostile) {
+			w.write(w.result(app), "")
+			w.write(app, "")
+		}, "check gen"},
+		{"results that are a link", func(w *hostile) {
+			must(w.t, os.Rename(w.path(dotsame.Results), w.path("elsewhere")))
+			must(w.t, os.Symlink("../../elsewhere", w.path(dotsame.Results)))
+			must(w.t, os.Remove(w.path(app)))
+		}, "check gen"},
+		{"a failure that nobody has seen", func(w *hostile) {
+			w.write(strings.TrimSuffix(strings.Replace(w.result(app), dotsame.Results, dotsame.Failed, 1), ".json"), "{}")
+		}, "app check gen"},
 		{"an output that is a link", func(w *hostile) {
 			must(w.t, os.Remove(w.path(upper)))
 			must(w.t, os.Symlink(w.path("precious"), w.path(upper)))
@@ -83,7 +104,10 @@ func TestHostileCachesEndInACorrectBuild(t *testing.T) {
 		{"a build info that is a pipe", func(w *hostile) {
 			must(w.t, os.Remove(w.path(app)))
 			must(w.t, unix.Mkfifo(w.path(app), 0o666))
-		}, "check gen"},
+			result := w.result(gen)
+			must(w.t, os.Remove(w.path(result)))
+			must(w.t, unix.Mkfifo(w.path(result), 0o666))
+		}, "app check gen"},
 		{"an output that is a hard link", func(w *hostile) {
 			must(w.t, os.Link(w.path(upper), w.path("second")))
 		}, "app check"},
@@ -196,6 +220,16 @@ func (w *hostile) read(rel string) string {
 	data, err := os.ReadFile(w.path(rel))
 	must(w.t, err)
 	return string(data)
+}
+
+// result returns the path of the result of the build info at rel.
+func (w *hostile) result(rel string) string {
+	w.t.Helper()
+	info, err := dotsame.ParseBuildInfo([]byte(w.read(rel)))
+	must(w.t, err)
+	inputs, err := b3.Parse(info.InputHash)
+	must(w.t, err)
+	return dotsame.ResultPath(inputs)
 }
 
 func (w *hostile) edit(rel, old, new string) {

@@ -26,20 +26,23 @@ func pruneCommand(o *cli.IO) *cobra.Command {
 		Short: "before a save: remove what the workspace does not use",
 		Long: `Remove from .same what this workspace does not use. It keeps the build infos of
 the tasks that the manifests declare, the outputs that these refer to, and the
-environments and resolutions of the tasks' tools. It removes everything else below
-.same/store and .same/cache, temporary files, and the daemon and log of upstream
-same.
+environments and resolutions of the tasks' tools. Of the earlier results of tasks it
+keeps those that were used in the last 7 days, as long as they are together not
+larger than the current ones. It removes everything else below .same/store and
+.same/cache, temporary files, and the daemon and log of upstream same.
 
---max-size then removes outputs of tasks, least recently used first, until the rest
-fits. A task counts as used when it ran or was skipped. SIZE is a number and B, kB,
+--max-size then removes earlier results, and after them the outputs of tasks, least
+recently used first, until the rest fits. A task counts as used when it ran or was skipped. SIZE is a number and B, kB,
 MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 		Example: `  $ cachekey prune && cachekey seal        before a save
   $ cachekey prune --dry-run               list what would be removed
   $ cachekey prune --max-size 500MB`,
 	}
 	fs := c.Flags()
-	most := byteSize(0)
+	most := cli.Bytes(0)
 	fs.Var(&most, "max-size", "remove outputs until the cache has at most `SIZE` (default: no limit)")
+	history := cli.Age(7 * 24 * time.Hour)
+	fs.Var(&history, "history", "keep earlier results that were used in the last `TIME`, such as 12h or 7d; 0 keeps none")
 	dry := fs.Bool("dry-run", false, "only list what would be removed")
 	fs.Lookup("max-size").DefValue = "" // zero is not the default
 	asJSON := fs.Bool("json", false, "print the totals as JSON")
@@ -52,7 +55,7 @@ MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 		if *dry {
 			report.verb = "would remove"
 		}
-		options := prune.Options{Workspace: w, MaxSize: -1, DryRun: *dry, Gone: report.entry, Warnf: o.Warnf}
+		options := prune.Options{Workspace: w, MaxSize: -1, History: time.Duration(history), Now: time.Now(), DryRun: *dry, Gone: report.entry, Warnf: o.Warnf}
 		if fs.Changed("max-size") {
 			options.MaxSize = int64(most)
 		}
@@ -98,24 +101,27 @@ type pruned struct {
 }
 
 func (p *pruned) entry(g prune.Gone) {
-	p.o.Infof("%s %s: %s (%s)", p.verb, g.What, g.Why, byteSize(g.Bytes))
+	p.o.Infof("%s %s: %s (%s)", p.verb, g.What, g.Why, cli.Bytes(g.Bytes))
 }
 
 func (p *pruned) sum(r *prune.Result, most int64) {
 	if r.Unnamed > 0 {
 		p.o.Infof("%s %d more", p.verb, r.Unnamed)
 	}
+	if r.History.Entries > 0 {
+		p.o.Infof("%s earlier results, %s", p.verb, cli.Bytes(r.History.Bytes))
+	}
 	if r.Blobs.Entries > 0 {
-		p.o.Infof("%s %s that no task names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), byteSize(r.Blobs.Bytes))
+		p.o.Infof("%s %s that no result names, %s", p.verb, count(int(r.Blobs.Entries), "blob"), cli.Bytes(r.Blobs.Bytes))
 	}
 	freed := "freed"
 	if p.verb != "removed" {
 		freed = "would free"
 	}
-	kept := fmt.Sprintf("%s, %s", count(int(r.Kept.Entries), "file"), byteSize(r.Kept.Bytes))
-	p.o.Infof("%s %s; kept %s", freed, byteSize(r.Gone.Bytes), kept)
+	kept := fmt.Sprintf("%s, %s", count(int(r.Kept.Entries), "file"), cli.Bytes(r.Kept.Bytes))
+	p.o.Infof("%s %s; kept %s", freed, cli.Bytes(r.Gone.Bytes), kept)
 	if most >= 0 && r.Kept.Bytes > most {
-		p.o.Warnf("the rest is larger than %s: build infos, environments and resolutions are not removed for their size", byteSize(most))
+		p.o.Warnf("the rest is larger than %s: build infos, environments and resolutions are not removed for their size", cli.Bytes(most))
 	}
 }
 

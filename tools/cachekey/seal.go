@@ -47,7 +47,7 @@ seal, and verify accepts no other seal.`,
 		if err != nil {
 			return refused(err)
 		}
-		o.Infof("sealed %s, %s, under %s", count(int(result.Files), "file"), byteSize(result.Bytes), doc.Key)
+		o.Infof("sealed %s, %s, under %s", count(int(result.Files), "file"), cli.Bytes(result.Bytes), doc.Key)
 		return nil
 	}
 	return c
@@ -255,10 +255,10 @@ func listed(names []string) string {
 }
 
 func printVerdict(o *cli.IO, v *seal.Verdict) {
-	kept := fmt.Sprintf("%s, %s", count(int(v.Kept), "file"), byteSize(v.KeptBytes))
+	kept := fmt.Sprintf("%s, %s", count(int(v.Kept), "file"), cli.Bytes(v.KeptBytes))
 	switch {
 	case v.Reason != "":
-		o.Warnf("the restored cache was dropped, %s and %s: %s", entries(v.Removed), byteSize(v.RemovedBytes), v.Reason)
+		o.Warnf("the restored cache was dropped, %s and %s: %s", entries(v.Removed), cli.Bytes(v.RemovedBytes), v.Reason)
 	case v.Flawed():
 		o.Warnf("removed %d that did not match the seal; %d missing; kept %s", v.Removed, v.Missing, kept)
 	case v.State == seal.None:
