@@ -83,7 +83,9 @@ let
   cases =
     fixture:
     let
-      entry = ".same/store/${builtins.hashString "sha256" fixture.task}.json";
+      lastSuccess = ".same/store/${builtins.hashString "sha256" fixture.task}.json";
+      # The other tasks still have their last successes.
+      results = "${lastSuccess} $(find .same/store/results -type f)";
     in
     {
       nothing-changed = { };
@@ -112,14 +114,16 @@ let
       };
       target-deleted.again = "rm -r ${fixture.target}";
       target-changed.again = "rm -r ${fixture.target}; echo changed > ${fixture.target}";
-      entry-truncated = {
-        damage = "truncate -s 20 ${entry}";
+      result-truncated = {
+        damage = "truncate -s 20 ${results}";
         ran = [ fixture.task ];
       };
-      entry-tampered-with = {
-        damage = "sed -i 's/[0-9a-f]/0/g' ${entry}";
+      result-tampered-with = {
+        damage = "sed -i 's/[0-9a-f]/0/g' ${results}";
         ran = [ fixture.task ];
       };
+      # The result is found by the hash of the inputs.
+      last-success-tampered-with.damage = "sed -i 's/[0-9a-f]/0/g' ${lastSuccess}";
       output-tampered-with = {
         damage = "find .same/store/blobs -type f -exec sh -c 'echo tampered > \"$1\"' - {} \\;";
         ran = fixture.makers;
