@@ -50,6 +50,7 @@ const (
 	Profiles         = Local + "/environments"     // <environment id>: profile and expression, which keep Nix from collecting it
 	LocalDerivations = Local + "/derivations.json" // the same for the last trees
 	GCRoots          = Local + "/gcroots"          // <environment id>/root*: the same for restored environments
+	Collected        = Local + "/gc"               // empty; its modification time is that of the last gc that a run began
 	Restored         = Local + "/restored.json"    // the verdict of the last cachekey verify
 	refusedPrefix    = Local + "/refused-"         // directories that could not be removed: see Remover
 )

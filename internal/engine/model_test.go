@@ -19,6 +19,7 @@ type model struct {
 	tasks   []*modelTask         // each depends only on earlier ones
 	outputs map[string]modelFile // at all targets, once everything has run
 	made    map[string]bool      // signatures of inputs for which there is a result
+	last    map[string]string    // signature of each task's last result
 
 	// The versions of what runs the tasks.
 	programs  [2]int // prog0 and prog1 on PATH
@@ -49,7 +50,7 @@ var (
 )
 
 func newModel(r *rand.Rand) *model {
-	m := &model{rand: r, files: map[string]modelFile{}, made: map[string]bool{}}
+	m := &model{rand: r, files: map[string]modelFile{}, made: map[string]bool{}, last: map[string]string{}}
 	for d := range 4 {
 		for f := range 1 + r.IntN(3) {
 			m.files[fmt.Sprintf("s%d/f%d.a", d, f)] = modelFile{content: m.text()}
@@ -224,9 +225,18 @@ func (m *model) run(selected []int, log string, noCache bool) (ran []string) {
 			ran = append(ran, t.name)
 		}
 		m.made[sig.String()] = true
+		m.last[t.name] = sig.String()
 		m.make(t)
 	}
 	return ran
+}
+
+// forget removes all results but each task's last.
+func (m *model) forget() {
+	clear(m.made)
+	for _, signature := range m.last {
+		m.made[signature] = true
+	}
 }
 
 // inputs returns the sources that the task reads.

@@ -15,6 +15,7 @@ import (
 
 	"cachekey/internal/manifest"
 	"cachekey/internal/nixenv"
+	"cachekey/internal/prune"
 )
 
 // TestAgainstModel edits random workspaces at random. After every edit, the tasks
@@ -122,7 +123,10 @@ func (w *world) edit() string {
 	p := paths[w.rand.IntN(len(paths))]
 	f := w.model.files[p]
 	name := filepath.Join(w.root, p)
-	switch w.rand.IntN(19) {
+	switch w.rand.IntN(20) {
+	case 18, 19:
+		w.collect()
+		return "removed earlier results"
 	case 16, 17:
 		w.switchBack()
 		return "switched back to older sources"
@@ -234,6 +238,18 @@ func (w *world) move() {
 	}
 	if err := os.CopyFS(filepath.Join(w.root, ".same/store"), os.DirFS(filepath.Join(old, ".same/store"))); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// collect removes all results but each task's last, because of their size or their age.
+func (w *world) collect() {
+	w.model.forget()
+	o := prune.Options{Workspace: w.config(nil).Workspace, MaxSize: 0, History: time.Hour, Now: time.Now(), Gone: func(prune.Gone) {}, Warnf: w.t.Errorf}
+	if w.rand.IntN(2) == 0 {
+		o.MaxSize, o.History = -1, 0
+	}
+	if _, err := prune.Collect(w.t.Context(), o); err != nil {
+		w.t.Error(err)
 	}
 }
 

@@ -61,6 +61,7 @@ func (c Config) Run(ctx context.Context, tasks []*manifest.Task) (Summary, error
 	}
 	r.summary.Took = time.Since(start)
 	s.Report.Done(r.summary)
+	s.collect(ctx, start)
 	switch {
 	case ctx.Err() != nil:
 		return r.summary, errInterrupted

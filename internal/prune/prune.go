@@ -11,6 +11,9 @@
 // the runner updates the mtime of its build info and its result when it skips it, and
 // tar preserves that. The build info stays, so a task whose outputs are in place is still skipped;
 // elsewhere it runs.
+//
+// Collect is the same for a machine that keeps its .same: it removes only earlier
+// results that were not used for long, or that make the store too large.
 package prune
 
 import (
@@ -29,10 +32,10 @@ import (
 	"cachekey/internal/manifest"
 )
 
-// Options are the options of Run.
+// Options are the options of Run and Collect.
 type Options struct {
 	Workspace *manifest.Workspace
-	MaxSize   int64         // of the saved files, in bytes; negative for no limit
+	MaxSize   int64         // of the files that stay, in bytes; negative for no limit
 	History   time.Duration // how long ago an earlier result may have been used; 0 keeps none
 	Now       time.Time
 	DryRun    bool // report what would be removed, and remove nothing
@@ -52,20 +55,19 @@ type Gone struct {
 	disk.Removed
 }
 
-// A Result is the result of Run.
+// A Result is the result of Run or Collect.
 type Result struct {
 	Gone    disk.Removed // everything removed
 	Blobs   disk.Removed // blobs removed because nothing names them
 	History disk.Removed // earlier results removed
 	Unnamed int          // removals beyond MaxNamed
-	Kept    disk.Removed // files left that are saved
+	Kept    disk.Removed // files left: of Run those that are saved, of Collect those of .same/store
 }
 
 // Run prunes the .same of the workspace. It takes the run lock, and fails if same
 // is running.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
-		keep: map[string]bool{}, tasks: map[string]string{}, current: map[string]bool{}, stored: map[string]bool{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
+	p := newPruning(ctx, o)
 	dir, err := dotsame.OpenSame(o.Workspace.Root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.result, nil
@@ -84,7 +86,6 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		defer unlock()
 	}
 	for _, t := range o.Workspace.Tasks {
-		p.tasks[dotsame.Rel(dotsame.InfoPath(t.Name))] = t.Name
 		for _, file := range toolFiles(t.Tools) {
 			p.keep[dotsame.Rel(file)] = true
 		}
@@ -99,9 +100,10 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return p.result, p.outputs(dir)
 }
 
-// A pruning is the state of one call of Run. Its paths are relative to .same.
+// A pruning is the state of one call of Run or Collect. Its paths are relative to .same.
 type pruning struct {
 	Options
+	policy
 	ctx     context.Context
 	same    *dotsame.Dir
 	remover *dotsame.Remover
@@ -119,6 +121,15 @@ type pruning struct {
 	past        []use           // of all results, and then of the earlier ones that stay
 	stored      map[string]bool // files of all results
 	failed      int             // failures that stay
+}
+
+func newPruning(ctx context.Context, o Options) *pruning {
+	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
+		keep: map[string]bool{}, tasks: map[string]string{}, current: map[string]bool{}, stored: map[string]bool{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
+	for _, t := range o.Workspace.Tasks {
+		p.tasks[dotsame.Rel(dotsame.InfoPath(t.Name))] = t.Name
+	}
+	return p
 }
 
 var maxEntries = disk.MaxEntries // a test lowers it
@@ -183,15 +194,15 @@ func (p *pruning) entries(dir *disk.Dir, dirPath string, items []disk.Item, prun
 func (p *pruning) in(parent *disk.Dir, dirPath string, prune pruner) error {
 	dir, err := parent.OpenDir(path.Base(dirPath))
 	if err != nil {
-		return p.remove(parent, dirPath, "it can't be read")
+		return p.unreadable(parent, dirPath, "it can't be read")
 	}
 	defer dir.Close()
 	items, err := dir.List()
 	if err != nil {
-		return p.remove(parent, dirPath, "it can't be read")
+		return p.unreadable(parent, dirPath, "it can't be read")
 	}
 	if p.left -= len(items); p.left < 0 {
-		return p.remove(parent, dirPath, fmt.Sprintf("it and the directories before it have more than %d entries", maxEntries))
+		return p.unreadable(parent, dirPath, fmt.Sprintf("it and the directories before it have more than %d entries", maxEntries))
 	}
 	return p.entries(dir, dirPath, items, prune)
 }

@@ -337,15 +337,7 @@ func must(t *testing.T, err error) {
 // used before now.
 func earlier(t *testing.T, dir *dotsame.Dir, now time.Time, ago time.Duration, content string) digest.Digest {
 	t.Helper()
-	remember(t, dir, "old", content)
-	info, err := dir.ReadBuildInfo("old")
-	must(t, err)
-	must(t, os.Remove(dir.Path(dotsame.InfoPath("old"))))
-	inputs := digest.Of([]byte("inputs of " + content))
-	info.InputHash = inputs.String()
-	must(t, dir.WriteResult(info))
-	must(t, os.Chtimes(dir.Path(dotsame.ResultPath(inputs)), now.Add(-ago), now.Add(-ago)))
-	return inputs
+	return earlierOf(t, dir, "old", now.Add(-ago), content)
 }
 
 // TestHistory checks which earlier results are kept: those used lately, the latest

@@ -48,6 +48,8 @@ func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 	switch {
 	case it.Kind != disk.File:
 		return p.remove(dir, path, "it is "+it.Kind.String())
+	case !ok && p.former:
+		return p.formerInfo(dir, it, path)
 	case !ok:
 		return p.remove(dir, path, "no task of this workspace has it"+p.formerTask(dir, it.Name))
 	}
@@ -74,6 +76,27 @@ func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 	}
 	p.use(u)
 	p.uses = append(p.uses, u)
+	return nil
+}
+
+// formerInfo counts the build info of a task that the workspace does not declare, as that
+// of another branch, as an earlier result.
+func (p *pruning) formerInfo(dir *disk.Dir, it disk.Item, path string) error {
+	data, err := dir.ReadFile(it.Name, dotsame.MaxBuildInfo)
+	if err != nil {
+		return p.remove(dir, path, "it can't be read")
+	}
+	b, err := dotsame.ParseBuildInfo(data)
+	if err != nil || dotsame.InfoName(b.TaskName) != it.Name {
+		return p.remove(dir, path, "it is not a build info")
+	}
+	info, err := p.kept(dir, it.Name)
+	if err != nil {
+		return err
+	}
+	u := newUse(b, info)
+	u.file = path
+	p.past = append(p.past, u)
 	return nil
 }
 
@@ -171,7 +194,7 @@ func (p *pruning) history(same *disk.Dir) error {
 		if p.current[u.file] {
 			continue // its blobs are those of a build info
 		}
-		if p.History <= 0 || p.Now.Sub(u.last) > p.History || u.size > room {
+		if p.History <= 0 || p.Now.Sub(u.last) > p.History || u.size > room && !p.anySize {
 			removed, err := p.dropResult(same, u)
 			p.result.History.Add(removed)
 			if err != nil {
@@ -189,23 +212,23 @@ func (p *pruning) history(same *disk.Dir) error {
 
 // dropResult removes the file of a result.
 func (p *pruning) dropResult(same *disk.Dir, u use) (removed disk.Removed, err error) {
-	results, err := same.Reach(dotsame.Rel(dotsame.Results))
+	shard := path.Dir(u.file)
+	dir, err := same.Reach(shard)
 	if err != nil {
 		return removed, err
 	}
-	defer results.Close()
-	name := path.Base(path.Dir(u.file))
-	shard, err := results.OpenDir(name)
-	if err != nil {
-		return removed, err
-	}
-	removed, err = p.removeSilently(shard, u.file)
-	shard.Close()
-	if err == nil && !p.DryRun {
-		_ = results.RemoveEmpty(name) // it stays if it has other results
-	}
+	removed, err = p.removeSilently(dir, u.file)
+	dir.Close()
 	p.result.Kept.Entries -= removed.Entries
 	p.result.Kept.Bytes -= removed.Bytes
+	if err != nil || p.DryRun || shard == dotsame.Rel(dotsame.Store) {
+		return removed, err
+	}
+	results, err := same.Reach(path.Dir(shard))
+	if err == nil {
+		_ = results.RemoveEmpty(path.Base(shard)) // it stays if it has other results
+		results.Close()
+	}
 	return removed, err
 }
 
@@ -253,16 +276,19 @@ func (p *pruning) outputs(same *disk.Dir) error {
 		if !tooLarge() {
 			return nil
 		}
+		file, err := p.dropResult(same, u) // first, so that no result names a blob that is gone
+		p.result.History.Add(file)
+		if err != nil {
+			return err
+		}
 		blobs, err := p.dropBlobs(same, u)
 		p.result.History.Add(blobs)
 		if err != nil {
 			return err
 		}
-		file, err := p.dropResult(same, u)
-		p.result.History.Add(file)
-		if err != nil {
-			return err
-		}
+	}
+	if p.keepOutputs {
+		return nil
 	}
 	for _, u := range p.uses {
 		if !tooLarge() {
@@ -293,13 +319,15 @@ func (p *pruning) shard(blobs *disk.Dir, it disk.Item, path string) error {
 			return p.remove(shard, path, "it is not a blob")
 		}
 		b := p.blobs[d]
-		if b == nil {
+		if b == nil && !p.isYoung(shard, file.Name) {
 			removed, err := p.removeSilently(shard, path)
 			p.result.Blobs.Add(removed)
 			return err
 		}
 		info, err := p.kept(shard, file.Name)
-		b.size = info.Size
+		if b != nil {
+			b.size = info.Size
+		}
 		left++
 		return err
 	})

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
-	"cachekey/internal/dotsame"
 	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
@@ -72,30 +70,4 @@ func printPlan(w io.Writer, plan *engine.Plan) {
 			}
 		}
 	}
-}
-
-func cleanCommand(o *cli.IO) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "clean [flags]",
-		Short: "remove the cache: every task runs again",
-		Long: `Remove the results of tasks from .same. Outputs in the workspace stay where they
-are; every task runs again next time.`,
-		Example: `  $ same clean          remove results: .same/store
-  $ same clean --all    also remove resolved tools and environments (.same/cache) and
-                        files moved aside (.same/local/aside, .same/local/refused-*)`,
-	}
-	all := c.Flags().Bool("all", false, "also remove resolved tools, environments and files moved aside")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		root, err := manifest.Root(o.Dir) // mistakes in the manifests do not matter here
-		if err != nil {
-			return cli.Unreadable(err)
-		}
-		lines := &engine.Lines{To: o.Err}
-		err = dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf)
-		if errors.As(err, new(*dotsame.LinkError)) {
-			err = cli.UsageError{Err: err}
-		}
-		return err
-	}
-	return c
 }

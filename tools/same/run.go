@@ -20,7 +20,7 @@ func runCommand(o *cli.IO) *cobra.Command {
 		Use:   "run [flags] TASK…|all",
 		Short: "run tasks, and skip those whose inputs have not changed",
 		Long: `Run tasks and the tasks that they depend on. A task is skipped, and its outputs are
-restored, if nothing has changed since it last succeeded: the files that its
+restored, if it has succeeded before with the same inputs: the files that its
 patterns match, its command, its environment, its tools, and its dependencies.
 A skipped task prints one line:
 
