@@ -21,7 +21,8 @@ import (
 // leaves no half-written file anywhere else. If that is on another file system, the
 // temporary file is beside the file, and prune removes it.
 type Dir struct {
-	root string // the workspace's, absolute
+	root  string // the workspace's, absolute
+	store string // where results, failures and blobs are: see SharedStore; "" for .same/store
 
 	unseal   sync.Once
 	unsealed error
@@ -55,7 +56,7 @@ func (d *Dir) CheckLinks() error {
 		dir.Close()
 		for _, it := range items {
 			if it.Kind == disk.Link {
-				return linked(shards + "/" + it.Name)
+				return d.linked(shards + "/" + it.Name)
 			}
 		}
 	}
@@ -65,13 +66,16 @@ func (d *Dir) CheckLinks() error {
 func (d *Dir) checkLinks(paths []string) error {
 	for _, p := range paths {
 		if st, err := disk.Lstat(d.Path(p)); err == nil && st.Kind() == disk.Link {
-			return linked(p)
+			return d.linked(p)
 		}
 	}
 	return nil
 }
 
-func linked(p string) error {
+func (d *Dir) linked(p string) error {
+	if _, ok := Shared(p); ok && d.store != "" {
+		p = d.Path(p)
+	}
 	p = message.Name(p)
 	return message.WithHint(&LinkError{p}, "remove it: rm %s", p)
 }
@@ -105,7 +109,14 @@ func openSame(root string, open func(*disk.Dir, string) (*disk.Dir, error)) (*di
 }
 
 // Path returns the file system path of rel, which is one of this package's paths.
-func (d *Dir) Path(rel string) string { return filepath.Join(d.root, filepath.FromSlash(rel)) }
+func (d *Dir) Path(rel string) string {
+	if d.store != "" {
+		if rest, ok := Shared(rel); ok {
+			return filepath.Join(d.store, filepath.FromSlash(rest))
+		}
+	}
+	return filepath.Join(d.root, filepath.FromSlash(rel))
+}
 
 // ReadFile reads a regular file of at most limit bytes. Anything else is an error: a
 // restored cache may contain it.
@@ -145,7 +156,14 @@ func (d *Dir) Create(rel string, perm fs.FileMode, write func(*os.File) error) e
 
 // createBeside creates rel with the temporary file beside it.
 func (d *Dir) createBeside(rel string, fill func(*os.File) error) error {
-	root, err := disk.OpenRoot(d.root)
+	name := d.root
+	if inStore, ok := Shared(rel); ok && d.store != "" {
+		name, rel = d.store, inStore
+		if err := os.MkdirAll(name, 0o755); err != nil {
+			return err
+		}
+	}
+	root, err := disk.OpenRoot(name)
 	if err != nil {
 		return err
 	}
@@ -198,11 +216,23 @@ func (d *Dir) Unseal() error {
 		if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) { // a directory came with an archive
 			err = d.removeSealDirectory()
 		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = d.unsealShared()
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.unsealed = fmt.Errorf("removing the seal before the first write: %w", err)
 		}
 	})
 	return d.unsealed
+}
+
+// unsealShared removes the seal of the workspace whose .same has the shared store.
+func (d *Dir) unsealShared() error {
+	owner := Owner(d.store)
+	if owner == "" {
+		return nil
+	}
+	return os.Remove(Open(owner).Path(Seal))
 }
 
 func (d *Dir) removeSealDirectory() error {

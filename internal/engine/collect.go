@@ -26,7 +26,7 @@ func (s *session) collect(ctx context.Context, now time.Time) {
 		return
 	}
 	_, err = prune.Collect(ctx, prune.Options{
-		Workspace: s.Workspace, MaxSize: prune.MaxSize, History: prune.MaxAge, Now: now,
+		Workspace: s.Workspace, Store: s.Store, MaxSize: prune.MaxSize, History: prune.MaxAge, Now: now,
 		Gone: func(prune.Gone) {}, Warnf: s.warnf,
 	})
 	if err != nil && ctx.Err() == nil {

@@ -42,6 +42,7 @@ type Config struct {
 	Resolver  Resolver // of the tasks' tools
 	System    string   // as Nix names it: x86_64-linux
 	Own       string   // the path of the running program, which is not part of a toolchain
+	Store     string   // where results are shared with other workspaces: see dotsame.SharedStore
 
 	Jobs      int             // how many tasks run concurrently; 0 for one per core
 	KeepGoing bool            // after a failure, only the tasks that depend on it do not run
@@ -105,7 +106,7 @@ func newSession(c Config) *session {
 	}
 	s := &session{
 		Config: c,
-		dir:    dotsame.Open(c.Workspace.Root),
+		dir:    dotsame.OpenShared(c.Workspace.Root, c.Store),
 		makers: make(map[string]*manifest.Task),
 		aside:  path.Join(dotsame.Aside, time.Now().UTC().Format(dotsame.AsideTime)),
 	}

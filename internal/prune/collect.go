@@ -30,7 +30,7 @@ type policy struct {
 	keepOutputs bool          // of tasks, whatever MaxSize is
 }
 
-// Collect removes from .same/store the results that were not used within
+// Collect removes from .same/store, and from the shared store, the results that were not used within
 // Options.History, and then the least recently used ones until the store has at most
 // Options.MaxSize. It keeps what the last results of the workspace's tasks need, whatever
 // their size: after it, they are all still found. The caller must hold the run lock,
@@ -46,14 +46,23 @@ func Collect(ctx context.Context, o Options) (*Result, error) {
 		return nil, fmt.Errorf("removing old results: %w", err)
 	}
 	defer dir.Close()
-	p.remover = dotsame.NewRemover(dir)
+	p.dir, p.remover = dir, dotsame.NewRemover(dir)
 	defer p.remover.Warn(o.Warnf)
+	if o.Store != "" {
+		p.shared, err = disk.OpenRoot(o.Store)
+		if errors.Is(err, fs.ErrNotExist) {
+			return p.result, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("removing old results: %w", err)
+		}
+		defer p.shared.Close()
+	}
 	if store := dotsame.Rel(dotsame.Store); isDir(dir, store) {
 		if err := p.in(dir, store, p.store); err != nil {
 			return nil, err
 		}
 	}
-	return p.result, p.outputs(dir)
+	return p.result, p.outputs()
 }
 
 // unreadable removes the directory path, which is in parent, because it can't be read.

@@ -35,6 +35,7 @@ import (
 // Options are the options of Run and Collect.
 type Options struct {
 	Workspace *manifest.Workspace
+	Store     string        // the shared store: see dotsame.SharedStore; Run knows none
 	MaxSize   int64         // of the files that stay, in bytes; negative for no limit
 	History   time.Duration // how long ago an earlier result may have been used; 0 keeps none
 	Now       time.Time
@@ -76,7 +77,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, fmt.Errorf("pruning: %w", err)
 	}
 	defer dir.Close()
-	p.remover = dotsame.NewRemover(dir)
+	p.dir, p.remover = dir, dotsame.NewRemover(dir)
 	defer p.remover.Warn(o.Warnf)
 	if !o.DryRun {
 		unlock, err := p.lock(dir)
@@ -97,7 +98,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.result, p.outputs(dir)
+	return p.result, p.outputs()
 }
 
 // A pruning is the state of one call of Run or Collect. Its paths are relative to .same.
@@ -106,6 +107,8 @@ type pruning struct {
 	policy
 	ctx     context.Context
 	same    *dotsame.Dir
+	dir     *disk.Dir // .same
+	shared  *disk.Dir // the shared store; nil if there is none
 	remover *dotsame.Remover
 	result  *Result
 	named   int // calls of Options.Gone
@@ -124,7 +127,7 @@ type pruning struct {
 }
 
 func newPruning(ctx context.Context, o Options) *pruning {
-	p := &pruning{Options: o, ctx: ctx, same: dotsame.Open(o.Workspace.Root), result: &Result{},
+	p := &pruning{Options: o, ctx: ctx, same: dotsame.OpenShared(o.Workspace.Root, o.Store), result: &Result{},
 		keep: map[string]bool{}, tasks: map[string]string{}, current: map[string]bool{}, stored: map[string]bool{}, blobs: map[digest.Digest]*blob{}, left: maxEntries}
 	for _, t := range o.Workspace.Tasks {
 		p.tasks[dotsame.Rel(dotsame.InfoPath(t.Name))] = t.Name

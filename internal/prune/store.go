@@ -31,18 +31,11 @@ type use struct {
 	blobs []digest.Digest
 }
 
-// store prunes an entry of .same/store, except the blobs: it is only known which
-// are named when all build infos and results have been read.
+// store prunes an entry of .same/store, except the directories that can be shared: see
+// outputs.
 func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
-	if it.Kind == disk.Directory {
-		switch path {
-		case dotsame.Rel(dotsame.Blobs):
-			return nil
-		case dotsame.Rel(dotsame.Results):
-			return p.in(dir, path, p.results)
-		case dotsame.Rel(dotsame.Failed):
-			return p.in(dir, path, p.failures)
-		}
+	if _, ok := dotsame.Shared(dotsame.Name + "/" + path); ok && it.Kind == disk.Directory {
+		return nil
 	}
 	task, ok := p.tasks[path]
 	switch {
@@ -184,7 +177,7 @@ func (p *pruning) failures(failed *disk.Dir, it disk.Item, shard string) error {
 // history keeps the earlier results that were used within Options.History, the latest
 // first, as long as they are together not larger than the current ones. It removes the
 // others.
-func (p *pruning) history(same *disk.Dir) error {
+func (p *pruning) history() error {
 	slices.SortFunc(p.past, func(x, y use) int {
 		return cmp.Or(y.last.Compare(x.last), cmp.Compare(x.file, y.file))
 	})
@@ -195,7 +188,7 @@ func (p *pruning) history(same *disk.Dir) error {
 			continue // its blobs are those of a build info
 		}
 		if p.History <= 0 || p.Now.Sub(u.last) > p.History || u.size > room && !p.anySize {
-			removed, err := p.dropResult(same, u)
+			removed, err := p.dropResult(u)
 			p.result.History.Add(removed)
 			if err != nil {
 				return err
@@ -211,9 +204,9 @@ func (p *pruning) history(same *disk.Dir) error {
 }
 
 // dropResult removes the file of a result.
-func (p *pruning) dropResult(same *disk.Dir, u use) (removed disk.Removed, err error) {
+func (p *pruning) dropResult(u use) (removed disk.Removed, err error) {
 	shard := path.Dir(u.file)
-	dir, err := same.Reach(shard)
+	dir, err := p.reach(shard)
 	if err != nil {
 		return removed, err
 	}
@@ -224,7 +217,7 @@ func (p *pruning) dropResult(same *disk.Dir, u use) (removed disk.Removed, err e
 	if err != nil || p.DryRun || shard == dotsame.Rel(dotsame.Store) {
 		return removed, err
 	}
-	results, err := same.Reach(path.Dir(shard))
+	results, err := p.reach(path.Dir(shard))
 	if err == nil {
 		_ = results.RemoveEmpty(path.Base(shard)) // it stays if it has other results
 		results.Close()
@@ -250,22 +243,18 @@ func (p *pruning) formerTask(dir *disk.Dir, name string) string {
 // outputs removes earlier results, the blobs that are not named any more and then, with
 // a maximum size, the least recently used results: earlier ones, and then the outputs of
 // tasks.
-func (p *pruning) outputs(same *disk.Dir) error {
-	if !isDir(same, dotsame.Rel(dotsame.Store)) {
-		return nil
-	}
-	if err := p.history(same); err != nil {
+func (p *pruning) outputs() error {
+	if err := p.inStore(dotsame.Failed, p.failures); err != nil {
 		return err
 	}
-	store, err := same.OpenDir(dotsame.Rel(dotsame.Store))
-	if err != nil {
+	if err := p.inStore(dotsame.Results, p.results); err != nil {
 		return err
 	}
-	defer store.Close()
-	if !isDir(store, path.Base(dotsame.Blobs)) {
-		return nil
+	if err := p.history(); err != nil {
+		return err
 	}
-	if err := p.in(store, dotsame.Rel(dotsame.Blobs), p.shard); err != nil {
+	// Which blobs are named is only known now.
+	if err := p.inStore(dotsame.Blobs, p.shard); err != nil {
 		return err
 	}
 	slices.SortFunc(p.uses, func(x, y use) int {
@@ -276,12 +265,12 @@ func (p *pruning) outputs(same *disk.Dir) error {
 		if !tooLarge() {
 			return nil
 		}
-		file, err := p.dropResult(same, u) // first, so that no result names a blob that is gone
+		file, err := p.dropResult(u) // first, so that no result names a blob that is gone
 		p.result.History.Add(file)
 		if err != nil {
 			return err
 		}
-		blobs, err := p.dropBlobs(same, u)
+		blobs, err := p.dropBlobs(u)
 		p.result.History.Add(blobs)
 		if err != nil {
 			return err
@@ -294,11 +283,39 @@ func (p *pruning) outputs(same *disk.Dir) error {
 		if !tooLarge() {
 			break
 		}
-		if err := p.dropOutputs(same, u); err != nil {
+		if err := p.dropOutputs(u); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inStore calls prune for each entry of a directory of the store, if it exists.
+func (p *pruning) inStore(dir string, prune pruner) error {
+	store := p.shared
+	if store == nil {
+		own := dotsame.Rel(dotsame.Store)
+		if !isDir(p.dir, own) {
+			return nil
+		}
+		var err error
+		if store, err = p.dir.OpenDir(own); err != nil {
+			return err
+		}
+		defer store.Close()
+	}
+	if !isDir(store, path.Base(dir)) {
+		return nil
+	}
+	return p.in(store, dotsame.Rel(dir), prune)
+}
+
+// reach opens a directory of .same. Those of results and blobs may be shared.
+func (p *pruning) reach(dir string) (*disk.Dir, error) {
+	if inStore, ok := dotsame.Shared(dotsame.Name + "/" + dir); ok && p.shared != nil {
+		return p.shared.Reach(inStore)
+	}
+	return p.dir.Reach(dir)
 }
 
 // isDir reports whether name in dir is a directory.
@@ -338,13 +355,13 @@ func (p *pruning) shard(blobs *disk.Dir, it disk.Item, path string) error {
 }
 
 // dropOutputs removes the blobs that only this task names, and its result.
-func (p *pruning) dropOutputs(same *disk.Dir, u use) error {
-	removed, err := p.dropBlobs(same, u)
+func (p *pruning) dropOutputs(u use) error {
+	removed, err := p.dropBlobs(u)
 	if err != nil || removed.Entries == 0 {
 		return err
 	}
 	if p.stored[u.file] {
-		result, err := p.dropResult(same, u)
+		result, err := p.dropResult(u)
 		if err != nil {
 			return err
 		}
@@ -356,7 +373,7 @@ func (p *pruning) dropOutputs(same *disk.Dir, u use) error {
 }
 
 // dropBlobs removes the blobs that nothing but u names.
-func (p *pruning) dropBlobs(same *disk.Dir, u use) (sum disk.Removed, err error) {
+func (p *pruning) dropBlobs(u use) (sum disk.Removed, err error) {
 	for _, d := range u.blobs {
 		b := p.blobs[d]
 		if b == nil {
@@ -366,7 +383,7 @@ func (p *pruning) dropBlobs(same *disk.Dir, u use) (sum disk.Removed, err error)
 			continue
 		}
 		file := dotsame.Rel(dotsame.BlobPath(d))
-		shard, err := same.Reach(path.Dir(file))
+		shard, err := p.reach(path.Dir(file))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // the directory of blobs could not be read
 		}

@@ -51,6 +51,7 @@ MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).`,
 		if err != nil {
 			return cli.UsageError{Err: err}
 		}
+		warnOfSharedStore(o, w.Root)
 		report := &pruned{o: o, verb: "removed"}
 		if *dry {
 			report.verb = "would remove"

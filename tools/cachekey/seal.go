@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cachekey/internal/cli"
+	"cachekey/internal/dotsame"
 	"cachekey/internal/key"
 	"cachekey/internal/manifest"
 	"cachekey/internal/message"
@@ -68,7 +70,18 @@ func sealing(o *cli.IO, options func() (key.Options, error)) (p place, err error
 		return p, cli.UsageError{Err: err}
 	}
 	p.root, err = manifest.Root(p.options.Dir)
+	if err == nil {
+		warnOfSharedStore(o, p.root)
+	}
 	return p, cli.Unreadable(err)
+}
+
+// warnOfSharedStore warns if same has its results elsewhere than in .same.
+func warnOfSharedStore(o *cli.IO, root string) {
+	store, err := dotsame.SharedStore(root, o.Dir, os.LookupEnv)
+	if err == nil && store != "" {
+		o.Warnf("same has the results of this workspace in %s, but only %s is saved and restored: set %s to nothing", message.Name(store), dotsame.Store, dotsame.StoreVariable)
+	}
 }
 
 func verifyCommand(o *cli.IO) *cobra.Command {

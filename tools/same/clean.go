@@ -12,6 +12,7 @@ import (
 	"cachekey/internal/dotsame"
 	"cachekey/internal/engine"
 	"cachekey/internal/manifest"
+	"cachekey/internal/message"
 	"cachekey/internal/prune"
 )
 
@@ -31,8 +32,16 @@ are; every task runs again next time.`,
 		if err != nil {
 			return cli.Unreadable(err)
 		}
+		store, err := sharedStore(o, root)
+		if err != nil {
+			return err
+		}
 		lines := &engine.Lines{To: o.Err}
-		return refused(dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf))
+		err = dotsame.Open(root).Clean(c.Context(), *all, lines.Waiting, o.Warnf)
+		if err == nil && store != "" {
+			o.Warnf("the results in %s stay: other workspaces share them", message.Name(store))
+		}
+		return refused(err)
 	}
 	return c
 }
@@ -75,8 +84,12 @@ of 1024). TIME is such as 12h or 7d.`,
 		if err != nil {
 			return cli.UsageError{Err: err}
 		}
+		store, err := sharedStore(o, w.Root)
+		if err != nil {
+			return err
+		}
 		return refused(collect(c.Context(), o, prune.Options{
-			Workspace: w, MaxSize: int64(most), History: time.Duration(age), Now: time.Now(), DryRun: *dry, Warnf: o.Warnf,
+			Workspace: w, Store: store, MaxSize: int64(most), History: time.Duration(age), Now: time.Now(), DryRun: *dry, Warnf: o.Warnf,
 		}))
 	}
 	return c
@@ -89,11 +102,11 @@ func collect(ctx context.Context, o *cli.IO, options prune.Options) error {
 		removed, freed = "would remove", "would free"
 	}
 	options.Gone = func(g prune.Gone) { o.Infof("%s %s: %s (%s)", removed, g.What, g.Why, cli.Bytes(g.Bytes)) }
-	dir := dotsame.Open(options.Workspace.Root)
+	dir := dotsame.OpenShared(options.Workspace.Root, options.Store)
 	if err := dir.CheckLinks(); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(dir.Path(dotsame.Store)); err == nil && !options.DryRun {
+	if _, err := os.Lstat(dir.Path(dotsame.Name)); err == nil && !options.DryRun {
 		lines := &engine.Lines{To: o.Err}
 		lock, err := dir.Lock(ctx, lines.Waiting)
 		if err != nil {

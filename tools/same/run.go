@@ -31,6 +31,10 @@ Tools are resolved by the workspace's flake.lock (nixpkgs#go, .#lint) or by Nixh
 mirror of Nixhub. On GitHub Actions the output of each task is folded, and a
 failure is an annotation.
 
+SAME_STORE is a directory for results that several workspaces share. Without it, a
+linked worktree of git shares those of the main worktree, if that has any; with
+SAME_STORE= it does not.
+
 Exit codes: 0 every task succeeded or was skipped; 1 a task failed; 2 usage error,
 or a mistake in same.yaml.`,
 		Example: `  $ same run build            run build and its dependencies

@@ -99,7 +99,17 @@ func open(ctx context.Context, o *cli.IO, names []string) (c engine.Config, task
 	if err != nil {
 		return c, nil, cli.UsageError{Err: err}
 	}
-	if err := dotsame.Open(w.Root).CheckLinks(); err != nil {
+	store, err := sharedStore(o, w.Root)
+	if err != nil {
+		return c, nil, err
+	}
+	if owner := dotsame.Owner(store); owner != "" {
+		if err := checkTracked(ctx, o, owner); err != nil {
+			o.Warnf("the results of %s are not used: %v", message.Name(owner), err)
+			store = ""
+		}
+	}
+	if err := dotsame.OpenShared(w.Root, store).CheckLinks(); err != nil {
 		return c, nil, cli.UsageError{Err: err}
 	}
 	if err := checkTracked(ctx, o, w.Root); err != nil {
@@ -115,9 +125,16 @@ func open(ctx context.Context, o *cli.IO, names []string) (c engine.Config, task
 		Resolver:  resolver(w, system, o),
 		System:    system,
 		Own:       own,
+		Store:     store,
 		LookupEnv: os.LookupEnv,
 		Warnf:     o.Warnf,
 	}, tasks, nil
+}
+
+// sharedStore returns where the workspace at root shares results with others, or "".
+func sharedStore(o *cli.IO, root string) (string, error) {
+	store, err := dotsame.SharedStore(root, o.Dir, os.LookupEnv)
+	return store, cli.Unreadable(err)
 }
 
 // checkTracked returns an error if git tracks .same or a file in it. Then the results
