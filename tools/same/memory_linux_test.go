@@ -140,7 +140,7 @@ func TestLongChain(t *testing.T) {
 		costs[n] = c
 	}
 	few, many := costs[most/4], costs[most]
-	if many.CPU > 6*few.CPU+time.Second || many.Peak > 200 {
-		t.Errorf("%d tasks take %d MiB and %v, want at most 200 MiB and a second more than six times the %v of %d tasks", most, many.Peak, many.CPU, few.CPU, most/4)
+	if many.CPU > 6*few.CPU+time.Second || many.Peak > 300 { // about 80 MiB live: see GOGC in main.go
+		t.Errorf("%d tasks take %d MiB and %v, want at most 300 MiB and a second more than six times the %v of %d tasks", most, many.Peak, many.CPU, few.CPU, most/4)
 	}
 }
