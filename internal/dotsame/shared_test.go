@@ -39,6 +39,7 @@ func TestSharedStore(t *testing.T) {
 	git("init", "-q", "super")
 	git("-C", "super", "submodule", "--quiet", "add", at("main"), "sub")
 	main, sub := store("main"), store("main/a/b")
+	store(".") // beside bare.git
 	if err := os.MkdirAll(at("linked/a/b"), 0o755); err != nil {
 		t.Fatal(err)
 	}
