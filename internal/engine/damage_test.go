@@ -11,16 +11,23 @@ import (
 	"testing"
 )
 
-// TestDamage damages one file after another below .same. Every run succeeds, with the
-// outputs of a run from nothing.
+// TestDamage damages one file after another below .same, and edits the sources. Every
+// run succeeds, with the outputs of a run from nothing.
 func TestDamage(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, 100+seed)
 			w.damaged("from nothing")
 			for range 20 {
 				what := w.damage()
+				switch w.rand.IntN(4) {
+				case 0:
+					what += ", " + w.edit()
+				case 1:
+					w.switchBack()
+					what += ", switched back to older sources"
+				}
 				if w.rand.IntN(3) > 0 {
 					what += ", removed the outputs"
 					if err := os.RemoveAll(filepath.Join(w.root, "out")); err != nil {
