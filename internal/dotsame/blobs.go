@@ -113,6 +113,25 @@ func (d *Dir) CheckBlob(want digest.Digest, size int64) bool {
 	return st.Size == size && verify(nil, f, want, size) == nil
 }
 
+// CopyLog writes a log to to. It reads the whole blob before it writes the first byte: if
+// it does not match its digest, the error is ErrBadBlob and nothing is written.
+func (d *Dir) CopyLog(to io.Writer, log *Log) error {
+	if log.Digest.IsZero() {
+		_, err := to.Write(log.Text)
+		return err
+	}
+	f, st, err := disk.OpenFile(d.Path(BlobPath(log.Digest)))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := verify(nil, f, log.Digest, st.Size); err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	_, err = io.Copy(to, io.NewSectionReader(f, 0, st.Size))
+	return err
+}
+
 // shareBlocks is reflink; a test replaces it for file systems that have none.
 var shareBlocks = reflink
 

@@ -32,6 +32,7 @@ const BuildInfoSchema = 1
 //	    {"path": "dist/app", "type": "file", "mode": "0755", "size": 5, "digest": "<64 hex>"},
 //	    {"path": "dist/current", "type": "link", "link": "app"}
 //	  ],
+//	  "log": {"text": "aGk="},            what the task printed, or size and digest of its blob
 //	  "recipe": {"command": "<64 hex>", …}, digests of the other parts of input_hash
 //	  "depends": {"core:fetch": "<64 hex>"},
 //	  "inputs": [                         in bytewise order of path; the last field
@@ -53,6 +54,7 @@ type BuildInfo struct {
 	Schema     int     `json:"schema,omitempty"`
 	DurationMS int64   `json:"duration_ms,omitempty"`
 	Outputs    Outputs `json:"outputs,omitempty"`
+	Log        *Log    `json:"log,omitempty"` // nil if it was not kept
 	Recipe     Digests `json:"recipe,omitempty"`
 	Depends    Digests `json:"depends,omitempty"`
 	Inputs     Inputs  `json:"inputs,omitempty"`
@@ -71,6 +73,34 @@ type Input struct {
 	Digest digest.Digest `json:"digest"`
 }
 
+// A Log is what a task printed: Text, or the blob of this size and digest. Without
+// either, it printed nothing.
+type Log struct {
+	Text   []byte        `json:"text,omitempty"` // at most MaxLogText bytes; in JSON as base64
+	Size   int64         `json:"size,omitempty"` // of the blob, in bytes
+	Digest digest.Digest `json:"digest,omitzero"`
+}
+
+// Bounds of a Log.
+const (
+	MaxLogText = 4 << 10
+	MaxLogBlob = 17 << 20 // bytes
+)
+
+func (l *Log) check() error {
+	switch {
+	case l == nil:
+		return nil
+	case len(l.Text) > MaxLogText:
+		return fmt.Errorf("log of %d bytes is larger than %d", len(l.Text), MaxLogText)
+	case l.Digest.IsZero() != (l.Size == 0), !l.Digest.IsZero() && len(l.Text) > 0:
+		return errors.New("a log has a text, or the size and the digest of a blob")
+	case l.Size < 0 || l.Size > MaxLogBlob:
+		return fmt.Errorf("log of %d bytes is larger than %d", l.Size, MaxLogBlob)
+	}
+	return nil
+}
+
 // Duration returns how long the task ran.
 func (b *BuildInfo) Duration() time.Duration { return time.Duration(b.DurationMS) * time.Millisecond }
 
@@ -78,15 +108,29 @@ func (b *BuildInfo) Duration() time.Duration { return time.Duration(b.DurationMS
 // but has no fields that this one can use.
 func (b *BuildInfo) Foreign() bool { return b.Schema != BuildInfoSchema }
 
-// Blobs returns the digests of the blobs that b's outputs need, each once.
-func (b *BuildInfo) Blobs() []digest.Digest {
-	var blobs []digest.Digest
+// A Blob is the contents of an output or a log, by digest.
+type Blob struct {
+	Digest digest.Digest
+	Size   int64 // bytes
+}
+
+// Blobs returns the blobs that b's outputs and its log need, each once.
+func (b *BuildInfo) Blobs() []Blob {
+	var blobs []Blob
 	seen := map[digest.Digest]bool{}
-	for _, o := range b.Outputs {
-		if o.Type == TypeFile && !seen[o.Digest] {
-			seen[o.Digest] = true
-			blobs = append(blobs, o.Digest)
+	add := func(d digest.Digest, size int64) {
+		if !seen[d] {
+			seen[d] = true
+			blobs = append(blobs, Blob{d, size})
 		}
+	}
+	for _, o := range b.Outputs {
+		if o.Type == TypeFile {
+			add(o.Digest, o.Size)
+		}
+	}
+	if b.Log != nil && !b.Log.Digest.IsZero() {
+		add(b.Log.Digest, b.Log.Size)
 	}
 	return blobs
 }

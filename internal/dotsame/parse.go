@@ -123,7 +123,7 @@ func (b *BuildInfo) check() error {
 	case b.TaskName == "":
 		return errors.New("build info has no task_name")
 	case b.Foreign():
-		b.Outputs, b.Recipe, b.Depends, b.Inputs, b.DurationMS = nil, nil, nil, nil, 0
+		b.Outputs, b.Log, b.Recipe, b.Depends, b.Inputs, b.DurationMS = nil, nil, nil, nil, nil, 0
 		return nil
 	case b.DurationMS < 0 || b.Duration() < 0 || b.Duration() > 1000*24*time.Hour:
 		return fmt.Errorf("duration_ms %d is out of range", b.DurationMS)
@@ -132,6 +132,9 @@ func (b *BuildInfo) check() error {
 		return fmt.Errorf("input_hash: %w", err)
 	}
 	if err := checkOutputs(b.Outputs); err != nil {
+		return err
+	}
+	if err := b.Log.check(); err != nil {
 		return err
 	}
 	if want := OutputHash(b.Outputs).String(); b.OutputHash != want {

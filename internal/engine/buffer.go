@@ -14,8 +14,9 @@ const maxBuffered = 256 << 10
 // An outputBuffer holds the output of a task until it is printed: at the end of the
 // task, from time to time while it runs, and when no file can hold more of it.
 type outputBuffer struct {
-	print func()
-	timer *time.Timer // calls print
+	print  func()
+	timer  *time.Timer // calls print; nil if failed is set
+	failed bool        // print it only if the task fails
 
 	mu     sync.Mutex // guards the fields below
 	file   *os.File   // the beginning of the output; nil if it is in memory as well

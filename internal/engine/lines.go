@@ -22,7 +22,7 @@ type Reporter interface {
 	Completed(task string, took time.Duration)
 	Failed(task string, took time.Duration, err error) // also of a task that could not be started
 	Interrupted(task string, took time.Duration)       // the run was interrupted while the task ran
-	Cached(task string)
+	Cached(task string, log func(io.Writer) error)     // log writes what the task printed; nil if it is nothing
 	Done(Summary)
 }
 
@@ -39,21 +39,43 @@ type Output io.WriteCloser
 //	[task] Failed after 1.2s: exit status 2
 //	[task] Interrupted after 1.2s
 //	[task] Skipped (Cached)
+//	[task] <a line of its output when it ran>
+//	1 ran, 2 cached; took 1.2s
 //
-// A task may print such lines itself, but only after its Starting line, which a
-// skipped task does not have.
+// A task may print such lines itself. The first of Starting... and Skipped (Cached)
+// in a run decides whether it ran; what follows under its name, up to the line of
+// counts, is its output.
 type Lines struct {
 	To       io.Writer
-	GitHub   bool          // print the output of a task when it ends, folded: ::group:: of Actions
-	Every    time.Duration // on GitHub, how often to print the output of a task that goes on; 0 for a minute
-	Terminal bool          // let tasks print colours and nothing else that a terminal obeys
+	Logs     func(task string) Logs // what is printed of a task's output; nil for FullLogs
+	GitHub   bool                   // print the output of a task when it ends, folded: ::group:: of Actions
+	Every    time.Duration          // on GitHub, how often to print the output of a task that goes on; 0 for a minute
+	Terminal bool                   // let tasks print colours and nothing else that a terminal obeys
 	Colour   bool
 
 	mu       sync.Mutex // around everything that is written
 	buffered map[string]*outputBuffer
 }
 
+// Logs is what is printed of the output of a task.
+type Logs string
+
+// The values of Logs.
+const (
+	FullLogs   Logs = "full"   // all of it, also of a skipped task
+	NewLogs    Logs = "new"    // that of a task that runs
+	FailedLogs Logs = "failed" // that of a task that fails, when it has
+	NoLogs     Logs = "none"
+)
+
 var _ Reporter = (*Lines)(nil)
+
+func (l *Lines) logs(task string) Logs {
+	if l.Logs == nil {
+		return FullLogs
+	}
+	return l.Logs(task)
+}
 
 func (l *Lines) print(task, format string, args ...any) {
 	fmt.Fprintf(l.To, "[%s] %s\n", task, fmt.Sprintf(format, args...))
@@ -78,13 +100,28 @@ func (l *Lines) Started(task string) Output {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.print(task, "Starting...") // also on GitHub: a job that is killed shows what ran
-	if !l.GitHub {
-		w := &lineWriter{task: task, to: l.To, mu: &l.mu}
-		if l.Terminal {
-			w.clean = onTerminal
-		}
-		return w
+	w := &lineWriter{prefix: prefix(task)}
+	switch {
+	case l.GitHub:
+		w.clean = onGitHub
+	case l.Terminal:
+		w.clean = onTerminal
 	}
+	logs := l.logs(task)
+	switch {
+	case logs == NoLogs:
+		w.to = io.Discard
+	case l.GitHub || logs == FailedLogs:
+		w.to = l.buffer(task, logs == FailedLogs)
+	default:
+		w.to, w.mu = l.To, &l.mu
+	}
+	return w
+}
+
+// buffer returns a buffer for the output of task. On GitHub it is printed from time to
+// time, unless it is printed only if the task fails. The caller holds l.mu.
+func (l *Lines) buffer(task string, failed bool) *outputBuffer {
 	if l.buffered == nil {
 		l.buffered = make(map[string]*outputBuffer)
 	}
@@ -93,30 +130,46 @@ func (l *Lines) Started(task string) Output {
 		every = time.Minute
 	}
 	start := time.Now()
-	b := &outputBuffer{}
+	b := &outputBuffer{failed: failed}
 	b.print = func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.buffered[task] != b {
 			return // it has ended
 		}
-		b.timer.Reset(every)
+		if b.timer != nil {
+			b.timer.Reset(every)
+		}
 		if !b.empty() {
 			l.flush(task, " (still running after "+message.Seconds(time.Since(start))+")", b)
-			fmt.Fprintln(l.To, "::endgroup::")
+			l.endGroup()
 		}
 	}
-	b.timer = time.AfterFunc(every, b.print)
+	if !failed {
+		b.timer = time.AfterFunc(every, b.print)
+	}
 	l.buffered[task] = b
-	return &lineWriter{task: task, to: b, clean: onGitHub}
+	return b
 }
 
-// flush prints the contents of b, in a group that it does not end. The caller holds
-// l.mu.
+// flush prints the contents of b, on GitHub in a group that it does not end. The caller
+// holds l.mu.
 func (l *Lines) flush(task, about string, b *outputBuffer) {
-	fmt.Fprintf(l.To, "::group::%s\n", escapeData(task+about))
+	l.beginGroup(task + about)
 	if err := b.copyTo(l.To); err != nil {
 		l.print(task, "its output is lost: %v", err)
+	}
+}
+
+func (l *Lines) beginGroup(title string) {
+	if l.GitHub {
+		fmt.Fprintf(l.To, "::group::%s\n", escapeData(title))
+	}
+}
+
+func (l *Lines) endGroup() {
+	if l.GitHub {
+		fmt.Fprintln(l.To, "::endgroup::")
 	}
 }
 
@@ -145,7 +198,15 @@ func (l *Lines) end(task, text string, err error) {
 	b := l.buffered[task]
 	if b != nil {
 		delete(l.buffered, task)
-		b.timer.Stop()
+		if b.timer != nil {
+			b.timer.Stop()
+		}
+		if b.failed && err == nil {
+			_ = b.copyTo(io.Discard) // which closes its file
+			b = nil
+		}
+	}
+	if b != nil {
 		l.flush(task, "", b)
 	}
 	l.print(task, "%s", l.paint(text, err))
@@ -153,7 +214,7 @@ func (l *Lines) end(task, text string, err error) {
 		l.print(task, "hint: %s", message.OneLine(message.Hint(err)))
 	}
 	if b != nil {
-		fmt.Fprintln(l.To, "::endgroup::")
+		l.endGroup()
 	}
 	if err != nil && l.GitHub && !errors.Is(err, errInterrupted) {
 		fmt.Fprintf(l.To, "::error title=%s::%s\n", escapeProperty("task "+task), escapeData(err.Error()))
@@ -183,11 +244,41 @@ var (
 func escapeData(s string) string     { return dataEscaper.Replace(s) }
 func escapeProperty(s string) string { return propertyEscaper.Replace(s) }
 
-// Cached prints that a task is skipped.
-func (l *Lines) Cached(task string) {
+// Cached prints that a task is skipped, and what it printed when it ran.
+func (l *Lines) Cached(task string, log func(io.Writer) error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.print(task, "Skipped (Cached)")
+	if log == nil || l.logs(task) != FullLogs {
+		return
+	}
+	l.beginGroup(task + " (its output when it ran)")
+	w := &lineWriter{prefix: prefix(task), to: l.To, clean: plain}
+	switch {
+	case l.GitHub: // which shows colours
+		w.clean = func(line []byte) []byte { return onGitHub(onTerminal(line)) }
+	case l.Colour:
+		w.clean = onTerminal
+	}
+	err := log(w)
+	w.Close()
+	if err != nil {
+		l.print(task, "its output is lost: %v", message.OneLine(err.Error()))
+	}
+	l.endGroup()
+}
+
+// prefix returns what begins every line about a task.
+func prefix(task string) string { return "[" + task + "] " }
+
+// Shown returns a writer that makes what a task printed safe for a terminal, and removes
+// its colours unless colour is true. Close writes the last line.
+func Shown(to io.Writer, colour bool) io.WriteCloser {
+	w := &lineWriter{to: to, clean: plain}
+	if colour {
+		w.clean = onTerminal
+	}
+	return w
 }
 
 // maxListed is the maximum number of failed tasks, and of interrupted tasks, that the
@@ -224,14 +315,14 @@ func (l *Lines) Done(s Summary) {
 // maxLine is the length, in bytes, at which long lines are broken.
 const maxLine = 64 << 10
 
-// A lineWriter writes the task's name in front of every line. A carriage return
+// A lineWriter writes the prefix in front of every line. A carriage return
 // ends a line too: a progress bar becomes lines, and cannot overwrite the name.
 type lineWriter struct {
-	task  string
-	to    io.Writer
-	mu    *sync.Mutex         // around each line; nil if to locks itself
-	clean func([]byte) []byte // applied to each line, unless nil
-	rest  []byte
+	prefix string
+	to     io.Writer
+	mu     *sync.Mutex         // around each line; nil if to locks itself
+	clean  func([]byte) []byte // applied to each line, unless nil
+	rest   []byte
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
@@ -275,7 +366,7 @@ func (w *lineWriter) line(text []byte) {
 		defer w.mu.Unlock()
 	}
 	// One call per line, so that a reader of a pipe never sees half a line.
-	_, _ = w.to.Write(fmt.Appendf(nil, "[%s] %s\n", w.task, text))
+	_, _ = w.to.Write(fmt.Appendf(nil, "%s%s\n", w.prefix, text))
 }
 
 func (w *lineWriter) Close() error {
@@ -295,9 +386,14 @@ func onGitHub(line []byte) []byte {
 // onTerminal keeps colours and styles (SGR), and resets them at the end of the line.
 // It removes every other escape sequence, and makes other control characters visible,
 // so that none moves the cursor out of the line or over the name.
-func onTerminal(line []byte) []byte {
-	plain := func(c byte) bool { return c == '\t' || c >= 0x20 && c < 0x7f }
-	if !bytes.ContainsFunc(line, func(r rune) bool { return r >= 0x7f || !plain(byte(r)) }) {
+func onTerminal(line []byte) []byte { return visible(line, true) }
+
+// plain is onTerminal without colours and styles.
+func plain(line []byte) []byte { return visible(line, false) }
+
+func visible(line []byte, styles bool) []byte {
+	printable := func(c byte) bool { return c == '\t' || c >= 0x20 && c < 0x7f }
+	if !bytes.ContainsFunc(line, func(r rune) bool { return r >= 0x7f || !printable(byte(r)) }) {
 		return line
 	}
 	var out []byte
@@ -307,13 +403,13 @@ func onTerminal(line []byte) []byte {
 		switch {
 		case r == 0x1b:
 			var style bool
-			if n, style = escapeSequence(line); style {
+			if n, style = escapeSequence(line); style && styles {
 				styled = true
 				out = append(out, line[:n]...)
 			}
 		case n == 1 && line[0] >= 0x80 && line[0] < 0xa0: // a control character in Latin-1
 			out = fmt.Appendf(out, `\x%02x`, line[0])
-		case r < 0x80 && !plain(byte(r)), r >= 0x80 && r < 0xa0:
+		case r < 0x80 && !printable(byte(r)), r >= 0x80 && r < 0xa0:
 			out = fmt.Appendf(out, `\x%02x`, r)
 		default:
 			out = append(out, line[:n]...)

@@ -28,7 +28,7 @@ func FuzzLineWriter(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("x"), 3*maxLine+5), uint8(255))
 	f.Fuzz(func(t *testing.T, data []byte, piece uint8) {
 		var out bytes.Buffer
-		w := &lineWriter{task: "t", to: &out}
+		w := &lineWriter{prefix: "[t] ", to: &out}
 		for rest := data; len(rest) > 0; {
 			n := min(len(rest), 1+int(piece)*97)
 			if _, err := w.Write(rest[:n]); err != nil {

@@ -115,10 +115,10 @@ func compare(have, want []dotsame.Output) (d difference) {
 	return d
 }
 
-// store stores the outputs of t and the inputs that they were made from, and reports
-// whether it succeeded. If not, the task has still succeeded, but will run again next
+// store stores the outputs of t, what it printed, and the inputs that they were made from,
+// and reports whether it succeeded. If not, the task has still succeeded, but will run again next
 // time.
-func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output, took time.Duration) bool {
+func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outputs []dotsame.Output, took time.Duration, rec *recorder) bool {
 	if len(in.unsure) > 0 {
 		return false
 	}
@@ -141,6 +141,7 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 		Schema:     dotsame.BuildInfoSchema,
 		DurationMS: took.Milliseconds(),
 		Outputs:    outputs,
+		Log:        s.keepLog(t, rec),
 		Recipe:     in.recipe,
 		Depends:    in.depends,
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -198,7 +199,7 @@ func (r *run) check(ctx context.Context, t *manifest.Task) (*inputs, *outcome) {
 	switch {
 	case err == nil:
 		r.remember(t, v)
-		r.Report.Cached(t.Name)
+		r.Report.Cached(t.Name, r.replay(v.result.Log))
 		return nil, &outcome{cached: true, saved: v.result.Duration(), digest: v.digest}
 	case ctx.Err() != nil:
 		return nil, &outcome{err: errNotStarted}
@@ -219,7 +220,9 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 		}
 	}
 	out := s.Report.Started(t.Name)
-	made, cleared, err := s.execute(ctx, t, in, out)
+	rec := s.recorder(t)
+	defer rec.Close()
+	made, cleared, err := s.execute(ctx, t, in, out, rec)
 	if err != nil && ctx.Err() != nil {
 		err = errInterrupted // which caused err
 	}
@@ -240,7 +243,7 @@ func (s *session) perform(ctx context.Context, t *manifest.Task, in *inputs) out
 	case made.unstorable != nil:
 		s.warnf("task %q will run again next time: its outputs can't be stored: %v", t.Name, made.unstorable)
 		_ = s.recordLeftovers(t)
-	case !s.store(ctx, t, in, made.outputs, took):
+	case !s.store(ctx, t, in, made.outputs, took, rec):
 		_ = s.recordLeftovers(t)
 	}
 	s.Report.Completed(t.Name, time.Since(start))
@@ -261,8 +264,9 @@ func unknownResult(outputs []dotsame.Output) digest.Digest {
 	return dotsame.ResultHash(slices.DeleteFunc(slices.Clone(outputs), func(o dotsame.Output) bool { return !files.Storable(o) }))
 }
 
-// execute runs t's command with its tools, at empty targets, and returns the outputs.
-func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out Output) (made listing, c cleared, err error) {
+// execute runs t's command with its tools, at empty targets, and returns the outputs. What
+// the command prints goes to out, and to rec unless that is nil.
+func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out Output, rec *recorder) (made listing, c cleared, err error) {
 	defer out.Close()
 	var tools []string
 	if len(t.Tools) > 0 {
@@ -279,7 +283,11 @@ func (s *session) execute(ctx context.Context, t *manifest.Task, in *inputs, out
 	if c, err = s.emptyTargets(ctx, t, in); err != nil {
 		return made, c, err
 	}
-	err = s.runCommand(ctx, t, s.environment(t, tools), out)
+	var to io.Writer = out
+	if rec != nil {
+		to = io.MultiWriter(out, rec)
+	}
+	err = s.runCommand(ctx, t, s.environment(t, tools), to)
 	s.files.Changed()
 	s.system.Changed()
 	s.programChanged()

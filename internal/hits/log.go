@@ -26,9 +26,11 @@
 // A log without it was cut off, and so was one with other counts than lines. A log
 // may hold several runs.
 //
-// A task's own output begins with its name in brackets as well, so a task may print
-// lines like these. That does not make it count as skipped: a task that ran once is
-// never reported as skipped.
+// A task's own output begins with its name in brackets as well, also when it is printed
+// again after Skipped (Cached), so it may have lines like these. Hence the first of
+// Starting... and Skipped (Cached) in a run of our runner decides about a task; what
+// follows under its name, up to the line of counts, is its output or its end. A task that
+// ran once is never reported as skipped.
 package hits
 
 import (
@@ -219,12 +221,15 @@ func (r *Reader) line(line []byte) error {
 		r.order = append(r.order, t)
 	}
 	r.lines++
+	since := r.since[t.name]
+	if since == Skipped {
+		return nil // what it printed when it ran
+	}
 	wasOpen := t.open
 	t.update(e, took)
 	if e == output {
 		return nil
 	}
-	since := r.since[t.name]
 	switch {
 	case bytes.Contains(line, []byte("] ✓ ")), bytes.Contains(line, []byte("] ✗ ")), e == cached:
 		r.upstream = true

@@ -51,6 +51,7 @@ type Task struct {
 	Env        map[string]string
 	WorkingDir string // relative to the workspace root, slash-separated; "." for the root itself
 	Rebuild    Rebuild
+	NoLog      bool     // do not keep what the task prints
 	Pos        Position // of its name
 }
 

@@ -14,7 +14,7 @@ import (
 var (
 	taskFileFields  = []string{"version", "project", "root", "tools", "toolchain", "tasks"}
 	workFileFields  = []string{"version", "root", "tools", "toolchain", "projects"}
-	taskFields      = []string{"input", "cmd", "target", "tools", "dependsOn", "environment", "workingDir", "rebuild"}
+	taskFields      = []string{"input", "cmd", "target", "tools", "dependsOn", "environment", "workingDir", "rebuild", "log"}
 	rebuildSpelling = map[string]Rebuild{"on-change": OnChange, "always": Always}
 )
 
@@ -236,6 +236,8 @@ func (t *taskFile) draft(task field, project string, inherited head) *draft {
 			d.WorkingDir = t.workingDir(t.item(f.value, label), of)
 		case "rebuild":
 			d.Rebuild = t.rebuild(f.value, label)
+		case "log":
+			d.NoLog = !t.flag(f.value, label)
 		default:
 			t.unknown(f, what, taskFields)
 		}
@@ -362,6 +364,15 @@ func (d *document) environment(n *yaml.Node, what string) map[string]string {
 		}
 	}
 	return env
+}
+
+// flag returns whether a field is true.
+func (d *document) flag(n *yaml.Node, what string) bool {
+	it := d.item(n, what)
+	if it.text != "true" && it.text != "false" && it.node != nil {
+		d.mistake(n, "write true or false", "%s is %q", what, it.text)
+	}
+	return it.text != "false"
 }
 
 func (d *document) rebuild(n *yaml.Node, what string) Rebuild {

@@ -28,7 +28,7 @@ type use struct {
 	last  time.Time
 	file  string // of the result
 	size  int64  // bytes of the file of an earlier result
-	blobs []digest.Digest
+	blobs []dotsame.Blob
 }
 
 // store prunes an entry of .same/store, except the directories that can be shared: see
@@ -61,10 +61,9 @@ func (p *pruning) store(dir *disk.Dir, it disk.Item, path string) error {
 		p.current[u.file] = true
 	}
 	p.currentSize += info.Size
-	for _, o := range b.Outputs {
-		if o.Type == dotsame.TypeFile && p.blobs[o.Digest] == nil {
-			p.currentSize += o.Size
-			p.blobs[o.Digest] = &blob{}
+	for _, b := range u.blobs {
+		if p.blobs[b.Digest] == nil {
+			p.currentSize += b.Size
 		}
 	}
 	p.use(u)
@@ -102,11 +101,11 @@ func newUse(b *dotsame.BuildInfo, info disk.Info) use {
 }
 
 func (p *pruning) use(u use) {
-	for _, d := range u.blobs {
-		if p.blobs[d] == nil {
-			p.blobs[d] = &blob{}
+	for _, b := range u.blobs {
+		if p.blobs[b.Digest] == nil {
+			p.blobs[b.Digest] = &blob{}
 		}
-		p.blobs[d].users++
+		p.blobs[b.Digest].users++
 	}
 }
 
@@ -136,10 +135,8 @@ func (p *pruning) results(results *disk.Dir, it disk.Item, shard string) error {
 		p.stored[path] = true
 		u := newUse(b, info)
 		u.file = path
-		for _, o := range b.Outputs {
-			if o.Type == dotsame.TypeFile {
-				u.size += o.Size
-			}
+		for _, b := range u.blobs {
+			u.size += b.Size
 		}
 		p.past = append(p.past, u)
 		return nil
@@ -374,15 +371,15 @@ func (p *pruning) dropOutputs(u use) error {
 
 // dropBlobs removes the blobs that nothing but u names.
 func (p *pruning) dropBlobs(u use) (sum disk.Removed, err error) {
-	for _, d := range u.blobs {
-		b := p.blobs[d]
+	for _, named := range u.blobs {
+		b := p.blobs[named.Digest]
 		if b == nil {
 			continue
 		}
 		if b.users--; b.users > 0 || b.size == 0 {
 			continue
 		}
-		file := dotsame.Rel(dotsame.BlobPath(d))
+		file := dotsame.Rel(dotsame.BlobPath(named.Digest))
 		shard, err := p.reach(path.Dir(file))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // the directory of blobs could not be read

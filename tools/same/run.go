@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"cachekey/internal/cli"
 	"cachekey/internal/engine"
+	"cachekey/internal/manifest"
 	"cachekey/internal/message"
 )
 
@@ -22,9 +24,12 @@ func runCommand(o *cli.IO) *cobra.Command {
 		Long: `Run tasks and the tasks that they depend on. A task is skipped, and its outputs are
 restored, if it has succeeded before with the same inputs: the files that its
 patterns match, its command, its environment, its tools, and its dependencies.
-A skipped task prints one line:
+A skipped task prints this line, and what it printed when it ran:
 
     [task] Skipped (Cached)
+
+--logs new prints nothing more for a skipped task, failed prints the output of a task
+only if it fails, and none prints no output. SAME_LOGS sets the default.
 
 Tools are resolved by the workspace's flake.lock (nixpkgs#go, .#lint) or by Nixhub
 (go@1.25.4), and then built or fetched by Nix. SAME_NIXHUB is the address of a
@@ -50,9 +55,14 @@ or a mistake in same.yaml.`,
 	jobs := fs.IntP("jobs", "j", 0, "run `N` tasks at the same time (default: one per core)")
 	keepGoing := fs.Bool("keep-going", false, "after a failure, run the tasks that do not depend on it")
 	passEnv := fs.StringArray("pass-env", nil, "let tasks see the variable `NAME`; its value is not one of their inputs (repeatable)")
+	logs := fs.String("logs", "", "print the output of tasks: `WHICH` is full, new, failed or none (default: full for the\ntasks that are named, new for the others)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if fs.Changed("jobs") && *jobs < 1 {
 			return cli.Usagef("--jobs %d: at least one task must run", *jobs)
+		}
+		shown, err := logsOf(*logs, o.Getenv("SAME_LOGS"), args)
+		if err != nil {
+			return err
 		}
 		config, tasks, err := open(c.Context(), o, args)
 		if err != nil {
@@ -65,6 +75,7 @@ or a mistake in same.yaml.`,
 			GitHub:   o.Getenv("GITHUB_ACTIONS") == "true",
 			Terminal: cli.Terminal(o.Out),
 			Colour:   !*ci && o.Colour(o.Out),
+			Logs:     shown,
 		}
 		if !*ci && cli.Terminal(o.Out) {
 			live := &live{Reporter: config.Report, tasks: len(tasks)}
@@ -78,6 +89,27 @@ or a mistake in same.yaml.`,
 		return err
 	}
 	return c
+}
+
+// logsOf returns what is printed of each task's output, by the flag --logs or else by the
+// variable SAME_LOGS. Without either it is all for the tasks that are named.
+func logsOf(flag, variable string, named []string) (func(task string) engine.Logs, error) {
+	from, value := "--logs", engine.Logs(flag)
+	if flag == "" {
+		from, value = "SAME_LOGS", engine.Logs(variable)
+	}
+	switch value {
+	case engine.FullLogs, engine.NewLogs, engine.FailedLogs, engine.NoLogs:
+		return func(string) engine.Logs { return value }, nil
+	case "":
+		return func(task string) engine.Logs {
+			if slices.Contains(named, manifest.All) || slices.Contains(named, task) {
+				return engine.FullLogs
+			}
+			return engine.NewLogs
+		}, nil
+	}
+	return nil, message.WithHint(cli.Usagef("%s is %q", from, string(value)), "use full, new, failed or none")
 }
 
 // A live updates the status line below a run on a terminal: how many tasks are done,
@@ -118,9 +150,9 @@ func (l *live) Interrupted(task string, took time.Duration) {
 	l.Reporter.Interrupted(task, took)
 }
 
-func (l *live) Cached(task string) {
+func (l *live) Cached(task string, log func(io.Writer) error) {
 	l.end(task)
-	l.Reporter.Cached(task)
+	l.Reporter.Cached(task, log)
 }
 
 func (l *live) end(task string) {

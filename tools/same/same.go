@@ -48,7 +48,7 @@ docs/exit-codes.md lists them by command.`,
 			return message.WithHint(cli.Usagef("no command given"), "same help lists the commands")
 		},
 	}
-	root.AddCommand(runCommand(o), planCommand(o), cleanCommand(o), gcCommand(o), envCommand(o))
+	root.AddCommand(runCommand(o), planCommand(o), logCommand(o), cleanCommand(o), gcCommand(o), envCommand(o))
 	return root
 }
 
