@@ -219,7 +219,7 @@ func TestBlobs(t *testing.T) {
 		got, _ := os.ReadFile(to.Name())
 		return got, err
 	}
-	if got, err := get(); err != nil || !bytes.Equal(got, content) || !d.CheckBlob(sum, int64(len(content))) {
+	if got, err := get(); err != nil || !bytes.Equal(got, content) || !d.ProveBlob(sum, int64(len(content))) {
 		t.Fatalf("%v; read %d bytes of %d", err, len(got), len(content))
 	}
 	blob := d.Path(BlobPath(sum))
@@ -234,7 +234,7 @@ func TestBlobs(t *testing.T) {
 	if err := os.WriteFile(blob, bad, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if d.CheckBlob(sum, int64(len(content))) {
+	if d.ProveBlob(sum, int64(len(content))) {
 		t.Error("a blob with a flipped bit passed")
 	}
 	if _, err := get(); err == nil {

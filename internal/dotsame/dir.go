@@ -26,6 +26,9 @@ type Dir struct {
 
 	unseal   sync.Once
 	unsealed error
+
+	proveOnce sync.Once
+	proofs    *Proofs
 }
 
 // Open returns the .same of the workspace at root. It need not exist yet.

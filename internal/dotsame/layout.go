@@ -45,6 +45,7 @@ const (
 	RunLock          = Local + "/lock"             // held by the one run at a time
 	StatCache        = Local + "/stat"             // digests of the inputs, by their stamps: see internal/files
 	ProgramCache     = Local + "/programs"         // the same of programs outside the workspace
+	ProvenBlobs      = Local + "/blobs"            // stamps of blobs that were hashed here: see Proofs
 	Leftovers        = Local + "/leftovers"        // outputs of failed runs: <SHA-256 of the task's name>.json
 	Aside            = Local + "/aside"            // files that runs moved out of the way: <time>/<path>
 	Profiles         = Local + "/environments"     // <environment id>: profile and expression, which keep Nix from collecting it

@@ -313,7 +313,7 @@ func inputChanges(now, before []dotsame.Input, then forecast) (reasons []Reason)
 func (s *session) missingOutputs(ctx context.Context, t *manifest.Task, info *dotsame.BuildInfo) (reasons []Reason) {
 	there, _ := s.scan(ctx, t)
 	for _, o := range compare(there.outputs, info.Outputs).wrong {
-		if o.Type == dotsame.TypeFile && !s.dir.CheckBlob(o.Digest, o.Size) {
+		if o.Type == dotsame.TypeFile && !s.dir.ProveBlob(o.Digest, o.Size) {
 			reasons = append(reasons, Reason{Kind: OutputMissing, Path: disk.Path(o.Path).Spelling()})
 		}
 	}

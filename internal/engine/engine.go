@@ -208,6 +208,11 @@ func (s *session) close(save bool) {
 		}
 		_ = x.Close() // it was only read
 	}
+	if save {
+		if err := s.dir.SaveProofs(); err != nil {
+			s.cannotStore(err)
+		}
+	}
 	s.root.Close()
 }
 

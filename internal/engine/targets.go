@@ -115,7 +115,7 @@ func (s *session) makeWritable(list []dotsame.Output) {
 
 // isStored reports whether the store has the contents of o.
 func (s *session) isStored(o dotsame.Output) bool {
-	return o.Type == dotsame.TypeFile && s.dir.HasBlob(o.Digest, o.Size)
+	return o.Type == dotsame.TypeFile && s.dir.ProveBlob(o.Digest, o.Size)
 }
 
 // moveAside moves name in dir, which is o.
