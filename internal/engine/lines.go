@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type Reporter interface {
 	Completed(task string, took time.Duration)
 	Failed(task string, took time.Duration, err error) // also of a task that could not be started
 	Interrupted(task string, took time.Duration)       // the run was interrupted while the task ran
+	RunsAgain(task string, err error)                  // comes before Started if its result can't be restored
 	Cached(task string, log func(io.Writer) error)     // log writes what the task printed; nil if it is nothing
 	Done(Summary)
 }
@@ -33,6 +35,7 @@ type Output io.WriteCloser
 // Lines reports a run as plain lines. Each line about a task, and each line of
 // its output, begins with its name in brackets:
 //
+//	[task] Runs again: damaged cache: restoring out: …
 //	[task] Starting...
 //	[task] <a line of its output>
 //	[task] Completed in 1.2s
@@ -41,6 +44,8 @@ type Output io.WriteCloser
 //	[task] Skipped (Cached)
 //	[task] <a line of its output when it ran>
 //	1 ran, 2 cached; took 1.2s
+//
+// The first of these comes only if a result is stored that can't be restored.
 //
 // A task may print such lines itself. The first of Starting... and Skipped (Cached)
 // in a run decides whether it ran; what follows under its name, up to the line of
@@ -243,6 +248,17 @@ var (
 
 func escapeData(s string) string     { return dataEscaper.Replace(s) }
 func escapeProperty(s string) string { return propertyEscaper.Replace(s) }
+
+// RunsAgain prints that a task would be skipped if its result could be restored.
+func (l *Lines) RunsAgain(task string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	what := ""
+	if errors.Is(err, dotsame.ErrBadBlob) || errors.Is(err, fs.ErrNotExist) {
+		what = "damaged cache: "
+	}
+	l.print(task, "Runs again: %s%s", what, message.OneLine(err.Error()))
+}
 
 // Cached prints that a task is skipped, and what it printed when it ran.
 func (l *Lines) Cached(task string, log func(io.Writer) error) {

@@ -204,7 +204,7 @@ func (r *run) check(ctx context.Context, t *manifest.Task) (*inputs, *outcome) {
 	case ctx.Err() != nil:
 		return nil, &outcome{err: errNotStarted}
 	}
-	r.warnf("task %q runs although its inputs have not changed: %v", t.Name, err)
+	r.Report.RunsAgain(t.Name, err)
 	return v.inputs, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,9 +186,19 @@ func TestPlan(t *testing.T) {
 		{plan("cached", "depends"), logOf(Unfinished), `task "a" was planned as cached, but did not finish`},
 		{plan(), logOf(Ran), ""},
 	} {
-		if got := strings.Join(c.plan.Check(c.log), "; "); got != c.wrong {
-			t.Errorf("got %q, want %q", got, c.wrong)
+		wrong, warnings := c.plan.Check(c.log)
+		if got := strings.Join(wrong, "; "); got != c.wrong || len(warnings) > 0 {
+			t.Errorf("got %q and warnings %q, want %q", got, warnings, c.wrong)
 		}
+	}
+	log := logOf(Ran, Failed, Ran)
+	for i := range log.Tasks {
+		log.Tasks[i].Again = true
+	}
+	wrong, warnings := plan("cached", "cached", "run").Check(log)
+	if !slices.Equal(wrong, []string{`task "b" was planned as cached, but failed`}) ||
+		!slices.Equal(warnings, []string{`task "a" was planned as cached, but ran again: its result could not be restored`}) {
+		t.Errorf("tasks that run again: %q, warnings %q", wrong, warnings)
 	}
 	for _, bad := range []string{"", "[]", "{}", `{"tasks":null}`, `{"tasks":[{"task":"a"}]}`, `{"tasks":[{"state":"run"}]}`, `{"tasks":[{"task":"a","state":"Cached"}]}`} {
 		if _, err := ParsePlan(strings.NewReader(bad)); err == nil {

@@ -21,6 +21,7 @@ const (
 	interrupted              // the run was interrupted while it ran
 	skipped                  // our runner skipped it
 	cached                   // upstream same skipped it, after starting
+	again                    // it will start, because its result can't be restored
 )
 
 // counts are the parts of a line of counts, which ends with "; took " and the time. Each
@@ -153,7 +154,7 @@ func parseLine(line []byte) (task []byte, e event, took time.Duration) {
 	if !ok || len(name) == 0 || bytes.ContainsAny(name, "[]") {
 		return nil, output, 0
 	}
-	if len(text) > 0 && strings.IndexByte("SCFI~\xe2", text[0]) >= 0 { // any event begins so
+	if len(text) > 0 && strings.IndexByte("SCFIR~\xe2", text[0]) >= 0 { // any event begins so
 		e, took = parseText(string(text))
 	}
 	return name, e, took
@@ -167,6 +168,9 @@ func parseText(text string) (event, time.Duration) {
 		return skipped, 0
 	case "~ Cached", "⚡ Cached":
 		return cached, 0
+	}
+	if strings.HasPrefix(text, "Runs again: ") {
+		return again, 0
 	}
 	for _, end := range endings {
 		if rest, ok := strings.CutPrefix(strings.TrimPrefix(text, end.mark), end.words); ok {

@@ -3,6 +3,7 @@
 //
 // It reads the lines of our runner,
 //
+//	[task] Runs again: damaged cache: restoring out: …
 //	[task] Starting...
 //	[task] Completed in 1.2s
 //	[task] Failed after 1.2s: exit status 2
@@ -64,6 +65,7 @@ type Task struct {
 	Status Status
 	Took   time.Duration // by the last run; 0 if unknown
 	Saved  time.Duration // by skipping it; 0 if unknown
+	Again  bool          // it ran because its result could not be restored
 }
 
 // A Log is the content of one or more logs.
@@ -141,6 +143,8 @@ type state struct {
 	name   string
 	status Status // "" if it has only started
 	took   time.Duration
+	// again means that a line said so before it started.
+	again bool
 	// open means that the task has started and not ended. The task itself may have
 	// printed any line in between.
 	open bool
@@ -222,8 +226,11 @@ func (r *Reader) line(line []byte) error {
 	}
 	r.lines++
 	since := r.since[t.name]
-	if since == Skipped {
+	switch {
+	case since == Skipped:
 		return nil // what it printed when it ran
+	case since != "" && e == again:
+		e = output
 	}
 	wasOpen := t.open
 	t.update(e, took)
@@ -271,8 +278,13 @@ func (r *Reader) counts(want [len(counts)]int) error {
 func (t *state) update(e event, took time.Duration) {
 	switch e {
 	case completed, failed, interrupted:
-		*t = state{name: t.name, status: outcomes[e], took: took}
+		*t = state{name: t.name, status: outcomes[e], took: took, again: t.again}
 		return
+	case again:
+		if !t.open {
+			t.again = true
+			return
+		}
 	case starting:
 		if t.cached { // and then the next run started
 			t.skip()
@@ -313,10 +325,10 @@ func (r *Reader) Log() *Log {
 		switch {
 		case t.open && t.cached:
 			t.skip()
-		case t.open:
+		case t.open, t.status == "": // the log ends after Runs again
 			t.status, t.took = Unfinished, 0
 		}
-		l.Tasks = append(l.Tasks, Task{Name: t.name, Status: t.status, Took: t.took})
+		l.Tasks = append(l.Tasks, Task{Name: t.name, Status: t.status, Took: t.took, Again: t.again})
 	}
 	return l
 }

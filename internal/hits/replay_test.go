@@ -87,6 +87,17 @@ func TestTaskThatPrintsTheProtocol(t *testing.T) {
 			fail()
 			skip()
 			check(hits.Failed)
+			l.RunsAgain("t", errors.New("restoring out"))
+			complete()
+			if r := hits.NewReader(); r.Read(strings.NewReader(log.String())) != nil || !r.Log().Task("t").Again {
+				t.Errorf("it runs again: %+v\n%s", r.Log(), log.String())
+			}
+			check(hits.Ran)
+			complete()
+			if r := hits.NewReader(); r.Read(strings.NewReader(log.String())) != nil || r.Log().Task("t").Again {
+				t.Errorf("its output says that it runs again: %+v", r.Log())
+			}
+			check(hits.Ran)
 		}
 	}
 }

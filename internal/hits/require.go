@@ -140,11 +140,14 @@ func ParsePlan(r io.Reader) (*Plan, error) {
 
 // Check lists how l differs from the plan: tasks planned as cached must be skipped,
 // and tasks planned to run must not. Every planned task must be in the log, unless
-// another one failed or was interrupted.
-func (p *Plan) Check(l *Log) (wrong []string) {
+// another one failed or was interrupted. A task that ran because its result could not be
+// restored is among the warnings only: the plan was right.
+func (p *Plan) Check(l *Log) (wrong, warnings []string) {
 	by := make(map[string]Status, len(l.Tasks))
+	again := make(map[string]bool)
 	for _, t := range l.Tasks {
 		by[t.Name] = t.Status
+		again[t.Name] = t.Again && t.Status == Ran
 	}
 	complete := l.Count(Failed, Interrupted, Unfinished) == 0 // otherwise some tasks did not run
 	for _, t := range p.Tasks {
@@ -152,6 +155,8 @@ func (p *Plan) Check(l *Log) (wrong []string) {
 		case !ok && (t.State == "cached" || complete):
 			how := map[string]string{"cached": " as cached", "run": " to run"}[t.State]
 			wrong = append(wrong, fmt.Sprintf("task %q was planned%s, but is not in the log", t.Task, how))
+		case t.State == "cached" && again[t.Task]:
+			warnings = append(warnings, fmt.Sprintf("task %q was planned as cached, but ran again: its result could not be restored", t.Task))
 		case t.State == "cached" && status != Skipped:
 			wrong = append(wrong, fmt.Sprintf("task %q was planned as cached, but %s", t.Task, status.verb()))
 		case t.State == "run" && status == Skipped:
@@ -160,5 +165,5 @@ func (p *Plan) Check(l *Log) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("task %q was planned to fail, but %s", t.Task, status.verb()))
 		}
 	}
-	return wrong
+	return wrong, warnings
 }

@@ -41,7 +41,8 @@ is not in the log is an error, unless another task failed.
 the restored cache has another key, what has changed since it was saved. It also
 sets the outputs skipped, ran and failed: the numbers of such tasks.
 
-The exit code is 1 if --require or --plan is not met.`,
+The exit code is 1 if --require or --plan is not met. A task that was planned as cached
+and ran only because its result could not be restored is a warning for --plan.`,
 		Example: `  $ same run --ci all | tee same.log; cachekey hits same.log
   $ cachekey hits --require all same.log
   $ same plan --json all > plan.json; same run --ci all | cachekey hits --plan plan.json -`,
@@ -88,11 +89,16 @@ The exit code is 1 if --require or --plan is not met.`,
 			})
 		}
 		r := &hits.Report{Log: log}
+		const most = 500 // what nobody reads need not be printed
 		if required != nil {
 			r.Wrong = append(r.Wrong, required.Check(log)...)
 		}
 		if planned != nil {
-			r.Wrong = append(r.Wrong, planned.Check(log)...)
+			wrong, warnings := planned.Check(log)
+			r.Wrong = append(r.Wrong, wrong...)
+			for _, w := range warnings[:min(most, len(warnings))] {
+				o.Warnf("%s", w)
+			}
 		}
 		if *forGitHub {
 			if noRoot == nil {
@@ -110,7 +116,6 @@ The exit code is 1 if --require or --plan is not met.`,
 		} else {
 			err = log.WriteTable(o.Out)
 		}
-		const most = 500 // what nobody reads need not be printed
 		failures := []error{err}
 		for _, w := range r.Wrong[:min(most, len(r.Wrong))] {
 			failures = append(failures, errors.New(w))
