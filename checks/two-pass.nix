@@ -128,6 +128,11 @@ let
         damage = "find .same/store/blobs -type f -exec sh -c 'echo tampered > \"$1\"' - {} \\;";
         ran = fixture.makers;
       };
+      # Only same notices, which hashes what it uses.
+      output-of-the-same-size = {
+        damage = "find .same/store/blobs -type f -exec sed -i 's/[a-z0-9]/#/g' {} +";
+        ran = fixture.makers;
+      };
       seal-missing = {
         damage = "rm .same/seal.json";
         ran = fixture.all;

@@ -142,16 +142,16 @@ func (d *Dir) unlock(name string, info Info) error {
 	return d.change("chmod", name, func() error { return unix.Fchmodat(d.fd, name, 0o700, 0) })
 }
 
-// Protect removes the write permissions of group and others from the directory name
-// in d, if this process may.
+// Protect removes the write permissions of group and others from the file or directory
+// name in d, if this process may.
 func (d *Dir) Protect(name string) {
 	info, err := d.Lstat(name)
-	if err != nil || info.Kind() != Directory || info.Mode&groupOrOthersWrite == 0 {
+	if err != nil || info.Kind() != Directory && info.Kind() != File || info.Mode&groupOrOthersWrite == 0 {
 		return
 	}
-	if sub, err := d.OpenDir(name); err == nil { // a link would be followed by its name
-		ProtectFD(sub.fd, info)
-		sub.Close()
+	if fd, info, err := d.Open(name); err == nil { // a link would be followed by its name
+		ProtectFD(fd, info)
+		unix.Close(fd)
 	}
 }
 

@@ -123,6 +123,9 @@ func appendEntry(b []byte, e Entry) []byte {
 	}
 	b = append(b, `","type":"f","size":`...)
 	b = strconv.AppendInt(b, e.Size, 10)
+	if isBlob(e.Path) {
+		return append(b, '}')
+	}
 	b = append(b, `,"digest":"`...)
 	b = hex.AppendEncode(b, e.Digest[:])
 	return append(b, `"}`...)
@@ -222,7 +225,7 @@ func (s *Reader) parse(line []byte) (e Entry, err error) {
 	e = Entry{Path: string(path), Dir: string(rest) == `d"}`}
 	if !e.Dir {
 		size, sum, _ := bytes.Cut(bytes.TrimPrefix(rest, []byte(`f","size":`)), []byte(`,"digest":"`))
-		e.Size, _ = strconv.ParseInt(string(size), 10, 64)
+		e.Size, _ = strconv.ParseInt(strings.TrimSuffix(string(size), "}"), 10, 64)
 		_, _ = hex.Decode(e.Digest[:], sum[:min(len(sum), 2*digest.Size)])
 	}
 	if s.line = appendEntry(s.line[:0], e); !bytes.Equal(s.line, line) {

@@ -17,7 +17,7 @@ func TestReaderRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func(entries string) error {
-		above := `{"seal":"v1","key":` + string(doc) + `,"entries":[` + "\n" + entries + "],\n"
+		above := `{"seal":"v2","key":` + string(doc) + `,"entries":[` + "\n" + entries + "],\n"
 		r, err := NewReader(strings.NewReader(above+`"digest":"`+digest.Of([]byte(above)).String()+"\"}\n"), nil)
 		for err == nil {
 			_, err = r.Next()
@@ -78,7 +78,7 @@ func TestReaderRefuses(t *testing.T) {
 	if err := read(lines(append([]string{d("store")}, total...)...)); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("more than 256 GiB: %v", err)
 	}
-	if _, err := NewReader(bytes.NewReader(append([]byte(`{"seal":"v1","key":`), bytes.Repeat([]byte(" "), maxHeader+1000)...)), nil); err == nil {
+	if _, err := NewReader(bytes.NewReader(append([]byte(`{"seal":"v2","key":`), bytes.Repeat([]byte(" "), maxHeader+1000)...)), nil); err == nil {
 		t.Error("an endless first line was accepted")
 	}
 }

@@ -98,7 +98,7 @@ func FuzzVerify(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	head := `{"seal":"v1","key":` + string(docText) + `,"entries":[` + "\n"
+	head := `{"seal":"v2","key":` + string(docText) + `,"entries":[` + "\n"
 	f.Add(head+`{"path":"store","type":"d"},`+"\n"+`{"path":"store/a","type":"f","size":1,"digest":"`+digest.Of([]byte("a")).String()+`"}`+"\n],\n", "store/a", "a")
 	f.Add(head+"],\n", "cache/b\n", "b")
 	f.Add("", "store/a/b/c", "")

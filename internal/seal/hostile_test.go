@@ -160,9 +160,9 @@ var hostile = []struct {
 		}},
 	{name: "data after the seal", state: None, reason: "data after the end",
 		do: func(t *testing.T, _, same string) { edit(t, same, func(s string) string { return s + "\n" }) }},
-	{name: "a seal of another version", state: None, reason: "not a seal of version v1",
+	{name: "a seal of another version", state: None, reason: "not a seal of version v2",
 		do: func(t *testing.T, _, same string) {
-			edit(t, same, func(s string) string { return strings.Replace(s, `"v1"`, `"v2"`, 1) })
+			edit(t, same, func(s string) string { return strings.Replace(s, `"v2"`, `"v3"`, 1) })
 		}},
 	{name: "a seal that is a link", state: None, reason: "the seal can't be read",
 		do: func(t *testing.T, root, same string) {

@@ -18,7 +18,7 @@ type MakeOptions struct {
 	Doc   *key.Document // of the key under which .same is saved
 	Key   *MACKey       // nil for a seal without a MAC
 	Warnf func(format string, args ...any)
-	// Progress, if not nil, is called with the number of files hashed so far and
+	// Progress, if not nil, is called with the number of files sealed so far and
 	// their bytes.
 	Progress func(files, bytes int64)
 }

@@ -22,6 +22,7 @@ type merge struct {
 	dir     *disk.Dir
 	remover *dotsame.Remover
 	verdict *Verdict
+	proofs  *dotsame.Proofs // nil unless Deep
 	// links are the paths of hard links. They are removed last: if one were removed
 	// before its other name is checked, that would be an ordinary file.
 	links []string
@@ -60,7 +61,7 @@ func (m *merge) produce(p *pipeline) error {
 		if err := m.addMissing(p, e.Path); err != nil {
 			return false, err
 		}
-		j := job{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind}
+		j := job{dir: e.Dir, name: e.Name, path: e.Path, kind: e.Kind, deep: m.Deep}
 		if m.atEnd || m.next.Path != e.Path {
 			j.problem = "it is not in the seal"
 			return false, p.add(j)
@@ -97,6 +98,9 @@ func (m *merge) consume(j *job) error {
 	}
 	if j.kind == disk.File && j.problem == "" {
 		if j.problem = difference(j); j.problem == "" {
+			if isBlob(j.path) && m.Deep {
+				m.proofs.Add(j.digest, j.info.Stamp)
+			}
 			m.verdict.Kept++
 			m.verdict.KeptBytes += j.size
 			if m.Progress != nil {
@@ -152,7 +156,7 @@ func (m *merge) report(f Finding) {
 	m.Report(f)
 }
 
-// difference returns how a hashed file differs from the seal, or "".
+// difference returns how a file differs from the seal, or "".
 func difference(j *job) string {
 	switch {
 	case j.err != nil:
@@ -167,6 +171,10 @@ func difference(j *job) string {
 		return fmt.Sprintf("it is truncated: %d bytes of %d", j.info.Size, j.want.Size)
 	case j.info.Size > j.want.Size:
 		return fmt.Sprintf("it is longer than sealed: %d bytes, not %d", j.info.Size, j.want.Size)
+	case isBlob(j.path):
+		if j.deep && j.digest.String() != path.Base(j.path) {
+			return "it is altered: its digest is not its name"
+		}
 	case j.size != j.want.Size || j.digest != j.want.Digest:
 		return "it is altered: its digest does not match the seal"
 	}

@@ -21,6 +21,7 @@ type job struct {
 	kind    disk.Kind
 	want    Entry  // the entry of the seal; zero in Make
 	problem string // if not "", the file is not hashed
+	deep    bool   // hash it even if it is a blob
 
 	info   disk.Info
 	size   int64 // bytes hashed
@@ -128,10 +129,20 @@ func (p *pipeline) flush() {
 	}
 }
 
-// hash opens and hashes the file of j. In Verify a file whose size differs from
-// the seal's is not read.
+// hash opens and hashes the file of j, or only looks at a blob. In Verify a file whose
+// size differs from the seal's is not read.
 func (j *job) hash(ctx context.Context) {
 	if j.dir == nil || j.problem != "" || j.kind != disk.File {
+		return
+	}
+	blob := isBlob(j.path)
+	if blob && !j.deep {
+		if j.info, j.err = j.dir.Lstat(j.name); j.err == nil && j.ours() {
+			j.size = j.info.Size
+			if j.want.Path != "" && j.info.Mode&0o022 != 0 {
+				j.dir.Protect(j.name)
+			}
+		}
 		return
 	}
 	fd, info, err := j.dir.Open(j.name)
@@ -140,12 +151,22 @@ func (j *job) hash(ctx context.Context) {
 		return
 	}
 	defer unix.Close(fd)
-	j.info = info
-	if info.Kind() != disk.File || info.Size > MaxFileSize || j.want.Path != "" && j.want.Size != info.Size {
+	if j.info = info; !j.ours() {
 		return
 	}
 	if j.want.Path != "" { // nobody else may write to it after it has been verified
 		disk.ProtectFD(fd, info)
 	}
+	if blob { // its stamp is remembered
+		if j.info.Stamp, j.err = disk.Fstat(fd); j.err != nil {
+			return
+		}
+	}
 	j.digest, j.size, j.err = disk.Hash(ctx, fd, info.Size, nil)
+}
+
+// ours reports whether j's file is one that can be sealed and, in Verify, has the size
+// in the seal.
+func (j *job) ours() bool {
+	return j.info.Kind() == disk.File && j.info.Size <= MaxFileSize && (j.want.Path == "" || j.want.Size == j.info.Size)
 }

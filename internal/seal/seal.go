@@ -7,10 +7,13 @@
 // A seal is one JSON document in a canonical layout of lines, so that it can be
 // written and checked as a stream:
 //
-//	{"seal":"v1","key":{…},"entries":[
+//	{"seal":"v2","key":{…},"entries":[
 //	{"path":"cache","type":"d"},
 //	{"path":"store","type":"d"},
-//	{"path":"store/9f86….json","type":"f","size":132,"digest":"2cf2…"}
+//	{"path":"store/9f86….json","type":"f","size":132,"digest":"2cf2…"},
+//	{"path":"store/blobs","type":"d"},
+//	{"path":"store/blobs/fa","type":"d"},
+//	{"path":"store/blobs/fa/faea…","type":"f","size":1024}
 //	],
 //	"digest":"8a5e…","mac":"77c0…"}
 //
@@ -18,7 +21,9 @@
 // `cachekey key --json` prints it, on one line. One line follows for each directory
 // ("d") and file ("f") below .same/cache and .same/store and for these two: its
 // slash-separated path relative to .same and, for a file, its size in bytes and its
-// BLAKE3 digest (256 bits, hexadecimal). The lines are in the order of a walk that
+// BLAKE3 digest (256 bits, hexadecimal). A blob (dotsame.BlobPath) has no digest: that is
+// its name. Results and build infos name the blobs that may be used, and the runner
+// hashes a blob before it uses it, so neither Make nor Verify reads blobs. The lines are in the order of a walk that
 // sorts names bytewise: a directory comes before its contents, and "a/b" before
 // "a.b". No other spelling, spacing or order is accepted. The last line has the
 // BLAKE3 digest of all bytes before it:
@@ -61,7 +66,7 @@ import (
 )
 
 // Schema is the version of the format.
-const Schema = "v1"
+const Schema = "v2"
 
 // The limits of a seal, for writing and for reading.
 const (
@@ -83,7 +88,24 @@ type Entry struct {
 	Path   string // relative to .same, slash-separated
 	Dir    bool
 	Size   int64
-	Digest digest.Digest
+	Digest digest.Digest // zero for a blob
+}
+
+const hexDigits = 2 * digest.Size
+
+// isBlob reports whether path, relative to .same, is that of a blob. It is
+// dotsame.BlobPath the other way round.
+func isBlob(path string) bool {
+	rest, ok := strings.CutPrefix(path, dotsame.Rel(dotsame.Blobs)+"/")
+	if !ok || len(rest) != len("ab/")+hexDigits || rest[2] != '/' || rest[:2] != rest[3:5] {
+		return false
+	}
+	for i := 3; i < len(rest); i++ {
+		if c := rest[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // validPath reports whether path is below one of roots and can be in a seal: it

@@ -156,18 +156,23 @@ func TestSealIsReproducible(t *testing.T) {
 // TestFormat builds a seal from the description of the format, without this package.
 func TestFormat(t *testing.T) {
 	root := t.TempDir()
-	write(t, filepath.Join(root, ".same"), map[string]string{"store/a/x": "one", "store/a.b": "", "cache/": ""})
+	name := strings.Repeat("ab", 32)
+	write(t, filepath.Join(root, ".same"), map[string]string{"store/a/x": "one", "store/a.b": "", "cache/": "", "store/blobs/ab/" + name: "not read", "store/blobs/ab/short": "s"})
 	docText, err := json.Marshal(here)
 	if err != nil {
 		t.Fatal(err)
 	}
 	hash := func(s string) string { h := blake3.Sum256([]byte(s)); return hex.EncodeToString(h[:]) }
-	above := `{"seal":"v1","key":` + string(docText) + `,"entries":[` + "\n" +
+	above := `{"seal":"v2","key":` + string(docText) + `,"entries":[` + "\n" +
 		`{"path":"cache","type":"d"},` + "\n" +
 		`{"path":"store","type":"d"},` + "\n" +
 		`{"path":"store/a","type":"d"},` + "\n" +
 		`{"path":"store/a/x","type":"f","size":3,"digest":"` + hash("one") + `"},` + "\n" +
-		`{"path":"store/a.b","type":"f","size":0,"digest":"` + hash("") + `"}` + "\n" +
+		`{"path":"store/a.b","type":"f","size":0,"digest":"` + hash("") + `"},` + "\n" +
+		`{"path":"store/blobs","type":"d"},` + "\n" +
+		`{"path":"store/blobs/ab","type":"d"},` + "\n" +
+		`{"path":"store/blobs/ab/` + name + `","type":"f","size":8},` + "\n" +
+		`{"path":"store/blobs/ab/short","type":"f","size":1,"digest":"` + hash("s") + `"}` + "\n" +
 		"],\n"
 	var macKey [32]byte
 	blake3.DeriveKey("cachekey v1 seal: key of the message authentication code", []byte("sixteen bytes...."), macKey[:])

@@ -23,6 +23,7 @@ type VerifyOptions struct {
 	Locks  string // the digest of the locks that the seal must be for
 	Head   string // of the key that the seal must be for: prefix, schema, extras and system; "" for any
 	Key    *MACKey
+	Deep   bool // also hash the blobs
 	// Report is called with every difference from the seal, in the order of a walk.
 	Report func(Finding)
 	Warnf  func(format string, args ...any)
@@ -78,6 +79,9 @@ func (v *Verdict) Flawed() bool { return v.Reason != "" || v.Removed > 0 || v.Mi
 // Verify also clears .same/local except for the run lock, the files that a run
 // moved aside and the directories that a dotsame.Remover moved there. It is never
 // saved, so if it was restored it is forged.
+//
+// Of a blob, Verify checks the name, the type and the size. With Deep, it also hashes the
+// blobs, and remembers that they are proven.
 //
 // Verify takes from group and others the permission to write to what it keeps: they
 // could change it after it has been checked.
@@ -226,6 +230,10 @@ func check(ctx context.Context, dir *disk.Dir, remover *dotsame.Remover, o Verif
 	}
 	r.doc = nil // it has been decoded
 	m := &merge{VerifyOptions: o, seal: r, dir: dir, remover: remover, verdict: v}
+	if same := dotsame.Open(o.Root); o.Deep {
+		m.proofs = same.Proofs() // before anything is hashed
+		defer func() { _ = same.SaveProofs() }()
+	}
 	if err := run(ctx, m.produce, m.consume); err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ func sealCommand(o *cli.IO) *cobra.Command {
 		Use:   "seal [flags]",
 		Short: "before a save: record the files of the cache, for verify",
 		Long: `Write .same/seal.json: the document of the key, and the path, size and digest of
-every file below .same/store and .same/cache. Run it last before the save, after
+every file below .same/store and .same/cache. The digest of a blob, which is the
+contents of an output, is its name. Run it last before the save, after
 prune: same removes the seal before it changes anything that the seal covers.
 
 If CACHEKEY_SEAL_KEY is set (a secret of at least 16 bytes), it authenticates the
@@ -90,7 +91,8 @@ func verifyCommand(o *cli.IO) *cobra.Command {
 		Short: "after a restore: remove files that do not match the seal",
 		Long: `Check every file below .same/store and .same/cache against .same/seal.json, and
 remove files that were altered, that the seal does not list, or that are not regular
-files. If the seal itself is broken, or for another system or other locks, all files
+files. Blobs, the contents of outputs, are checked by name and size only: same hashes
+each before it uses it. With --deep they are hashed here. If the seal itself is broken, or for another system or other locks, all files
 are removed: a bad cache becomes a miss, and does not fail the build unless --strict
 is given. Run it only on a restored cache: without a seal it removes everything.
 
@@ -117,6 +119,7 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 	want := fs.String("key", "", "`KEY` that was computed before the restore")
 	keyFile := fs.String("key-file", "", "`FILE` that key --json wrote before the restore; its key is the default of --key")
 	matched := fs.String("matched-key", "", "`KEY` of the entry that was restored; needs --key")
+	deep := fs.Bool("deep", false, "also hash the contents of outputs")
 	strict := fs.Bool("strict", false, "exit with 1 if a file did not match the seal")
 	asJSON := fs.Bool("json", false, "print the result as JSON")
 	forGitHub := fs.Bool("github", false, "append the result to the file $GITHUB_OUTPUT")
@@ -150,7 +153,7 @@ hit-kind (exact, partial or none) and cache-hit (true if exact).`,
 				return err
 			}
 		}
-		v, failed := verify(c.Context(), o, at, given)
+		v, failed := verify(c.Context(), o, at, given, *deep)
 		if v == nil {
 			return failed
 		}
@@ -188,7 +191,7 @@ type expected struct {
 
 // verify returns the verdict, and an error if the restored state must not be used for
 // a reason other than its own contents.
-func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Verdict, error) {
+func verify(ctx context.Context, o *cli.IO, at place, given expected, deep bool) (*seal.Verdict, error) {
 	at.options.Untracked = given.doc != nil && given.doc.Untracked != nil
 	at.options.WithoutTree = given.key == nil
 	doc, err := compute(ctx, o, at.options)
@@ -221,7 +224,7 @@ func verify(ctx context.Context, o *cli.IO, at place, given expected) (*seal.Ver
 	verifying := newProgress(o, "verifying")
 	defer verifying.stop()
 	return seal.Verify(ctx, seal.VerifyOptions{
-		Root: at.root, System: doc.System, Locks: locks, Head: head, Key: at.secret,
+		Root: at.root, System: doc.System, Locks: locks, Head: head, Key: at.secret, Deep: deep,
 		Report: func(f seal.Finding) { o.Infof("%s", f) }, Warnf: o.Warnf, Progress: verifying.read,
 	})
 }
