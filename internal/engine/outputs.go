@@ -224,20 +224,25 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 		s.storeMissing(outputs)
 		return nil
 	}
+	epoch := s.files.Epoch()
 	staged, err := s.stage(ctx, diff.wrong)
 	defer func() {
-		for _, tmp := range staged {
-			if tmp != "" {
-				_ = syscall.Unlink(tmp) // does nothing to those that were placed
+		for _, f := range staged {
+			if f.name != "" {
+				_ = syscall.Unlink(f.name) // does nothing to those that were placed
 			}
 		}
 	}()
 	if err != nil {
 		return err
 	}
+	placed := false
 	defer func() {
 		for _, o := range slices.Concat(diff.wrong, diff.extra) {
 			s.files.ChangedPath(o.Path)
+		}
+		if placed {
+			s.prime(diff.wrong, staged, epoch)
 		}
 		s.programChanged()
 	}()
@@ -251,7 +256,7 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 	trail := s.root.Trail()
 	defer trail.Close()
 	for i, o := range diff.wrong {
-		if err := s.place(trail, staged[i], o); err != nil {
+		if err := s.place(trail, staged[i].name, o); err != nil {
 			return fmt.Errorf("restoring %s: %w", o.Path, err)
 		}
 	}
@@ -266,7 +271,30 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 			}
 		}
 	}
+	placed = true
 	return nil
+}
+
+// prime records the digests of files that were placed, so that tasks that read them need
+// not hash them again: their bytes were hashed on their way out of the store.
+func (s *session) prime(outputs []dotsame.Output, from []staged, epoch uint32) {
+	trail := s.root.Trail()
+	defer trail.Close()
+	for i, o := range outputs {
+		if o.Type != dotsame.TypeFile {
+			continue
+		}
+		dir, err := trail.Reach(path.Dir(o.Path))
+		if err != nil {
+			continue
+		}
+		info, err := dir.Lstat(path.Base(o.Path))
+		want := from[i].stamp
+		want.Ctime = info.Ctime // to rename a file changes it
+		if err == nil && info.Stamp == want {
+			s.files.Prime(o.Path, info.Stamp, o.Digest, epoch)
+		}
+	}
 }
 
 // storeMissing stores outputs that are in place but missing from the store. If it
@@ -294,25 +322,30 @@ func replaced(have []dotsame.Output, diff difference, wrong map[string]dotsame.O
 	return gone
 }
 
+// A staged is a file or link that restore will place.
+type staged struct {
+	name  string     // of the temporary file; "" for a directory
+	stamp disk.Stamp // of a file
+}
+
 // stage makes every file and link that restore will place, so that a bad blob changes
-// nothing in the workspace. It returns their names, parallel to outputs, with "" for
-// directories.
-func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (names []string, err error) {
+// nothing in the workspace. The result is parallel to outputs.
+func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (all []staged, err error) {
 	for _, o := range outputs {
-		name := ""
+		var f staged
 		switch err = ctx.Err(); {
 		case err != nil:
 		case o.Type == dotsame.TypeFile:
-			name, err = s.stageFile(o)
+			f, err = s.stageFile(o)
 		case o.Type == dotsame.TypeLink:
-			name, err = s.stageLink(o)
+			f.name, err = s.stageLink(o)
 		}
-		names = append(names, name)
+		all = append(all, f)
 		if err != nil {
-			return names, fmt.Errorf("restoring %s: %w", o.Path, err)
+			return all, fmt.Errorf("restoring %s: %w", o.Path, err)
 		}
 	}
-	return names, nil
+	return all, nil
 }
 
 // temp creates a temporary file, in .same or, if that is read-only, elsewhere:
@@ -325,16 +358,21 @@ func (s *session) temp() (*os.File, error) {
 	return f, err
 }
 
-func (s *session) stageFile(o dotsame.Output) (string, error) {
+func (s *session) stageFile(o dotsame.Output) (staged, error) {
 	f, err := s.temp()
 	if err != nil {
-		return "", err
+		return staged{}, err
 	}
 	defer f.Close()
-	if err := s.dir.GetBlob(f, o.Digest); err != nil {
-		return f.Name(), err
+	err = s.dir.GetBlob(f, o.Digest)
+	if err == nil {
+		err = f.Chmod(o.Mode.Perm())
 	}
-	return f.Name(), f.Chmod(o.Mode.Perm())
+	st := disk.Stamp{}
+	if err == nil {
+		st, err = disk.Fstat(int(f.Fd()))
+	}
+	return staged{f.Name(), st}, err
 }
 
 func (s *session) stageLink(o dotsame.Output) (string, error) {

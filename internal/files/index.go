@@ -111,6 +111,31 @@ func (x *Index) ChangedPath(p string) {
 	}
 }
 
+// Epoch returns a number that Changed changes.
+func (x *Index) Epoch() uint32 { return x.epoch.Load() }
+
+// Prime records the digest of the file at p, which the caller has written in this epoch
+// and then stamped: it need not be read as long as no task has run. ChangedPath must be
+// called between the write and Prime.
+func (x *Index) Prime(p string, st disk.Stamp, sum digest.Digest, epoch uint32) {
+	if epoch != x.epoch.Load() {
+		return
+	}
+	parent := path.Dir(p)
+	if parent == "." {
+		parent = ""
+	}
+	e := entry{name: path.Base(p), stamp: st, digest: sum, seen: epoch, settled: x.clock.settled(st)}
+	d := x.dir(parent)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i, ok := d.find(e.name); ok {
+		d.entries[i] = e
+	} else {
+		d.entries = slices.Insert(d.entries, i, e)
+	}
+}
+
 func (x *Index) dir(p string) *dir {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -202,10 +227,11 @@ func (x *Index) single(d *dir, fd *dirFD, name string, epoch uint32) (*entry, er
 	return &d.entries[i], nil
 }
 
-// reuse takes the digest of an older entry of the same name if it is still valid.
+// reuse takes the digest of an older entry of the same name if it is still valid: if a
+// later write would have changed the stamp, or no task has run since.
 func (e *entry) reuse(old *entry) {
-	if old.settled && old.stamp == e.stamp {
-		e.digest, e.settled = old.digest, true
+	if (old.settled || old.seen == e.seen) && old.stamp == e.stamp {
+		e.digest, e.settled = old.digest, old.settled
 	}
 }
 
