@@ -162,15 +162,16 @@ func (d *Dir) GetBlob(to *os.File, want digest.Digest) error {
 // the stamp has changed by then, it empties to and returns false.
 func copyUnchanged(to, f *os.File, st disk.Stamp) (bool, error) {
 	if shareBlocks(to, f) != nil {
-		n, err := io.Copy(to, io.LimitReader(f, st.Size)) // within the kernel where it can
+		n := int64(0)
+		err := writeCopy(to, f, func(w io.Writer) (err error) {
+			n, err = io.Copy(w, io.LimitReader(f, st.Size)) // within the kernel where it can
+			return err
+		})
 		if err != nil {
 			return false, err
 		}
-		if n == st.Size {
-			_, err = f.Seek(0, io.SeekStart)
-		}
-		if n != st.Size || err != nil {
-			return false, errors.Join(err, restart(to))
+		if n != st.Size {
+			return false, restart(to)
 		}
 	}
 	if now, err := disk.Fstat(int(f.Fd())); err != nil || now != st {
@@ -217,7 +218,7 @@ func copyVerified(to, f *os.File, want digest.Digest, size int64) error {
 	if shareBlocks(to, f) == nil {
 		return verify(nil, to, want, size) // f may be written from now on
 	}
-	return verify(to, f, want, size)
+	return writeCopy(to, f, func(w io.Writer) error { return verify(w, f, want, size) })
 }
 
 // verify reads f from its start and writes it to to, unless that is nil.
