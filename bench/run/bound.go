@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ const (
 	boundWalk  = "bound-walk"  // walk the inputs and lstat each
 	boundHash  = "bound-hash"  // and read and hash each with BLAKE3, on all cores
 	boundWrite = "bound-write" // write the outputs, each into a new file
+	boundCopy  = "bound-copy"  // write the outputs, each into a temporary file that is then renamed
 )
 
 // bounds are the functions for measure.Bound. They work on the workspace in the
@@ -25,6 +27,7 @@ var bounds = map[string]func([]string) error{
 	boundWalk:  func([]string) error { _, err := walk(); return err },
 	boundHash:  func([]string) error { return hash() },
 	boundWrite: func(args []string) error { return rewrite(args[0]) },
+	boundCopy:  func(args []string) error { return copyTree(args[0]) },
 }
 
 // walk returns all inputs, after an lstat of each.
@@ -97,4 +100,45 @@ func rewrite(from string) error {
 		}
 	}
 	return nil
+}
+
+// copyTree copies what is in from to the working directory: each file is written beside
+// the tree, and then renamed. It does so on all cores.
+func copyTree(from string) error {
+	if err := os.Mkdir("tmp", 0o755); err != nil {
+		return err
+	}
+	var names []string
+	err := filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
+		rel := strings.TrimPrefix(strings.TrimPrefix(name, from), "/")
+		switch {
+		case err != nil || rel == "":
+			return err
+		case entry.IsDir():
+			return os.MkdirAll(rel, 0o755)
+		}
+		names = append(names, rel)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return measure.OnAllCores(names, func() func(string) error {
+		return func(name string) error {
+			in, err := os.Open(filepath.Join(from, name))
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			out, err := os.CreateTemp("tmp", "")
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(out, in)
+			if err := errors.Join(err, out.Close()); err != nil {
+				return err
+			}
+			return os.Rename(out.Name(), name)
+		}
+	})
 }

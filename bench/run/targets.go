@@ -23,12 +23,19 @@ func (c *contest) table(results []measure.Result) string {
 		return ""
 	}}
 	var b strings.Builder
-	for s, bounds := range [][]string{first: nil, inPlace: {walkRow}, fresh: {hashRow, writeRow}} {
+	bounds := [][]string{first: nil, inPlace: {walkRow}, back: {walkRow}, branch: {walkRow}, fresh: {hashRow, writeRow}}
+	if c.spec.outputs > 0 {
+		bounds = [][]string{first: nil, inPlace: nil, fresh: {copyRow}}
+	}
+	for s, bounds := range bounds {
 		var part []measure.Result
 		for _, r := range results {
 			if name, ok := strings.CutSuffix(r.Name, ": "+scenarioNames[s]); ok {
 				part = append(part, measure.Result{Name: name, Samples: r.Samples})
 			}
+		}
+		if len(part) == 0 {
+			continue
 		}
 		bound := ""
 		for _, name := range bounds {
@@ -50,20 +57,34 @@ func (c *contest) targets(results []measure.Result) []report.Target {
 		return median.Seconds()
 	}
 	at := func(tool string, s scenario) float64 { return wall(rowName(tool, s)) }
+	against := func(tool string, s scenario) report.Target {
+		return report.Target{Text: fmt.Sprintf("%s ÷ %s", scenarioNames[s], tool), Got: at(sameName, s) / at(tool, s), Limit: 1}
+	}
+	if c.spec.outputs > 0 {
+		return []report.Target{
+			{Text: "fresh checkout ÷ write and rename", Got: at(sameName, fresh) / wall(copyRow), Limit: 1.5},
+			against(turboName, first), against(turboName, inPlace), against(turboName, fresh),
+		}
+	}
 	allowed := 1.5*wall(hashRow) + wall(writeRow)
 	var peak int64
-	for s := range scenarioNames {
-		peak = max(peak, find(results, rowName(sameName, scenario(s))).Peak())
+	for _, r := range results {
+		if strings.HasPrefix(r.Name, sameName) {
+			peak = max(peak, r.Peak())
+		}
 	}
-	return []report.Target{
+	targets := []report.Target{
 		{Text: "in place ÷ walk and lstat", Got: at(sameName, inPlace) / wall(walkRow), Limit: 2.5},
 		{Text: "fresh checkout ÷ (1.5 × read and BLAKE3 + write)", Got: at(sameName, fresh) / allowed, Limit: 1},
-		{Text: "in place ÷ turbo", Got: at(sameName, inPlace) / at(turboName, inPlace), Limit: 1},
-		{Text: "in place ÷ go-task", Got: at(sameName, inPlace) / at(taskName, inPlace), Limit: 1},
-		{Text: "fresh checkout ÷ turbo", Got: at(sameName, fresh) / at(turboName, fresh), Limit: 1},
-		{Text: "fresh checkout ÷ go-task", Got: at(sameName, fresh) / at(taskName, fresh), Limit: 1},
+		against(turboName, inPlace), against(taskName, inPlace),
+		against(turboName, back), against(taskName, back),
+		against(turboName, fresh), against(taskName, fresh),
 		{Text: "peak memory, MiB", Got: float64(peak) / (1 << 20), Limit: 64},
 	}
+	if c.spec.branch {
+		targets = append(targets, against(turboName, branch), against(taskName, branch))
+	}
+	return targets
 }
 
 func find(results []measure.Result, name string) measure.Result {

@@ -31,6 +31,9 @@ const (
 	makeName  = "make"
 )
 
+// restoring is the number of the tools that restore outputs. They come first.
+const restoring = 2
+
 func install(workdir *peer.Workdir) (tools []tool, versions string, err error) {
 	_, same, err := workdir.Build()
 	if err != nil {

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,21 +13,38 @@ import (
 	"cachekey/bench/internal/tree"
 )
 
-// A spec describes a workspace: tasks that each read their own files of
-// 4 KiB and write some of them into one output.
+// A spec describes a workspace: tasks that each read their own files of 4 KiB and write
+// some of them into one output; or, with outputs, tasks that each read one file and copy
+// their outputs from elsewhere.
 type spec struct {
-	name  string
-	tasks int
-	files int
+	name   string
+	tasks  int
+	files  int
+	branch bool // measure a switch between two branches
+
+	outputs  int                          // files that each task makes
+	size     func(rng *rand.Rand) (n int) // of one of them, in bytes
+	describe string
+	data     string // the directory of the outputs: <data>/<task>
 }
 
 var specs = []spec{
-	{"100", 100, 3_000},
-	{"300", 300, 30_000},
-	{"1000", 1000, 30_000},
+	{name: "100", tasks: 100, files: 3_000},
+	{name: "300", tasks: 300, files: 30_000, branch: true},
+	{name: "1000", tasks: 1000, files: 30_000},
+	{name: "small", tasks: 100, files: 100, outputs: 20, size: between(4<<10, 16<<10), describe: "100 tasks, each with 20 outputs of 4 to 16 KiB"},
+	{name: "large", tasks: 1, files: 1, outputs: 1, size: between(1<<30, 1<<30), describe: "one output of 1 GiB"},
+	{name: "many", tasks: 1, files: 1, outputs: 50_000, size: between(200, 6000), describe: "50,000 outputs of one task, of 200 to 6,000 bytes"},
 }
 
-var quickSpecs = []spec{{"quick", 12, 120}}
+var quickSpecs = []spec{
+	{name: "quick", tasks: 12, files: 120, branch: true},
+	{name: "quick-outputs", tasks: 3, files: 3, outputs: 250, size: between(100, 5000), describe: "3 tasks, each with 250 outputs of 100 to 5,000 bytes"},
+}
+
+func between(least, most int) func(*rand.Rand) int {
+	return func(rng *rand.Rand) int { return least + rng.IntN(most-least+1) }
+}
 
 const (
 	fileSize   = 4 << 10
@@ -37,12 +57,16 @@ const (
 type task struct {
 	number int
 	files  int
+	from   string // the directory that it copies to its output; "" if it joins inputs
 }
 
 func (s spec) list() []task {
 	list := make([]task, s.tasks)
 	for i := range list {
 		list[i] = task{number: i, files: s.files / s.tasks}
+		if s.outputs > 0 {
+			list[i].from = filepath.Join(s.data, list[i].name())
+		}
 	}
 	return list
 }
@@ -54,12 +78,16 @@ func (t task) output() string { return t.dir() + "/out/result" }
 
 // before returns the task that t depends on, if any.
 func (t task) before() (task, bool) {
-	return task{number: (t.number - 1) / fanOut, files: t.files}, t.number > 0
+	return task{number: (t.number - 1) / fanOut, files: t.files}, t.number > 0 && t.from == ""
 }
 
 // script returns the command of the task, in its own directory: it writes a line to
-// log, so that executed tasks can be counted, and joins one input in ten.
+// log, so that executed tasks can be counted, and joins one input in ten or copies its
+// outputs.
 func (t task) script(log string) string {
+	if t.from != "" {
+		return fmt.Sprintf("echo %s >> %s && mkdir -p out && cp -R %s/. out", t.name(), log, t.from)
+	}
 	return fmt.Sprintf("echo %s >> %s && mkdir -p out && cat src/*/*0.txt > out/result", t.name(), log)
 }
 
@@ -98,6 +126,9 @@ func (s spec) make(dir, log string) (string, error) {
 	if err := os.RemoveAll(building); err != nil {
 		return "", err
 	}
+	if err := s.makeOutputs(); err != nil {
+		return "", err
+	}
 	for name, text := range manifests(s.list(), log) {
 		if err := write(filepath.Join(building, name), []byte(text)); err != nil {
 			return "", err
@@ -113,8 +144,58 @@ func (s spec) make(dir, log string) (string, error) {
 	if err := tree.Commit(building); err != nil {
 		return "", err
 	}
+	if s.branch {
+		if err := s.makeBranch(building); err != nil {
+			return "", err
+		}
+	}
 	return root, os.Rename(building, root)
 }
+
+// edit changes an input of t in the workspace at root, and with it t's output.
+func (t task) edit(root string) error {
+	return write(filepath.Join(root, t.dir(), t.input(0)), append([]byte("changed "), t.content(0)[8:]...))
+}
+
+// otherBranch is the branch on which an input of each task is another.
+const otherBranch = "other"
+
+func (s spec) makeBranch(root string) error {
+	if err := git(root, "checkout", "-q", "-b", otherBranch); err != nil {
+		return err
+	}
+	for _, t := range s.list() {
+		if err := t.edit(root); err != nil {
+			return err
+		}
+	}
+	if err := tree.Commit(root); err != nil {
+		return err
+	}
+	return git(root, "checkout", "-q", "-")
+}
+
+// makeOutputs writes what the tasks copy.
+func (s spec) makeOutputs() error {
+	for _, t := range s.list() {
+		if t.from == "" {
+			return nil
+		}
+		rng := rand.New(rand.NewPCG(uint64(t.number), 0))
+		for i := range s.outputs {
+			b := make([]byte, s.size(rng))
+			for at := 0; at < len(b); at += 8 {
+				copy(b[at:], binary.LittleEndian.AppendUint64(nil, rng.Uint64()))
+			}
+			if err := write(filepath.Join(t.from, fmt.Sprintf("d%03d", i/perOutputDir), fmt.Sprintf("f%d", i)), b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const perOutputDir = 100 // files a directory of outputs has
 
 func write(name string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -123,13 +204,53 @@ func write(name string, text []byte) error {
 	return os.WriteFile(name, text, 0o644)
 }
 
-// outputs counts the tasks whose output exists in root and is correct.
-func (s spec) outputs(root string) (right int) {
+// right counts the tasks whose outputs exist in root and are correct.
+func (s spec) right(root string) (right int) {
 	for _, t := range s.list() {
+		if t.from != "" {
+			if sameTree(t.from, filepath.Join(root, t.dir(), "out")) {
+				right++
+			}
+			continue
+		}
 		got, err := os.ReadFile(filepath.Join(root, t.output()))
 		if err == nil && bytes.Equal(got, t.want()) {
 			right++
 		}
 	}
 	return right
+}
+
+// sameTree reports whether two directories have the same files.
+func sameTree(want, got string) bool {
+	count := func(root string) (n int) {
+		_ = filepath.WalkDir(root, func(_ string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				n++
+			}
+			return err
+		})
+		return n
+	}
+	n := 0
+	err := filepath.WalkDir(want, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		n++
+		rel, err := filepath.Rel(want, name)
+		if err != nil {
+			return err
+		}
+		a, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(got, rel))
+		if err == nil && !bytes.Equal(a, b) {
+			err = errors.New("it differs")
+		}
+		return err
+	})
+	return err == nil && n > 0 && count(got) == n
 }
