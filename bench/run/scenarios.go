@@ -65,9 +65,11 @@ func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 		if err := c.clone(work); err != nil {
 			return nil, err
 		}
-		rows = append(rows,
-			c.row(t, first, work, func() error { return clean(work) }),
-			c.row(t, inPlace, work, nil))
+		empty := func() error { return clean(work) }
+		if c.spec.outputs > 0 {
+			empty = func() error { return errors.Join(c.anew(work), c.clone(work)) }
+		}
+		rows = append(rows, c.row(t, first, work, empty), c.row(t, inPlace, work, nil))
 		if c.spec.outputs == 0 {
 			rows = append(rows, c.row(t, back, work, func() error { return c.thereAndBack(t, work) }))
 		}
@@ -92,6 +94,11 @@ func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 	for _, t := range tools {
 		rows = append(rows, c.freshRow(t))
 	}
+	if c.spec.outputs > 0 {
+		for i := range rows {
+			rows[i].Most = mostRounds
+		}
+	}
 	return rows, nil
 }
 
@@ -99,6 +106,9 @@ func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 func (c *contest) work(t tool) string {
 	return c.dir("work-" + strings.Trim(strings.Fields(t.name)[0], "`"))
 }
+
+// mostRounds is the maximum number of rounds where each writes many or large files.
+const mostRounds = 3
 
 // freshRow measures t in a fresh checkout. Where there are many outputs, that is a new
 // directory in each round: ext4 takes long to create files when many were just deleted.

@@ -127,7 +127,7 @@ func (d *Dir) PutBlob(f *os.File, want digest.Digest, size int64, mode fs.FileMo
 	}
 	st, err := disk.Lstat(d.Path(BlobPath(want))) // to rename a file changes its ctime
 	if err == nil && st.Ino == written.Ino && st.Size == written.Size && st.Mtime == written.Mtime {
-		d.Proofs().Add(want, st)
+		d.Proofs().written(want, st)
 	}
 	return nil
 }

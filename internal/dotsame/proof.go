@@ -38,13 +38,41 @@ type Proofs struct {
 	found map[digest.Digest]proof // more of them
 	dirty bool                    // found has some that the file can keep
 
-	now int64  // the time on the file system dev, read before any blob was
-	dev uint64 // ^0: of this machine, less a margin
+	opened clock // read before any blob was
 }
 
 type proof struct {
 	stamp   disk.Stamp
-	settled bool
+	settled bool // every later write changes the stamp
+	written bool // by this process: it settles as time goes by
+}
+
+// A clock is a time on a file system: every later write there has this stamp or a later
+// one.
+type clock struct {
+	now int64
+	dev uint64 // ^0: of this machine, less a margin
+}
+
+func (d *Dir) clock() clock {
+	c := clock{time.Now().Add(-clockMargin).UnixNano(), ^uint64(0)}
+	if f, err := d.Temp(); err == nil {
+		if st, err := disk.Fstat(int(f.Fd())); err == nil {
+			c = clock{st.Mtime, st.Dev}
+		}
+		f.Close()
+		os.Remove(f.Name())
+	}
+	return c
+}
+
+// after reports whether c is later than a stamp.
+func (c clock) after(st disk.Stamp) bool {
+	now := c.now
+	if c.dev != st.Dev && c.dev != ^uint64(0) {
+		now -= int64(clockMargin)
+	}
+	return max(st.Mtime, st.Ctime) < now
 }
 
 const (
@@ -61,14 +89,7 @@ const clockMargin = 3 * time.Second
 // is proven.
 func (d *Dir) Proofs() *Proofs {
 	d.proveOnce.Do(func() {
-		p := &Proofs{found: map[digest.Digest]proof{}, now: time.Now().Add(-clockMargin).UnixNano(), dev: ^uint64(0)}
-		if f, err := d.Temp(); err == nil {
-			if st, err := disk.Fstat(int(f.Fd())); err == nil {
-				p.now, p.dev = st.Mtime, st.Dev
-			}
-			f.Close()
-			os.Remove(f.Name())
-		}
+		p := &Proofs{found: map[digest.Digest]proof{}, opened: d.clock()}
 		data, err := d.ReadFile(ProvenBlobs, int64(len(proofMagic)+8+maxProofs*proofEntry+digest.Size))
 		if err == nil {
 			p.saved, p.before, _ = parseProofs(data)
@@ -111,17 +132,21 @@ func (p *Proofs) Has(d digest.Digest, st disk.Stamp) bool {
 }
 
 // Add records that the blob of this digest was found right. The stamp was taken before
-// its bytes were read, or it was written by this process.
+// its bytes were read.
 func (p *Proofs) Add(d digest.Digest, st disk.Stamp) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now
-	if p.dev != st.Dev && p.dev != ^uint64(0) {
-		now -= int64(clockMargin)
-	}
-	settled := max(st.Mtime, st.Ctime) < now
-	p.found[d] = proof{st, settled}
+	settled := p.opened.after(st)
+	p.found[d] = proof{stamp: st, settled: settled}
 	p.dirty = p.dirty || settled
+}
+
+// written records that this process has written the blob of this digest.
+func (p *Proofs) written(d digest.Digest, st disk.Stamp) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found[d] = proof{stamp: st, written: true}
+	p.dirty = true
 }
 
 func appendProof(b []byte, d digest.Digest, st disk.Stamp) []byte {
@@ -132,14 +157,16 @@ func appendProof(b []byte, d digest.Digest, st disk.Stamp) []byte {
 	return b
 }
 
-// encode returns the file. exists reports whether there is still a blob of a digest.
-func (p *Proofs) encode(exists func(digest.Digest) bool) []byte {
+// encode returns the file, at the time now. exists reports whether there is still a blob
+// of a digest.
+func (p *Proofs) encode(now clock, exists func(digest.Digest) bool) []byte {
 	all := map[digest.Digest][]byte{}
 	for entry := range slices.Chunk(p.saved, proofEntry) {
 		all[digest.Digest(entry[:digest.Size])] = entry
 	}
 	for d, found := range p.found {
-		if delete(all, d); found.settled {
+		// Nobody else writes to a blob, least of all at the moment at which we have.
+		if delete(all, d); found.settled || found.written && now.after(found.stamp) {
 			all[d] = appendProof(nil, d, found.stamp)
 		}
 	}
@@ -166,7 +193,7 @@ func (d *Dir) SaveProofs() error {
 	if p == nil || !p.dirty {
 		return nil
 	}
-	return d.WriteFile(ProvenBlobs, p.encode(func(blob digest.Digest) bool {
+	return d.WriteFile(ProvenBlobs, p.encode(d.clock(), func(blob digest.Digest) bool {
 		_, err := disk.Lstat(d.Path(BlobPath(blob)))
 		return err == nil
 	}))

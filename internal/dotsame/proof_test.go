@@ -90,9 +90,10 @@ func TestProofs(t *testing.T) {
 			get()
 			read("afterwards", 0)
 
-			// Another process cannot tell: it was written a moment ago.
-			if err := d.SaveProofs(); err != nil {
-				t.Fatal(err)
+			// Another process cannot tell without the file, nor if the blob was written in this
+			// tick of the clock.
+			if data := d.Proofs().encode(d.Proofs().opened, nil); len(data) != len(proofMagic)+8+digest.Size {
+				t.Errorf("%d bytes are saved of a blob that was written just now", len(data))
 			}
 			time.Sleep(20 * time.Millisecond) // until the clock of the file system has moved
 			d = Open(root)
@@ -102,6 +103,20 @@ func TestProofs(t *testing.T) {
 			if err := d.SaveProofs(); err != nil {
 				t.Fatal(err)
 			}
+			d = Open(root)
+			get()
+			read("that has the file", 0)
+
+			// This process has written it, so that is enough when the clock has moved.
+			if err := os.Remove(d.Path(BlobPath(sum))); err != nil {
+				t.Fatal(err)
+			}
+			putBlob(t, d, "content")
+			time.Sleep(20 * time.Millisecond)
+			if err := d.SaveProofs(); err != nil {
+				t.Fatal(err)
+			}
+			*hashes = 0
 			d = Open(root)
 			get()
 			if !d.ProveBlob(sum, 7) {
@@ -154,10 +169,10 @@ func TestProofs(t *testing.T) {
 func TestProofsAreBounded(t *testing.T) {
 	p := &Proofs{found: map[digest.Digest]proof{}}
 	for i := range 25_000 {
-		p.found[digest.Of([]byte{byte(i), byte(i >> 8)})] = proof{disk.Stamp{Ino: uint64(i)}, i%5 != 0}
+		p.found[digest.Of([]byte{byte(i), byte(i >> 8)})] = proof{stamp: disk.Stamp{Ino: uint64(i)}, settled: i%5 != 0}
 	}
 	kept := digest.Of([]byte{1, 0})
-	entries, before, err := parseProofs(p.encode(func(d digest.Digest) bool { return d == kept }))
+	entries, before, err := parseProofs(p.encode(clock{}, func(d digest.Digest) bool { return d == kept }))
 	if err != nil || before != 1 || len(entries) != proofEntry {
 		t.Fatalf("%d bytes, %d, %v", len(entries), before, err)
 	}

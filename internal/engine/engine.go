@@ -86,6 +86,7 @@ type session struct {
 	lockFile   *os.File                    // inherited by every task; nil without a lock
 	groups     groups                      // of the tasks' processes
 	aside      string                      // where this run moves files that are in the way
+	helpers    chan struct{}               // has one for each goroutine that parallel has started
 
 	// storePath is the digest of PATH's Nix store entries. It is the same for
 	// every task, and takes two stats an entry.
@@ -105,10 +106,11 @@ func newSession(c Config) *session {
 		c.Grace = defaultGrace
 	}
 	s := &session{
-		Config: c,
-		dir:    dotsame.OpenShared(c.Workspace.Root, c.Store),
-		makers: make(map[string]*manifest.Task),
-		aside:  path.Join(dotsame.Aside, time.Now().UTC().Format(dotsame.AsideTime)),
+		Config:  c,
+		dir:     dotsame.OpenShared(c.Workspace.Root, c.Store),
+		makers:  make(map[string]*manifest.Task),
+		helpers: make(chan struct{}, runtime.GOMAXPROCS(0)-1),
+		aside:   path.Join(dotsame.Aside, time.Now().UTC().Format(dotsame.AsideTime)),
 	}
 	for _, t := range c.Workspace.Tasks {
 		for _, target := range t.Targets {

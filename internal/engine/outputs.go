@@ -126,12 +126,9 @@ func (s *session) store(ctx context.Context, t *manifest.Task, in *inputs, outpu
 		s.warnf("task %q will run again next time: its input %s changed while it ran", t.Name, changed)
 		return false
 	}
-	modes := dotsame.BlobModes(outputs)
-	for _, o := range outputs {
-		if err := s.storeFile(o, modes[o.Digest]); err != nil {
-			s.cannotStore(fmt.Errorf("task %q: storing %s: %w", t.Name, o.Path, err))
-			return false
-		}
+	if err := s.storeFiles(outputs); err != nil {
+		s.cannotStore(fmt.Errorf("task %q: %w", t.Name, err))
+		return false
 	}
 	result := &dotsame.BuildInfo{
 		TaskName:   t.Name,
@@ -181,6 +178,21 @@ func (s *session) remember(t *manifest.Task, v *verdict) {
 		}
 	}
 	s.dir.Used(t.Name, v.inputs.hash)
+}
+
+// storeFiles stores the contents of the outputs that are files, unless the store has them.
+func (s *session) storeFiles(outputs []dotsame.Output) error {
+	modes := dotsame.BlobModes(outputs)
+	return s.parallel(len(outputs), func(next func() (int, int, bool)) error {
+		for from, to, ok := next(); ok; from, to, ok = next() {
+			for _, o := range outputs[from:to] {
+				if err := s.storeFile(o, modes[o.Digest]); err != nil {
+					return fmt.Errorf("storing %s: %w", o.Path, err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // storeFile stores the contents of o with the permissions mode, unless the store has
@@ -253,13 +265,11 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 	if c.stuck != nil {
 		return c.stuck
 	}
+	if err := s.placeAll(staged, diff.wrong); err != nil {
+		return err
+	}
 	trail := s.root.Trail()
 	defer trail.Close()
-	for i, o := range diff.wrong {
-		if err := s.place(trail, staged[i].name, o); err != nil {
-			return fmt.Errorf("restoring %s: %w", o.Path, err)
-		}
-	}
 	for _, o := range slices.Backward(outputs) { // a directory may become read-only
 		if _, touched := wrong[o.Path]; o.Type == dotsame.TypeDir && (touched || o.Mode&0o300 != 0o300) {
 			dir, err := trail.Reach(path.Dir(o.Path))
@@ -275,37 +285,74 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 	return nil
 }
 
-// prime records the digests of files that were placed, so that tasks that read them need
-// not hash them again: their bytes were hashed on their way out of the store.
-func (s *session) prime(outputs []dotsame.Output, from []staged, epoch uint32) {
+// placeAll places the directories and links, and then the files.
+func (s *session) placeAll(from []staged, outputs []dotsame.Output) error {
+	place := func(trail *disk.Trail, i int) error {
+		if err := s.place(trail, from[i].name, outputs[i]); err != nil {
+			return fmt.Errorf("restoring %s: %w", outputs[i].Path, err)
+		}
+		return nil
+	}
 	trail := s.root.Trail()
 	defer trail.Close()
 	for i, o := range outputs {
 		if o.Type != dotsame.TypeFile {
-			continue
+			if err := place(trail, i); err != nil {
+				return err
+			}
 		}
-		dir, err := trail.Reach(path.Dir(o.Path))
-		if err != nil {
-			continue
+	}
+	return s.parallel(len(outputs), func(next func() (int, int, bool)) error {
+		trail := s.root.Trail()
+		defer trail.Close()
+		for from, to, ok := next(); ok; from, to, ok = next() {
+			for i := from; i < to; i++ {
+				if outputs[i].Type != dotsame.TypeFile {
+					continue
+				}
+				if err := place(trail, i); err != nil {
+					return err
+				}
+			}
 		}
-		info, err := dir.Lstat(path.Base(o.Path))
-		want := from[i].stamp
-		want.Ctime = info.Ctime // to rename a file changes it
-		if err == nil && info.Stamp == want {
-			s.files.Prime(o.Path, info.Stamp, o.Digest, epoch)
+		return nil
+	})
+}
+
+// prime records the digests of files that were placed, so that tasks that read them need
+// not hash them again: their bytes were hashed on their way out of the store.
+func (s *session) prime(outputs []dotsame.Output, from []staged, epoch uint32) {
+	_ = s.parallel(len(outputs), func(next func() (int, int, bool)) error {
+		trail := s.root.Trail()
+		defer trail.Close()
+		for first, last, ok := next(); ok; first, last, ok = next() {
+			for i := first; i < last; i++ {
+				if outputs[i].Type == dotsame.TypeFile {
+					s.primeOne(trail, outputs[i], from[i].stamp, epoch)
+				}
+			}
 		}
+		return nil
+	})
+}
+
+func (s *session) primeOne(trail *disk.Trail, o dotsame.Output, want disk.Stamp, epoch uint32) {
+	dir, err := trail.Reach(path.Dir(o.Path))
+	if err != nil {
+		return
+	}
+	info, err := dir.Lstat(path.Base(o.Path))
+	want.Ctime = info.Ctime // to rename a file changes it
+	if err == nil && info.Stamp == want {
+		s.files.Prime(o.Path, info.Stamp, o.Digest, epoch)
 	}
 }
 
 // storeMissing stores outputs that are in place but missing from the store. If it
 // fails, only later runs are affected.
 func (s *session) storeMissing(outputs []dotsame.Output) {
-	modes := dotsame.BlobModes(outputs)
-	for _, o := range outputs {
-		if err := s.storeFile(o, modes[o.Digest]); err != nil {
-			s.cannotStore(err)
-			return
-		}
+	if err := s.storeFiles(outputs); err != nil {
+		s.cannotStore(err)
 	}
 }
 
@@ -330,22 +377,31 @@ type staged struct {
 
 // stage makes every file and link that restore will place, so that a bad blob changes
 // nothing in the workspace. The result is parallel to outputs.
-func (s *session) stage(ctx context.Context, outputs []dotsame.Output) (all []staged, err error) {
-	for _, o := range outputs {
-		var f staged
-		switch err = ctx.Err(); {
-		case err != nil:
-		case o.Type == dotsame.TypeFile:
-			f, err = s.stageFile(o)
-		case o.Type == dotsame.TypeLink:
-			f.name, err = s.stageLink(o)
+func (s *session) stage(ctx context.Context, outputs []dotsame.Output) ([]staged, error) {
+	all := make([]staged, len(outputs))
+	err := s.parallel(len(outputs), func(next func() (int, int, bool)) error {
+		for from, to, ok := next(); ok; from, to, ok = next() {
+			for i := from; i < to; i++ {
+				var err error
+				if all[i], err = s.stageOne(ctx, outputs[i]); err != nil {
+					return fmt.Errorf("restoring %s: %w", outputs[i].Path, err)
+				}
+			}
 		}
-		all = append(all, f)
-		if err != nil {
-			return all, fmt.Errorf("restoring %s: %w", o.Path, err)
-		}
+		return nil
+	})
+	return all, err
+}
+
+func (s *session) stageOne(ctx context.Context, o dotsame.Output) (f staged, err error) {
+	switch err = ctx.Err(); {
+	case err != nil:
+	case o.Type == dotsame.TypeFile:
+		f, err = s.stageFile(o)
+	case o.Type == dotsame.TypeLink:
+		f.name, err = s.stageLink(o)
 	}
-	return all, nil
+	return f, err
 }
 
 // temp creates a temporary file, in .same or, if that is read-only, elsewhere:
