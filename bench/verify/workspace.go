@@ -96,7 +96,7 @@ func write(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// findsOneByte checks that verify finds a file with one wrong byte, and leaves the
+// findsOneByte checks that verify --deep finds a file with one wrong byte, and leaves the
 // workspace sealed and complete.
 func (w *workspace) findsOneByte(command func(...string) measure.Command) error {
 	path := filepath.Join(w.root, w.some)
@@ -112,7 +112,7 @@ func (w *workspace) findsOneByte(command func(...string) measure.Command) error 
 	if err := os.WriteFile(path, bad, 0o644); err != nil {
 		return err
 	}
-	sample, err := measure.Run(command("verify", "--json"))
+	sample, err := measure.Run(command("verify", "--deep", "--json"))
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (w *workspace) findsOneByte(command func(...string) measure.Command) error 
 		return err
 	}
 	if verdict.Removed != 1 || verdict.Kept != w.files {
-		return fmt.Errorf("with one wrong byte verify removed %d files and kept %d", verdict.Removed, verdict.Kept)
+		return fmt.Errorf("with one wrong byte verify --deep removed %d files and kept %d", verdict.Removed, verdict.Kept)
 	}
 	return nil
 }

@@ -82,6 +82,7 @@ func (s *Writer) Add(e Entry) {
 	if s.begun {
 		s.line = append(s.line, ",\n"...)
 	}
+	e.blob = !e.Dir && isBlob(e.Path)
 	s.line = appendEntry(s.line, e)
 }
 
@@ -123,7 +124,7 @@ func appendEntry(b []byte, e Entry) []byte {
 	}
 	b = append(b, `","type":"f","size":`...)
 	b = strconv.AppendInt(b, e.Size, 10)
-	if isBlob(e.Path) {
+	if e.blob {
 		return append(b, '}')
 	}
 	b = append(b, `,"digest":"`...)
@@ -224,6 +225,7 @@ func (s *Reader) parse(line []byte) (e Entry, err error) {
 	path, rest, _ := bytes.Cut(rest, []byte(`","type":"`))
 	e = Entry{Path: string(path), Dir: string(rest) == `d"}`}
 	if !e.Dir {
+		e.blob = isBlob(e.Path)
 		size, sum, _ := bytes.Cut(bytes.TrimPrefix(rest, []byte(`f","size":`)), []byte(`,"digest":"`))
 		e.Size, _ = strconv.ParseInt(strings.TrimSuffix(string(size), "}"), 10, 64)
 		_, _ = hex.Decode(e.Digest[:], sum[:min(len(sum), 2*digest.Size)])
@@ -231,7 +233,7 @@ func (s *Reader) parse(line []byte) (e Entry, err error) {
 	if s.line = appendEntry(s.line[:0], e); !bytes.Equal(s.line, line) {
 		return e, fmt.Errorf("not an entry: %.80q", line)
 	}
-	if !validPath(e.Path) {
+	if !e.blob && !validPath(e.Path) {
 		return e, fmt.Errorf("invalid path: %.80q", path)
 	}
 	if e.Size < 0 || e.Size > MaxFileSize {

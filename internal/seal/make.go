@@ -92,7 +92,7 @@ func (m *maker) produce(p *pipeline) error {
 		case !validPath(e.Path):
 			j.problem = "its name cannot be sealed"
 		case e.Kind == disk.File:
-			j.dir, j.name = e.Dir, e.Name
+			j.dir, j.name, j.blob = e.Dir, e.Name, isBlob(e.Path)
 		case e.Kind != disk.Directory:
 			j.problem = "it is " + e.Kind.String()
 		}

@@ -66,6 +66,7 @@ func (m *merge) produce(p *pipeline) error {
 			j.problem = "it is not in the seal"
 			return false, p.add(j)
 		}
+		j.blob = m.next.blob
 		switch j.want = m.next; {
 		case j.want.Dir && e.Kind != disk.Directory:
 			j.problem = "it is " + e.Kind.String() + ", sealed as a directory"
@@ -98,7 +99,7 @@ func (m *merge) consume(j *job) error {
 	}
 	if j.kind == disk.File && j.problem == "" {
 		if j.problem = difference(j); j.problem == "" {
-			if isBlob(j.path) && m.Deep {
+			if j.blob && m.Deep {
 				m.proofs.Add(j.digest, j.info.Stamp)
 			}
 			m.verdict.Kept++
@@ -171,7 +172,7 @@ func difference(j *job) string {
 		return fmt.Sprintf("it is truncated: %d bytes of %d", j.info.Size, j.want.Size)
 	case j.info.Size > j.want.Size:
 		return fmt.Sprintf("it is longer than sealed: %d bytes, not %d", j.info.Size, j.want.Size)
-	case isBlob(j.path):
+	case j.blob:
 		if j.deep && j.digest.String() != path.Base(j.path) {
 			return "it is altered: its digest is not its name"
 		}

@@ -21,6 +21,7 @@ type job struct {
 	kind    disk.Kind
 	want    Entry  // the entry of the seal; zero in Make
 	problem string // if not "", the file is not hashed
+	blob    bool   // isBlob(path)
 	deep    bool   // hash it even if it is a blob
 
 	info   disk.Info
@@ -135,8 +136,7 @@ func (j *job) hash(ctx context.Context) {
 	if j.dir == nil || j.problem != "" || j.kind != disk.File {
 		return
 	}
-	blob := isBlob(j.path)
-	if blob && !j.deep {
+	if j.blob && !j.deep {
 		if j.info, j.err = j.dir.Lstat(j.name); j.err == nil && j.ours() {
 			j.size = j.info.Size
 			if j.want.Path != "" && j.info.Mode&0o022 != 0 {
@@ -157,7 +157,7 @@ func (j *job) hash(ctx context.Context) {
 	if j.want.Path != "" { // nobody else may write to it after it has been verified
 		disk.ProtectFD(fd, info)
 	}
-	if blob { // its stamp is remembered
+	if j.blob { // its stamp is remembered
 		if j.info.Stamp, j.err = disk.Fstat(fd); j.err != nil {
 			return
 		}

@@ -89,6 +89,7 @@ type Entry struct {
 	Dir    bool
 	Size   int64
 	Digest digest.Digest // zero for a blob
+	blob   bool          // isBlob(Path), for a file
 }
 
 const hexDigits = 2 * digest.Size
