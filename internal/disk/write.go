@@ -46,6 +46,15 @@ func (d *Dir) WriteAtomic(name string, sync Durability, fill func(*os.File) erro
 	return nil
 }
 
+// Create creates the file name in d for writing. It is an error if the name exists.
+func (d *Dir) Create(name string) (*os.File, error) {
+	fd, err := d.openAt(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
+}
+
 // OpenOrCreate opens the regular file name in d for reading and writing, and
 // creates it if nothing has that name. It neither follows a link nor blocks. The
 // caller must check the number of links before writing.

@@ -191,6 +191,16 @@ func (d *Dir) Temp() (*os.File, error) {
 	return f, err
 }
 
+// TempDir creates a directory in .same/local/tmp. The caller must rename or remove it;
+// ClearTemp removes those of killed runs.
+func (d *Dir) TempDir() (string, error) {
+	err := os.MkdirAll(d.Path(Temp), 0o755)
+	if err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(d.Path(Temp), "")
+}
+
 // Remove removes a file, if it exists.
 func (d *Dir) Remove(rel string) error {
 	if err := d.beforeWrite(rel); err != nil {

@@ -86,6 +86,7 @@ type session struct {
 	lockFile   *os.File                    // inherited by every task; nil without a lock
 	groups     groups                      // of the tasks' processes
 	aside      string                      // where this run moves files that are in the way
+	noTrees    atomic.Bool                 // a target is on another file system than .same: see tree
 	helpers    chan struct{}               // has one for each goroutine that parallel has started
 
 	// storePath is the digest of PATH's Nix store entries. It is the same for

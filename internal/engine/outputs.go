@@ -237,7 +237,18 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 		return nil
 	}
 	epoch := s.files.Epoch()
-	staged, err := s.stage(ctx, diff.wrong)
+	trees, rest := s.takeTrees(t, have, diff.wrong)
+	defer func() {
+		for _, tr := range trees {
+			tr.discard() // does nothing to those that were placed
+		}
+	}()
+	for _, tr := range trees {
+		if err := tr.stage(ctx, s); err != nil {
+			return err
+		}
+	}
+	staged, err := s.stage(ctx, rest)
 	defer func() {
 		for _, f := range staged {
 			if f.name != "" {
@@ -254,7 +265,10 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 			s.files.ChangedPath(o.Path)
 		}
 		if placed {
-			s.prime(diff.wrong, staged, epoch)
+			for _, tr := range trees {
+				tr.prime(s, epoch)
+			}
+			s.prime(rest, staged, epoch)
 		}
 		s.programChanged()
 	}()
@@ -265,13 +279,26 @@ func (s *session) restore(ctx context.Context, t *manifest.Task, v *verdict) err
 	if c.stuck != nil {
 		return c.stuck
 	}
-	if err := s.placeAll(staged, diff.wrong); err != nil {
+	for _, tr := range trees {
+		err := tr.place(s)
+		if errors.Is(err, syscall.EXDEV) {
+			s.noTrees.Store(true)
+			return s.restore(ctx, t, v) // file by file
+		}
+		if err != nil {
+			return fmt.Errorf("restoring %s: %w", tr.target, err)
+		}
+	}
+	if err := s.placeAll(staged, rest); err != nil {
 		return err
 	}
 	trail := s.root.Trail()
 	defer trail.Close()
+	made := func(o dotsame.Output) bool {
+		return slices.ContainsFunc(trees, func(tr *tree) bool { return isBelow(o.Path, tr.target) })
+	}
 	for _, o := range slices.Backward(outputs) { // a directory may become read-only
-		if _, touched := wrong[o.Path]; o.Type == dotsame.TypeDir && (touched || o.Mode&0o300 != 0o300) {
+		if _, touched := wrong[o.Path]; o.Type == dotsame.TypeDir && (touched || o.Mode&0o300 != 0o300) && !made(o) {
 			dir, err := trail.Reach(path.Dir(o.Path))
 			if err == nil {
 				err = dir.Chmod(path.Base(o.Path), o.Mode.Perm())
