@@ -5,14 +5,15 @@
 //
 //	run.go      its dependencies are done, so it is its turn
 //	inputs.go   its input files are found, and hashed with its other inputs
-//	decide.go   the hash is compared with that of its last success
-//	outputs.go  unchanged: outputs that are missing or differ are restored
-//	targets.go  changed: its targets are emptied,
+//	decide.go   a result of inputs with this hash is looked up
+//	restore.go  found: outputs that are missing or differ are restored (trees.go)
+//	targets.go  not found: its targets are emptied,
 //	execute.go  its command is run (group.go: with all of its processes),
-//	outputs.go  and its outputs are stored
+//	outputs.go  and its outputs are stored, with what it printed (log.go)
 //	lines.go    each step is printed
 //
-// plan.go decides about every task, and does not do the other steps.
+// plan.go decides about every task, and does not do the other steps. collect.go removes
+// old results at the end of a run.
 package engine
 
 import (
