@@ -133,9 +133,9 @@ func (d *Dir) PutBlob(f *os.File, want digest.Digest, size int64, mode fs.FileMo
 }
 
 // GetBlob writes the contents of a blob to the empty file to. It hashes them unless the
-// blob is proven. A blob that does not match its digest is removed, and the error is
-// ErrBadBlob.
-func (d *Dir) GetBlob(to *os.File, want digest.Digest) error {
+// blob is proven. A blob that does not match its digest, or has another size, is removed,
+// and the error is ErrBadBlob.
+func (d *Dir) GetBlob(to *os.File, want digest.Digest, size int64) error {
 	name := BlobPath(want)
 	f, st, err := disk.OpenFile(d.Path(name))
 	if err != nil {
@@ -147,7 +147,9 @@ func (d *Dir) GetBlob(to *os.File, want digest.Digest) error {
 			return err
 		}
 	}
-	err = copyVerified(to, f, want, st.Size)
+	if err = ErrBadBlob; st.Size == size {
+		err = copyVerified(to, f, want, size)
+	}
 	switch {
 	case err == nil:
 		d.Proofs().Add(want, st)
@@ -198,7 +200,12 @@ func (d *Dir) CopyLog(to io.Writer, log *Log) error {
 		return err
 	}
 	defer f.Close()
-	if err := verify(nil, f, log.Digest, st.Size); err != nil {
+	if st.Size != log.Size {
+		err = ErrBadBlob
+	} else {
+		err = verify(nil, f, log.Digest, st.Size)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	_, err = io.Copy(to, io.NewSectionReader(f, 0, st.Size))

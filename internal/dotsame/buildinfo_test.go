@@ -215,7 +215,7 @@ func TestBlobs(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer to.Close()
-		err = d.GetBlob(to, sum)
+		err = d.GetBlob(to, sum, int64(len(content)))
 		got, _ := os.ReadFile(to.Name())
 		return got, err
 	}

@@ -2,6 +2,7 @@ package dotsame
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"testing"
@@ -40,14 +41,14 @@ func putBlob(t *testing.T, d *Dir, content string) digest.Digest {
 	return sum
 }
 
-func getBlob(t *testing.T, d *Dir, sum digest.Digest) (string, error) {
+func getBlob(t *testing.T, d *Dir, sum digest.Digest, size int64) (string, error) {
 	t.Helper()
 	to, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer to.Close()
-	err = d.GetBlob(to, sum)
+	err = d.GetBlob(to, sum, size)
 	data, readErr := os.ReadFile(to.Name())
 	if readErr != nil {
 		t.Fatal(readErr)
@@ -76,7 +77,7 @@ func TestProofs(t *testing.T) {
 			read("put", 1)
 			get := func() {
 				t.Helper()
-				if got, err := getBlob(t, d, sum); got != "content" || err != nil {
+				if got, err := getBlob(t, d, sum, 7); got != "content" || err != nil {
 					t.Errorf("got %q, %v", got, err)
 				}
 			}
@@ -161,6 +162,23 @@ func TestProofs(t *testing.T) {
 				t.Error("it was not replaced")
 			}
 			get()
+
+			// One of another size is not even read.
+			if err := os.Truncate(blob, 1<<40); err != nil {
+				t.Skip(err)
+			}
+			*hashes = 0
+			if _, err := getBlob(t, d, sum, 7); !errors.Is(err, ErrBadBlob) || d.HasBlob(sum, 1<<40) {
+				t.Errorf("a blob of 1 TiB: %v", err)
+			}
+			putBlob(t, d, "content")
+			if err := os.Truncate(blob, 1<<40); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.CopyLog(io.Discard, &Log{Size: 7, Digest: sum}); !errors.Is(err, ErrBadBlob) {
+				t.Errorf("a log of 1 TiB: %v", err)
+			}
+			read("of another size", 1) // that was put
 		})
 	}
 }

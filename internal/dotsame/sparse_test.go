@@ -59,7 +59,7 @@ func TestSparse(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer to.Close()
-		if err := d.GetBlob(to, sum); err != nil {
+		if err := d.GetBlob(to, sum, int64(len(want))); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(to.Name())

@@ -236,7 +236,7 @@ func (s *session) stageFile(o dotsame.Output) (staged, error) {
 		return staged{}, err
 	}
 	defer f.Close()
-	err = s.dir.GetBlob(f, o.Digest)
+	err = s.dir.GetBlob(f, o.Digest, o.Size)
 	if err == nil {
 		err = f.Chmod(o.Mode.Perm())
 	}
@@ -305,6 +305,6 @@ func (s *session) placeAcross(dir *disk.Dir, name string, o dotsame.Output) erro
 		if err := f.Chmod(o.Mode.Perm()); err != nil { // before it has contents
 			return err
 		}
-		return s.dir.GetBlob(f, o.Digest)
+		return s.dir.GetBlob(f, o.Digest, o.Size)
 	})
 }

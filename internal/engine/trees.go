@@ -160,7 +160,7 @@ func (s *session) stageIn(dir *disk.Dir, o dotsame.Output) (st disk.Stamp, err e
 		return st, err
 	}
 	defer f.Close()
-	if err = s.dir.GetBlob(f, o.Digest); err == nil {
+	if err = s.dir.GetBlob(f, o.Digest, o.Size); err == nil {
 		err = f.Chmod(o.Mode.Perm())
 	}
 	if err != nil {
