@@ -54,6 +54,37 @@ tasks:
 	}
 }
 
+// TestMissingTargetOnAnotherFileSystem restores directories that can't be made elsewhere
+// and moved, beside one that can.
+func TestMissingTargetOnAnotherFileSystem(t *testing.T) {
+	dir := t.TempDir()
+	mount(t, filepath.Join(dir, "disk"), "size=1m")
+	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
+tasks:
+  t: {input: [], target: [disk/a, here, disk/b], cmd: [sh, -c, 'for d in disk/a here disk/b; do mkdir -p $d/sub; echo $d >$d/sub/f; ln -s sub/f $d/l; chmod 500 $d/sub; done']}
+`)
+	list := func() string {
+		text, err := exec.Command("sh", "-c", `cd "$1" && find disk/a disk/b here -printf '%p %m %l\n' | LC_ALL=C sort && cat disk/a/l here/l disk/b/l`, "sh", dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return string(text)
+	}
+	run(t, dir, "run", "all")
+	want := list()
+	for range 2 {
+		if text, err := exec.Command("sh", "-c", `cd "$1" && chmod -R u+w disk here && rm -r disk/a disk/b here`, "sh", dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if printed := run(t, dir, "run", "all"); !strings.Contains(printed, "0 ran, 1 cached") || strings.Contains(printed, "warning") || list() != want {
+			t.Errorf("got\n%s\nwant\n%s\n%s", list(), want, printed)
+		}
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, ".same/local/tmp")); len(left) > 0 {
+		t.Errorf("left in .same/local/tmp: %v", left)
+	}
+}
+
 // TestTargetThatCannotBeEmptied checks that the result is not stored if a file can't be
 // moved out of a target.
 func TestTargetThatCannotBeEmptied(t *testing.T) {
