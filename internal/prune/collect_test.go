@@ -3,6 +3,7 @@ package prune
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,21 @@ func TestCollectLeavesTheRest(t *testing.T) {
 	options.Now = options.Now.Add(2 * time.Hour)
 	if r := collect(t, options); r.Gone.Entries != 1 || r.Blobs.Bytes != 5 {
 		t.Errorf("two hours later: %+v", r)
+	}
+	// A file that another run is writing.
+	const temp = "store/results/ab/.cachekey-x.tmp"
+	put(t, w.Root, temp)
+	for _, c := range []struct {
+		now  time.Time
+		left bool
+	}{{time.Now(), true}, {time.Now().Add(2 * time.Hour), false}} {
+		options.Now, options.Gone, options.Warnf = c.now, func(Gone) {}, t.Errorf
+		if _, err := Collect(context.Background(), options); err != nil {
+			t.Fatal(err)
+		}
+		if left := slices.Contains(files(t, w.Root), temp); left != c.left {
+			t.Errorf("at %v: %s is left: %v", c.now, temp, left)
+		}
 	}
 	maxEntries = 2
 	defer func() { maxEntries = 1_000_000 }()

@@ -272,8 +272,12 @@ func (p *pruning) root(dir *disk.Dir, it disk.Item, path string) error {
 	return p.remove(dir, path, "no task of this workspace uses its environment")
 }
 
-// remove removes path, which is in dir, and reports it.
+// remove removes path, which is in dir, and reports it. Collect leaves what is young:
+// a run in another worktree may be writing it.
 func (p *pruning) remove(dir *disk.Dir, path, why string) error {
+	if p.isYoung(dir, filepath.Base(path)) {
+		return nil
+	}
 	removed, err := p.removeSilently(dir, path)
 	if err != nil {
 		return err
