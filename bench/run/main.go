@@ -40,9 +40,9 @@ func run(s *session.Session) error {
 			continue
 		}
 		s.Logf("making the workspace %s", spec.name)
-		spec.data = s.Workdir.Path("workspaces", spec.name, "data")
+		spec.data = s.Workdir.Path("run", spec.name, "data")
 		c := &contest{workdir: s.Workdir, spec: spec, log: s.Workdir.Path("executions"), outcomes: map[string]outcome{}}
-		if c.origin, err = spec.make(s.Workdir.Path("workspaces"), c.log); err != nil {
+		if c.origin, err = spec.make(s.Workdir.Path("run"), c.log); err != nil {
 			return err
 		}
 		measured, about := tools, fmt.Sprintf("%d tasks, %d files of 4 KiB", spec.tasks, spec.files)

@@ -8,7 +8,14 @@ import (
 // manifests returns the files that define the tasks for each program.
 func manifests(list []task, log string) map[string]string {
 	files := map[string]string{
-		".gitignore":     "out/\n.same/\n.turbo/\n.task/\n",
+		".gitignore": "out/\n.same/\n.turbo/\n.task/\n.nx/\n.moon/cache/\nnode_modules\n",
+		"nx.json": `{"neverConnectToCloud": true, "analytics": false, "targetDefaults": {"build": {"cache": true, "dependsOn": ["^build"],
+  "inputs": ["{projectRoot}/src/**/*", "{projectRoot}/package.json", {"dependentTasksOutputFiles": "**/*"}], "outputs": ["{projectRoot}/out"]}}}
+`,
+		".moon/workspace.yml": "projects: ['p*/t*']\nvcs: {manager: git, defaultBranch: main}\ntelemetry: false\n",
+		".moon/tasks.yml": `tasks:
+  build: {command: npm run build, toolchain: system, deps: ['^:build'], inputs: ['src/**/*'], outputs: [out]}
+`,
 		"same.work.yaml": "version: \"1\"\nprojects: [\"p*\"]\n",
 		"turbo.json":     `{"tasks": {"build": {"dependsOn": ["^build"], "outputs": ["out/**"]}}}` + "\n",
 		"package.json":   `{"name": "bench", "private": true, "packageManager": "npm@11.0.0", "workspaces": ["p*/t*"]}` + "\n",
@@ -40,6 +47,7 @@ func manifests(list []task, log string) map[string]string {
 			fmt.Fprintf(&taskfile, "    deps: [%s]\n", before.name())
 			dependencies = fmt.Sprintf(`, "dependencies": {"%s": "*"}`, before.name())
 			makeDepends = before.output()
+			files[t.dir()+"/moon.yml"] = fmt.Sprintf("dependsOn: [%s]\n", before.name())
 		}
 		fmt.Fprintf(&makefile, "all: %s\n%[1]s: %s $(wildcard %s/src/*/*)\n\t@cd %[3]s && %s\n", t.output(), makeDepends, t.dir(), script)
 		files[t.dir()+"/package.json"] = fmt.Sprintf(`{"name": "%s", "version": "1.0.0", "scripts": {"build": "%s"}%s}`+"\n", t.name(), script, dependencies)

@@ -65,7 +65,7 @@ func (c *contest) rows(tools []tool) ([]measure.Row, error) {
 		if err := c.clone(work); err != nil {
 			return nil, err
 		}
-		empty := func() error { return clean(work) }
+		empty := func() error { return c.clean(work) }
 		if c.spec.outputs > 0 {
 			empty = func() error { return errors.Join(c.anew(work), c.clone(work)) }
 		}
@@ -116,7 +116,7 @@ func (c *contest) freshRow(t tool) measure.Row {
 	if c.spec.outputs == 0 {
 		checkout := c.dir("fresh") // which the rows before have made
 		return c.row(t, fresh, checkout, func() error {
-			if err := clean(checkout); err != nil {
+			if err := c.clean(checkout); err != nil {
 				return err
 			}
 			return carry(t.carried, c.work(t), checkout)
@@ -244,16 +244,28 @@ func (c *contest) clone(to string) error {
 	if out, err := exec.Command("git", "clone", "-q", c.origin, to).CombinedOutput(); err != nil {
 		return fmt.Errorf("git clone: %w: %s", err, out)
 	}
+	if err := c.install(to); err != nil {
+		return err
+	}
 	// The writes of the clone must not disturb the next measurement.
 	return exec.Command("sync").Run()
 }
 
-// clean removes all untracked files from a checkout.
-func clean(dir string) error {
-	if out, err := exec.Command("git", "-C", dir, "clean", "-fdxq").CombinedOutput(); err != nil {
-		return fmt.Errorf("git clean: %w: %s", err, out)
+// clean removes all untracked files from a checkout, but for nx's packages.
+func (c *contest) clean(dir string) error {
+	if err := git(dir, "clean", "-fdxq"); err != nil {
+		return err
 	}
-	return nil
+	return c.install(dir)
+}
+
+// install links to nx's packages, which it looks for in the workspace.
+func (c *contest) install(dir string) error {
+	nx, err := c.workdir.NPM("nx", peer.Nx)
+	if err != nil {
+		return err
+	}
+	return os.Symlink(filepath.Join(nx, "node_modules"), filepath.Join(dir, "node_modules"))
 }
 
 // carry copies the files that CI would carry, if any.

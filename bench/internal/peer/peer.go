@@ -16,6 +16,8 @@ import (
 const (
 	ActionsGlob = "0.7.0"
 	Turbo       = "2.11.11"
+	Nx          = "22.7.12"
+	Moon        = "1.41.7"
 	GoTask      = "v3.54.0"
 )
 
