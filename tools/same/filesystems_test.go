@@ -59,6 +59,7 @@ tasks:
 func TestMissingTargetOnAnotherFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	mount(t, filepath.Join(dir, "disk"), "size=1m")
+	t.Cleanup(func() { _ = exec.Command("chmod", "-R", "u+w", dir).Run() }) // before it is removed
 	write(t, filepath.Join(dir, "same.yaml"), `version: "1"
 tasks:
   t: {input: [], target: [disk/a, here, disk/b], cmd: [sh, -c, 'for d in disk/a here disk/b; do mkdir -p $d/sub; echo $d >$d/sub/f; ln -s sub/f $d/l; chmod 500 $d/sub; done']}
